@@ -1,0 +1,26 @@
+"""How a mistake in the configuration is told: what was given, the rule, what to do. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake; `setting` is its path in the stack file, like `pushJobs.heartbeatPort`."""
+
+    setting: str
+    given: str
+    rule: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.setting}: {self.given}\n     Rule: {self.rule}.\n     Do:   {self.remedy}."
+
+
+def report(problems: Sequence[Problem]) -> str:
+    """All of them in one message."""
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    lines = [f"{number:>3}. {problem}" for number, problem in enumerate(problems, 1)]
+    return "\n".join([f"{count} in the stack's settings; nothing was changed.", *lines])

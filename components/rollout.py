@@ -1,0 +1,114 @@
+"""A plan as Pulumi resources: a remote command a task, `depends_on` for the order, `triggers` for running again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import pulumi
+import pulumi_command as command
+
+from components import commands
+from components.cluster import Cluster, Facts
+from components.runbook import Key, Step, Task, plan
+from components.servers import ConnectedServer
+from components.settings import Settings
+from components.topology import Server
+
+LOG_NOTHING = command.remote.Logging.NONE
+
+
+class Rollout(pulumi.ComponentResource):
+    """All tasks of a runbook on a cluster.
+
+    `firewall` are the rules that do the step of that name; `after` is the rollout whose tasks on a server come first.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        steps: Sequence[Step],
+        settings: Settings,
+        servers: Mapping[str, ConnectedServer],
+        *,
+        firewall: Sequence[pulumi.CustomResource] = (),
+        after: Rollout | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("chef-push-jobs:index:Rollout", name, None, opts)
+        self._name, self._servers = name, servers
+        self._cluster = Cluster(settings.topology, settings)
+        self._before = after._last if after else {}
+        self._last: dict[str, pulumi.CustomResource] = {}
+        self._made: dict[Key, Sequence[pulumi.CustomResource]] = {}
+        given = {"firewall": dict.fromkeys(servers, firewall)}
+        given["connect"] = {name: [server.connected] for name, server in servers.items()}
+        for task in plan(steps, settings.topology):
+            if task.step.script is None:
+                self._made[task.key] = given[task.step.name][task.server.name]
+            else:
+                self._last[task.server.name] = made = self._command(task)
+                self._made[task.key] = [made]
+        self.register_outputs({})
+
+    def output(self, step: str) -> pulumi.Output[str]:
+        """What the task of `step` showed of its log, where one server has that step."""
+        made = [resources[0] for key, resources in self._made.items() if key.step == step]
+        if len(made) != 1 or not isinstance(made[0], command.remote.Command):
+            raise ValueError(f"step {step} has not one task but {len(made)}")
+        return made[0].stdout
+
+    def _command(self, task: Task) -> command.remote.Command:
+        step, settings = task.step, self._cluster.settings
+        name = f"{self._name}-{task.key}"
+        again = [resource.id for key in task.reruns_with for resource in self._made[key]]
+        after: list[pulumi.Resource] = [resource for key in task.after for resource in self._made[key]]
+        if task.server.name not in self._last and task.server.name in self._before:
+            after.append(self._before[task.server.name])
+        if (package := step.package(settings)) and package.file:
+            after.append(self._upload(task, package.file, commands.uploaded(package), again))
+        limit = settings.limit(step.name, step.limit)
+        show = f"tail -n {step.shows} {commands.LOGS}/{self._name}-{step.name}.log" if step.shows else None
+        return command.remote.Command(
+            name,
+            connection=self._servers[task.server.name].connection,
+            create=commands.runner(f"{self._name}-{step.name}", limit, step.shows),
+            update=f"{commands.NOTHING}; sudo -n {show}" if show else commands.NOTHING,
+            stdin=self._script(step, task.server),
+            triggers=[self._fingerprint(step, task.server), *again],
+            add_previous_output_in_env=False,
+            logging=LOG_NOTHING,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=after),
+        )
+
+    def _upload(
+        self, task: Task, file: str, path: str, again: Sequence[pulumi.Output[str]]
+    ) -> command.remote.CopyToRemote:
+        return command.remote.CopyToRemote(
+            f"{self._name}-upload-{task.server.name}",
+            connection=self._servers[task.server.name].connection,
+            source=pulumi.FileAsset(file),
+            remote_path=path,
+            triggers=list(again),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _script(self, step: Step, server: Server) -> pulumi.Input[str]:
+        assert step.script is not None
+        script, sources = step.script, step.facts(self._cluster.topology)
+        if not sources:
+            return script(self._cluster, server)
+        names = [source.name for source in sources]
+
+        def render(known: list[Facts]) -> str:
+            facts = dict(zip(names, known, strict=True))
+            return script(Cluster(self._cluster.topology, self._cluster.settings, facts), server)
+
+        return pulumi.Output.all(*(self._servers[name].facts for name in names)).apply(render)
+
+    def _fingerprint(self, step: Step, server: Server) -> str:
+        """Of what the task does. Symbols stand for facts: those change with the machine only, whose id is a trigger."""
+        assert step.script is not None
+        symbolic = self._cluster.symbolic(step.facts(self._cluster.topology))
+        text = step.script(symbolic, server) + step.nonce(self._cluster.settings)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,145 @@
+"""The virtual machines of a cluster, each connected: booted, prepared for tasks, its keys known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from shlex import quote
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_command as command
+
+from components import commands
+from components.cluster import Facts
+from components.network import ChefNetwork
+from components.settings import Settings
+from components.topology import Server
+
+CONNECT_LIMIT = 600
+
+
+@dataclass(frozen=True)
+class ConnectedServer:
+    """A server that tasks can run on. `connection` pins its host key; `connected` is the task that found it."""
+
+    server: Server
+    address: pulumi.Output[str]
+    connection: command.remote.ConnectionArgs
+    connected: command.remote.Command
+    facts: pulumi.Output[Facts]
+
+    @property
+    def summary(self) -> dict[str, pulumi.Input[str]]:
+        """What a stack's outputs say of the server."""
+        return {
+            "fqdn": self.server.fqdn,
+            "role": str(self.server.role),
+            "address": self.address,
+            "hostKey": self.facts.apply(lambda known: known.host_key),
+        }
+
+
+class ChefServers(pulumi.ComponentResource):
+    """One machine a server of the topology; `servers` has them by name."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        network: ChefNetwork,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("chef-push-jobs:index:ChefServers", name, None, opts)
+        self._settings, self._network = settings, network
+        self._key_name = self._key_pair(name)
+        self._image = _image(settings)
+        self.servers: Mapping[str, ConnectedServer] = {
+            server.name: self._connect(server, self._machine(server)) for server in settings.topology.servers
+        }
+        self.register_outputs({})
+
+    def _key_pair(self, name: str) -> pulumi.Input[str]:
+        if self._settings.public_key is None:
+            return str(self._settings.file.ssh.key_name)
+        return aws.ec2.KeyPair(
+            f"{name}-operator",
+            public_key=self._settings.public_key,
+            tags=dict(self._settings.file.tags),
+            opts=pulumi.ResourceOptions(parent=self),
+        ).key_name
+
+    def _machine(self, server: Server) -> aws.ec2.Instance:
+        machines = self._settings.file.machines
+        return aws.ec2.Instance(
+            server.name,
+            ami=self._image,
+            instance_type=machines.instance_type,
+            key_name=self._key_name,
+            subnet_id=self._network.subnet(server).id,
+            vpc_security_group_ids=[group.id for group in self._network.groups(server)],
+            associate_public_ip_address=self._settings.file.ssh.address == "public",
+            user_data=first_boot(server.fqdn),
+            metadata_options={"http_tokens": "required", "http_endpoint": "enabled"},
+            root_block_device={"volume_type": "gp3", "volume_size": machines.volume_size, "encrypted": True},
+            tags={**self._settings.file.tags, "Name": server.name, "Fqdn": server.fqdn, "Role": str(server.role)},
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # A newer image, or a first boot worded otherwise, is no reason to replace a server; another FQDN is.
+                ignore_changes=["ami", "userData"],
+                replace_on_changes=["tags.Fqdn"],
+                delete_before_replace=True,
+            ),
+        )
+
+    def _connect(self, server: Server, machine: aws.ec2.Instance) -> ConnectedServer:
+        ssh = self._settings.file.ssh
+        address = machine.public_ip if ssh.address == "public" else machine.private_ip
+
+        def connection(host_key: pulumi.Input[str] | None) -> command.remote.ConnectionArgs:
+            return command.remote.ConnectionArgs(
+                host=address,
+                port=ssh.port,
+                user=ssh.user,
+                host_key=host_key,
+                dial_error_limit=ssh.dial_error_limit,
+                per_dial_timeout=ssh.per_dial_timeout,
+            )
+
+        connected = command.remote.Command(
+            f"connect-{server.name}",
+            connection=connection(None),
+            create=commands.CONNECT,
+            stdin=commands.connect(CONNECT_LIMIT),
+            triggers=[machine.id],
+            add_previous_output_in_env=False,
+            logging=command.remote.Logging.NONE,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        facts = pulumi.Output.all(machine.private_ip, connected.stdout).apply(lambda known: Facts.parse(*known))
+        host_key = facts.apply(lambda known: known.host_key)
+        return ConnectedServer(server, address, connection(host_key), connected, facts)
+
+
+def first_boot(fqdn: str) -> str:
+    """User data that gives a machine its FQDN before anything needs it (F1)."""
+    name = fqdn.split(".", 1)[0]
+    return "\n".join(
+        [
+            "#!/bin/sh",
+            "set -eu",
+            f"hostname {quote(fqdn)}",
+            f"echo {quote(fqdn)} > /etc/hostname",
+            "sed -i '/^127\\.0\\.1\\.1[[:space:]]/d' /etc/hosts",
+            f"echo {quote(f'127.0.1.1 {fqdn} {name}')} >> /etc/hosts",
+            "",
+        ]
+    )
+
+
+def _image(settings: Settings) -> pulumi.Input[str]:
+    image = settings.file.machines.image
+    if image.id is not None:
+        return image.id
+    filters: Sequence[aws.ec2.GetAmiFilterArgsDict] = [{"name": "name", "values": [image.name]}]
+    return aws.ec2.get_ami_output(owners=[image.owner], filters=filters, most_recent=True).id

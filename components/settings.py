@@ -1,0 +1,180 @@
+"""Stack configuration to typed settings; all problems in one error, before any resource. Pure but for files."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+from components import packages, topology
+from components.chef_ports import RESERVED
+from components.packages import Package, Source
+from components.problems import Problem, report
+from components.reading import Values, read
+from components.stack_file import StackFile
+from components.topology import Kind, Server, Topology
+
+# The least prefix length that still names somebody: a wider network is "anywhere".
+WIDEST = 8
+
+
+class SettingsError(ValueError):
+    """Tells every problem of a stack's settings."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__(report(problems))
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A stack's settings, checked, with what follows from them. `public_key` is an OpenSSH line."""
+
+    file: StackFile
+    topology: Topology
+    push_jobs_package: Package
+    chef_server_package: Package | None
+    public_key: str | None
+
+    def limit(self, step: str, default: int) -> int:
+        """The time limit of a step on one server, in seconds."""
+        return {str(name): limit for name, limit in self.file.time_limits.items()}.get(step, default)
+
+
+def load(raw: Mapping[str, str], root: Path) -> Settings:
+    """From the stack's configuration (JSON text where a value is no string); paths are relative to `root`.
+
+    Raises SettingsError.
+    """
+    decoded = {key: json.loads(value) if value[:1] in ("{", "[") else value for key, value in raw.items()}
+    values, problems = read(StackFile, decoded)
+    servers = _servers(values, problems)
+    problems += _cidrs(values) + _ports(values) + _sections(decoded, values)
+    push_jobs_package = _package(values, "pushJobs.package", root, problems)
+    chef_server_package = _package(values, "chefServer.package", root, problems)
+    public_key = _public_key(values, root, problems)
+    if problems or push_jobs_package is None:
+        raise SettingsError(problems)
+    file = StackFile.model_validate(decoded)
+    return Settings(file, Topology(file.topology, servers), push_jobs_package, chef_server_package, public_key)
+
+
+def _servers(values: Values, problems: list[Problem]) -> tuple[Server, ...]:
+    kind = values.get("topology")
+    entries, domain = values.get("servers"), values.get("domain")
+    servers: tuple[Server, ...] = ()
+    if isinstance(entries, list):
+        given = [name for name in ("domain", "backends", "frontends") if values.get(name) is not None]
+        if given:
+            rule = "servers are either listed or counted"
+            problems.append(Problem("servers", f"given beside {', '.join(given)}", rule, "take one of the two out"))
+        servers = tuple(Server(entry.name, entry.fqdn, entry.role) for entry in entries)
+    elif isinstance(kind, Kind) and _given(values, "backends", "frontends", "domain"):
+        backends, least, _ = topology.SIZES[kind]
+        counts = [values.get("backends"), values.get("frontends")]
+        if not isinstance(domain, str) or (least and counts[1] is None):
+            missing = "domain" if not isinstance(domain, str) else "frontends"
+            rule = f"topology {kind} has {topology.SHAPES[kind]}, named backend-0, frontend-0, … in domain"
+            problems.append(Problem(missing, "not given", rule, f"set {missing}, or list the servers under servers"))
+            return ()
+        counted = [
+            count if isinstance(count, int) else least for count, least in zip(counts, (backends, 0), strict=True)
+        ]
+        servers = topology.numbered(counted[0], counted[1], domain)
+    else:
+        return ()
+    problems += topology.problems(kind if isinstance(kind, Kind) else None, servers)
+    return tuple(sorted(servers, key=lambda server: server.role))
+
+
+def _given(values: Values, *names: str) -> bool:
+    """Whether each was understood (it may be unset): one that was refused is told already."""
+    return all(name in values for name in names)
+
+
+def _cidrs(values: Values) -> list[Problem]:
+    found = []
+    for setting, opt_in, who in (
+        ("clientCidrs", "allowClientsFromAnywhere", "push jobs ports"),
+        ("operatorCidrs", "allowOperatorsFromAnywhere", "SSH"),
+    ):
+        cidrs = values.get(setting)
+        if not isinstance(cidrs, list) or values.get(opt_in) is not False:
+            continue
+        found += [
+            Problem(
+                setting,
+                f"'{cidr}'",
+                f"{who} for named networks only, not for the world (/{WIDEST} at the widest)",
+                f"give the networks that need it, or set {opt_in} to true if you mean it",
+            )
+            for cidr in cidrs
+            if ipaddress.IPv4Network(cidr).prefixlen < WIDEST
+        ]
+    vpc = values.get("vpcCidr")
+    if isinstance(vpc, str) and not 16 <= ipaddress.IPv4Network(vpc).prefixlen <= 24:
+        rule = "the VPC is a /16 to a /24, so that it holds a subnet for each tier"
+        found.append(Problem("vpcCidr", f"'{vpc}'", rule, "choose a network of that size, for example 10.0.0.0/16"))
+    return found
+
+
+def _ports(values: Values) -> list[Problem]:
+    names = ("pushJobs.heartbeatPort", "pushJobs.commandPort", "pushJobs.apiPort", "ssh.port")
+    ports = {name: values[name] for name in names if name in values}
+    found = [
+        Problem(one, f"{ports[one]}, as {other}", "every port is used once", "choose another port for one of them")
+        for one, other in combinations(ports, 2)
+        if ports[one] == ports[other]
+    ]
+    for name, port in ports.items():
+        if isinstance(port, int) and port in RESERVED:
+            rule = f"Chef server itself uses it ({RESERVED[port]})"
+            found.append(Problem(name, str(port), rule, "choose a port that Chef server does not use"))
+    own = {"heartbeat_port", "server_heartbeat_port", "command_port", "api_port"}
+    options = values.get("pushJobs.settings")
+    for key in sorted(own & set(options if isinstance(options, dict) else ())):
+        rule = "ports are settings of their own, since firewall and test need them too"
+        found.append(
+            Problem(f"pushJobs.settings.{key}", "given here", rule, "use heartbeatPort, commandPort or apiPort")
+        )
+    return found
+
+
+def _sections(raw: Mapping[str, object], values: Values) -> list[Problem]:
+    key, file = values.get("ssh.keyName"), values.get("ssh.publicKeyFile")
+    if "ssh.keyName" in values and "ssh.publicKeyFile" in values and (key is None) == (file is None):
+        given = "both keyName and publicKeyFile" if key else "neither keyName nor publicKeyFile"
+        rule = "new servers authorize exactly one of them"
+        return [Problem("ssh", given, rule, "give publicKeyFile, the .pub file of a key that your ssh-agent holds")]
+    return []
+
+
+def _package(values: Values, setting: str, root: Path, problems: list[Problem]) -> Package | None:
+    parts = {name: values.get(f"{setting}.{name}") for name in ("file", "url", "sha256")}
+    architecture = values.get("machines.architecture")
+    refused = [name for name in parts if f"{setting}.{name}" not in values]
+    if refused or not isinstance(architecture, str):
+        return None
+    source = Source(**{name: str(value) if value is not None else None for name, value in parts.items()})
+    found, wrong = packages.package(source, architecture, setting, root)
+    problems += wrong
+    return found
+
+
+def _public_key(values: Values, root: Path, problems: list[Problem]) -> str | None:
+    file = values.get("ssh.publicKeyFile")
+    if not isinstance(file, str):
+        return None
+    setting, remedy = "ssh.publicKeyFile", "give the .pub file of a key that your ssh-agent holds"
+    try:
+        lines = (root / file).expanduser().read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        problems.append(Problem(setting, f"'{file}'", "the file must be there and readable", remedy))
+        return None
+    if len(lines) != 1 or not lines[0].startswith(("ssh-", "ecdsa-")):
+        problems.append(Problem(setting, f"'{file}'", "it holds one public key, as ssh-keygen writes it", remedy))
+        return None
+    return lines[0].strip()

@@ -1,0 +1,200 @@
+"""The settings of a stack as `stacks/Pulumi.<stack>.yaml` gives them: names, types, defaults and each value's rule.
+
+Pure. Rules that need more than one value (or a file) are in `settings.py`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from components.topology import FQDN, Kind, Role
+
+T = TypeVar("T")
+
+
+def rule(holds: Callable[[T], object], text: str, remedy: str) -> AfterValidator:
+    """A rule for a value, told as a `Problem` tells it."""
+
+    def check(value: T) -> T:
+        if not holds(value):
+            raise PydanticCustomError("rule", "{rule}", {"rule": text, "remedy": remedy})
+        return value
+
+    return AfterValidator(check)
+
+
+def pattern(expression: str, text: str, remedy: str) -> AfterValidator:
+    return rule(re.compile(expression).fullmatch, text, remedy)
+
+
+def _is_ipv4_network(value: str) -> bool:
+    try:
+        return str(ipaddress.IPv4Network(value)) == value
+    except ValueError:
+        return False
+
+
+def _is_port(value: int) -> bool:
+    return 1 <= value <= 65535
+
+
+Cidr = Annotated[
+    str,
+    rule(
+        _is_ipv4_network,
+        "it is an IPv4 network in CIDR form without host bits; IPv6 is not supported",
+        "write it as, for example, 10.1.0.0/24",
+    ),
+]
+Port = Annotated[int, rule(_is_port, "a port is a whole number from 1 to 65535", "choose a port in that range")]
+Domain = Annotated[
+    str,
+    rule(
+        FQDN.fullmatch,
+        "it has at least two dot-separated labels of lower-case letters, digits and hyphens",
+        "write it as, for example, chef.example.com",
+    ),
+]
+Word = Annotated[
+    str,
+    pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", "it has letters, digits and . _ - only", "take other characters out"),
+]
+User = Annotated[
+    str,
+    pattern(r"[a-z_][a-z0-9_-]{0,31}", "a user has lower-case letters, digits, _ and - only", "give the login user"),
+]
+Path = Annotated[
+    str,
+    pattern(r"[A-Za-z0-9._/~+-]+", "a path has letters, digits and . _ / ~ + - only", "move or rename the file"),
+]
+TEXT = r"[A-Za-z0-9 ._:/@,=+*()-]{0,255}"
+TEXT_RULE = "it has letters, digits, spaces and . _ : / @ , = + * ( ) - only"
+Text = Annotated[str, pattern(TEXT, TEXT_RULE, "take quotes, shell and other special characters out")]
+OptionName = Annotated[
+    str,
+    pattern(r"[a-z][a-z0-9_]{0,63}", "a key has lower-case letters, digits and _ only", "see the package's own docs"),
+]
+OptionValue = Annotated[
+    bool | int | str,
+    rule(
+        lambda value: not isinstance(value, str) or re.fullmatch(TEXT, value),
+        TEXT_RULE,
+        "take quotes, shell and other special characters out",
+    ),
+]
+Options = dict[OptionName, OptionValue]
+StepName = Literal[
+    "install",
+    "configure",
+    "reconfigure-primary",
+    "share",
+    "copy",
+    "reconfigure",
+    "chef-reconfigure",
+    "restart-pushy",
+    "test",
+]
+
+
+class Section(BaseModel):
+    """Written in camel case in the file, as Pulumi's own settings are."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+
+class PackageSource(Section):
+    """A package: a file beside the program, or a URL with its SHA-256."""
+
+    file: Path | None = Field(None, description="Path of the package file, relative to Pulumi.yaml.")
+    url: str | None = Field(None, description="URL that every server can fetch the package from; needs sha256.")
+    sha256: str | None = Field(None, description="SHA-256 of the package in hexadecimal; required with url.")
+
+
+class PushJobs(Section):
+    """The push jobs server."""
+
+    package: PackageSource = Field(description="The opscode-push-jobs-server package.")
+    heartbeat_port: Port = Field(10000, description="TCP port of the heartbeat, open to clientCidrs on backends.")
+    command_port: Port = Field(10003, description="TCP port of the commands, open to clientCidrs on backends.")
+    api_port: Port = Field(10002, description="TCP port of the HTTP API, open to the frontends only.")
+    settings: Options = Field({}, description="Further keys of opscode-push-jobs-server.rb, e.g. heartbeat_interval.")
+
+
+class ChefServer(Section):
+    """The Chef server under it."""
+
+    package: PackageSource | None = Field(
+        None, description="The chef-server-core package; without it the image must already hold Chef server."
+    )
+    api_fqdn: Domain | None = Field(None, description="Name under which clients reach Chef server.")
+    settings: Options = Field({}, description="Further keys of chef-server.rb.")
+
+
+class ServerEntry(Section):
+    """One server, where names or FQDNs are chosen by hand."""
+
+    name: str = Field(description="Name in resources, tags and logs.")
+    fqdn: str = Field(description="Fully qualified domain name, by which Chef server knows the server's role.")
+    role: Role = Field(description="backend or frontend; the first backend is the primary.")
+
+
+class Ssh(Section):
+    """How the operator reaches the servers. The private key comes from the ssh-agent, never from the stack."""
+
+    user: User = Field("ubuntu", description="Login user with passwordless sudo.")
+    public_key_file: Path | None = Field(None, description="OpenSSH public key that new servers authorize.")
+    key_name: Word | None = Field(None, description="Existing EC2 key pair, instead of publicKeyFile.")
+    address: Literal["private", "public"] = Field("private", description="Which address of a server to connect to.")
+    port: Port = Field(22, description="TCP port of SSH on the servers.")
+    dial_error_limit: int = Field(60, ge=1, le=1000, description="Attempts to connect, 5 s apart at most.")
+    per_dial_timeout: int = Field(15, ge=1, le=120, description="Seconds for one attempt to connect.")
+
+
+class Image(Section):
+    """The machine image: an id, or the newest of an owner whose name matches."""
+
+    id: Word | None = Field(None, description="AMI id; then owner and name are not used.")
+    owner: Word = Field("099720109477", description="Account that publishes the image; the default is Canonical.")
+    name: Text = Field(
+        "ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-amd64-server-*", description="Name of the image; * matches anything."
+    )
+
+
+class Machines(Section):
+    """The virtual machines."""
+
+    image: Image = Field(Image.model_validate({}), description="The machine image.")
+    instance_type: Word = Field("m5.large", description="EC2 instance type.")
+    architecture: Literal["amd64", "arm64"] = Field("amd64", description="Of the instance type and the packages.")
+    volume_size: int = Field(40, ge=8, le=16384, description="Size of the root volume in GiB.")
+
+
+class StackFile(Section):
+    """Everything that a stack can set."""
+
+    topology: Kind = Field(description="standalone, tier or ha.")
+    domain: Domain | None = Field(None, description="Domain of the servers that backends and frontends count.")
+    backends: int | None = Field(None, ge=0, le=1000, description="Number of backends; 2 for ha, else 1.")
+    frontends: int | None = Field(None, ge=0, le=1000, description="Number of frontends.")
+    servers: list[ServerEntry] | None = Field(None, description="The servers by name, instead of counts and domain.")
+    client_cidrs: list[Cidr] = Field(min_length=1, description="Networks of the push jobs clients.")
+    allow_clients_from_anywhere: bool = Field(False, description="Allows 0.0.0.0/0 in clientCidrs.")
+    operator_cidrs: list[Cidr] = Field(min_length=1, description="Networks that operators use SSH from.")
+    allow_operators_from_anywhere: bool = Field(False, description="Allows 0.0.0.0/0 in operatorCidrs.")
+    vpc_cidr: Cidr = Field("10.0.0.0/16", description="Address range of the VPC that is made.")
+    push_jobs: PushJobs = Field(description="The push jobs server.")
+    chef_server: ChefServer = Field(ChefServer.model_validate({}), description="The Chef server under it.")
+    machines: Machines = Field(Machines.model_validate({}), description="The virtual machines.")
+    ssh: Ssh = Field(Ssh.model_validate({}), description="How the operator reaches the servers.")
+    time_limits: dict[StepName, Annotated[int, Field(ge=1, le=86400)]] = Field(
+        {}, description="Seconds that a step may take on a server, by step name, where the default does not fit."
+    )
+    reverify: Text = Field("", description="Change it to run the test once more.")
+    tags: dict[Word, Text] = Field({}, description="Tags for every resource in the cloud.")
