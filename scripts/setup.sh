@@ -1,0 +1,65 @@
+# Sourced by the other scripts: everything that they need and that is not there yet, saying so. Safe to repeat.
+# shellcheck shell=sh
+
+cd "$(dirname "$0")/.." || exit 1
+
+say() { printf '%s\n' "$*" >&2; }
+
+fail() {
+    say "error: $1"
+    say "what to do: $2"
+    exit 1
+}
+
+# Debian packages that are missing, by what each brings.
+missing_packages() {
+    while read -r package path; do
+        [ -e "$path" ] || [ -e "/usr$path" ] || printf '%s ' "$package"
+    done <<'END'
+iproute2 /sbin/ip
+nftables /usr/sbin/nft
+openssh-server /usr/sbin/sshd
+openssh-client /usr/bin/ssh-agent
+sudo /usr/bin/sudo
+util-linux /usr/bin/nsenter
+openssl /usr/bin/openssl
+curl /usr/bin/curl
+python3 /usr/bin/python3
+shellcheck /usr/bin/shellcheck
+END
+    "$python" -c 'import ensurepip, venv' 2> /dev/null || printf 'python3-venv '
+}
+
+# Installs packages without starting their services: the sandbox runs an SSH server of its own in each host.
+install_packages() (
+    [ "$(id -u)" = 0 ] || fail "missing: $*" "run this as root (sudo), or install them: apt-get install $*"
+    command -v apt-get > /dev/null || fail "missing: $*" "install them with this machine's own package manager"
+    say "installing Debian packages: $*"
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        trap 'rm -f "$policy"' EXIT
+        printf '#!/bin/sh\nexit 101\n' > "$policy"
+        chmod +x "$policy"
+    fi
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" > /dev/null
+)
+
+make_environment() {
+    stamp=$(cat requirements.txt requirements-dev.txt | sha256sum)
+    [ "$(cat .venv/stamp 2> /dev/null)" != "$stamp" ] || return 0
+    say "making the Python environment in .venv: once, a minute or two"
+    "$python" -m venv --clear .venv
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements-dev.txt
+    printf '%s\n' "$stamp" > .venv/stamp
+}
+
+python=python3
+[ -z "${PYTHON:-}" ] || python=$PYTHON
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null ||
+    fail "Python 3.11 or newer is needed" "install it, or name one: PYTHON=/path/to/python3.11 $0"
+packages=$(missing_packages)
+# shellcheck disable=SC2086  # a list of words
+[ -z "$packages" ] || install_packages $packages
+make_environment
+.venv/bin/python -m sandbox.engine || exit 1
