@@ -1,0 +1,56 @@
+"""Clusters for the unit tests: settings by a few words, and random topologies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+from components.settings import Settings, load
+from components.topology import Kind, Topology, numbered, topology
+
+ROOT = Path(__file__).parent / "files"
+PUSH_JOBS = "opscode-push-jobs-server_1.1.6-1_amd64.deb"
+SHA256 = "3b" * 32
+DEFAULTS: dict[str, Any] = {
+    "topology": "ha",
+    "domain": "chef.test",
+    "backends": "2",
+    "frontends": "2",
+    "clientCidrs": ["10.1.0.0/24"],
+    "operatorCidrs": ["10.8.0.0/24"],
+    "ssh": {"keyName": "operators"},
+    "pushJobs": {"package": {"url": f"https://packages.test/{PUSH_JOBS}", "sha256": SHA256}},
+}
+
+
+def raw(changes: Mapping[str, Any]) -> dict[str, str]:
+    """As Pulumi gives a stack's configuration; a change to None takes a setting out, one with dots goes inside."""
+    given = json.loads(json.dumps(DEFAULTS))
+    for path, value in changes.items():
+        *parents, last = path.split(".")
+        section = given
+        for parent in parents:
+            section = section.setdefault(parent, {})
+        if value is None:
+            section.pop(last, None)
+        else:
+            section[last] = value
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in given.items()}
+
+
+def settings(**changes: Any) -> Settings:
+    """Dots in a setting's path are written as two underscores."""
+    return load(raw({path.replace("__", "."): value for path, value in changes.items()}), ROOT)
+
+
+@st.composite
+def topologies(draw: st.DrawFn, most: int = 200) -> Topology:
+    """From one server to 2 + `most`."""
+    kind = draw(st.sampled_from(Kind))
+    backends = 2 if kind is Kind.HA else 1
+    frontends = 0 if kind is Kind.STANDALONE else draw(st.integers(1, most))
+    return topology(kind, numbered(backends, frontends, "chef.test"))

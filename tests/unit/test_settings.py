@@ -1,0 +1,337 @@
+"""What an operator can get wrong, with the exact message; docs/settings.md is for reading, this is for holding."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.settings import SettingsError, load
+from tests.unit.clusters import PUSH_JOBS, SHA256, raw, settings
+
+LOWER = "an FQDN has at least two dot-separated labels of lower-case letters, digits and hyphens"
+NAME = "a name has 1 to 32 lower-case letters, digits and hyphens, starts with a letter, ends with no hyphen"
+ONCE = "every port is used once"
+CIDR = "it is an IPv4 network in CIDR form without host bits; IPv6 is not supported"
+CIDR_REMEDY = "write it as, for example, 10.1.0.0/24"
+TEXT = "it has letters, digits, spaces and . _ : / @ , = + * ( ) - only"
+TEXT_REMEDY = "take quotes, shell and other special characters out"
+WORLD = "for named networks only, not for the world (/8 at the widest)"
+FILE_NAME = "a package file's name ends in .deb or .rpm and has letters, digits and . _ + ~ - only"
+PORT_RULE, PORT_REMEDY = "a port is a whole number from 1 to 65535", "choose a port in that range"
+URL = f"https://packages.test/{PUSH_JOBS}"
+
+# changes to good settings, and the one problem that they make: (setting, given, rule, remedy)
+TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
+    (
+        {"topology": "cluster"},
+        ("topology", "'cluster'", "it is one of 'standalone', 'tier' or 'ha'", "choose one of them"),
+    ),
+    ({"topology": None}, ("topology", "not given", "it is needed: standalone, tier or ha", "set it")),
+    (
+        {"backends": "3"},
+        (
+            "topology",
+            "3 backend(s) and 2 frontend(s) with topology ha",
+            "ha has two backends and at least one frontend",
+            "change the number of servers",
+        ),
+    ),
+    (
+        {"backends": "1"},
+        (
+            "topology",
+            "1 backend(s) and 2 frontend(s) with topology ha",
+            "ha has two backends and at least one frontend",
+            "set topology to tier, or change the servers",
+        ),
+    ),
+    (
+        {"frontends": "0"},
+        (
+            "topology",
+            "2 backend(s) and 0 frontend(s) with topology ha",
+            "ha has two backends and at least one frontend",
+            "change the number of servers",
+        ),
+    ),
+    (
+        {"frontends": None},
+        (
+            "frontends",
+            "not given",
+            "topology ha has two backends and at least one frontend, named backend-0, frontend-0, … in domain",
+            "set frontends, or list the servers under servers",
+        ),
+    ),
+    ({"frontends": "many"}, ("frontends", "'many'", "it is a whole number", "correct it; see docs/settings.md")),
+    ({"frontends": "-1"}, ("frontends", "'-1'", "it is at least 0", "choose such a number")),
+    ({"domian": "x"}, ("domian", "given", "there is no such setting", "write domain")),
+    (
+        {"domain": "Chef.test"},
+        (
+            "domain",
+            "'Chef.test'",
+            "it has at least two dot-separated labels of lower-case letters, digits and hyphens",
+            "write it as, for example, chef.example.com",
+        ),
+    ),
+    (
+        {"domain": "chef.test; id"},
+        (
+            "domain",
+            "'chef.test; id'",
+            "it has at least two dot-separated labels of lower-case letters, digits and hyphens",
+            "write it as, for example, chef.example.com",
+        ),
+    ),
+    ({"clientCidrs": ["::/0"]}, ("clientCidrs[0]", "'::/0'", CIDR, CIDR_REMEDY)),
+    ({"clientCidrs": ["10.1.0.1/24"]}, ("clientCidrs[0]", "'10.1.0.1/24'", CIDR, CIDR_REMEDY)),
+    ({"clientCidrs": ["10.1.0.0"]}, ("clientCidrs[0]", "'10.1.0.0'", CIDR, CIDR_REMEDY)),
+    ({"clientCidrs": []}, ("clientCidrs", "'[]'", "it has at least one entry", "correct it; see docs/settings.md")),
+    (
+        {"clientCidrs": ["0.0.0.0/0"]},
+        (
+            "clientCidrs",
+            "'0.0.0.0/0'",
+            f"push jobs ports {WORLD}",
+            "give the networks that need it, or set allowClientsFromAnywhere to true if you mean it",
+        ),
+    ),
+    (
+        {"operatorCidrs": ["0.0.0.0/1"]},
+        (
+            "operatorCidrs",
+            "'0.0.0.0/1'",
+            f"SSH {WORLD}",
+            "give the networks that need it, or set allowOperatorsFromAnywhere to true if you mean it",
+        ),
+    ),
+    ({"pushJobs.heartbeatPort": 70000}, ("pushJobs.heartbeatPort", "'70000'", PORT_RULE, PORT_REMEDY)),
+    ({"pushJobs.commandPort": 0}, ("pushJobs.commandPort", "'0'", PORT_RULE, PORT_REMEDY)),
+    (
+        {"pushJobs.commandPort": 10000},
+        ("pushJobs.heartbeatPort", "10000, as pushJobs.commandPort", ONCE, "choose another port for one of them"),
+    ),
+    (
+        {"pushJobs.apiPort": 443},
+        (
+            "pushJobs.apiPort",
+            "443",
+            "Chef server itself uses it (Chef server API over HTTPS)",
+            "choose a port that Chef server does not use",
+        ),
+    ),
+    (
+        {"pushJobs.settings": {"command_port": 10002}},
+        (
+            "pushJobs.settings.command_port",
+            "given here",
+            "ports are settings of their own, since firewall and test need them too",
+            "use heartbeatPort, commandPort or apiPort",
+        ),
+    ),
+    (
+        {"pushJobs.settings": {"vip": "a'; system('id')"}},
+        ("pushJobs.settings.vip", "'a'; system('id')'", TEXT, TEXT_REMEDY),
+    ),
+    (
+        {"pushJobs.package": {"file": "none.deb"}},
+        (
+            "pushJobs.package.file",
+            "'none.deb'",
+            "the file must be there and readable (No such file or directory)",
+            "put the package there, or correct the path; it is relative to Pulumi.yaml",
+        ),
+    ),
+    (
+        {"pushJobs.package": {"url": URL}},
+        (
+            "pushJobs.package.sha256",
+            "not given",
+            "a package from a URL needs its SHA-256, so that every server installs the same bytes",
+            "add the sha256 that the vendor publishes",
+        ),
+    ),
+    (
+        {"pushJobs.package": {"url": URL, "sha256": SHA256[:-1]}},
+        (
+            "pushJobs.package.sha256",
+            f"'{SHA256[:-1]}'",
+            "a SHA-256 is 64 lower-case hexadecimal digits",
+            "copy it from `sha256sum FILE`",
+        ),
+    ),
+    (
+        {"pushJobs.package": {"url": f"{URL}$(id).deb", "sha256": SHA256}},
+        (
+            "pushJobs.package.url",
+            f"'{URL}$(id).deb'",
+            "a URL starts with https:// or http:// and has no spaces, quotes or shell characters",
+            "give the URL of the package file",
+        ),
+    ),
+    (
+        {"pushJobs.package": {"url": URL.replace("amd64", "arm64"), "sha256": SHA256}},
+        (
+            "pushJobs.package",
+            f"'{PUSH_JOBS.replace('amd64', 'arm64')}' is for arm64",
+            "the servers are amd64 (setting architecture)",
+            "give the package for amd64, or change architecture and instanceType",
+        ),
+    ),
+    (
+        {"pushJobs.package": {}},
+        (
+            "pushJobs.package",
+            "neither file nor url",
+            "a package comes from exactly one of them",
+            "give file, or url with sha256",
+        ),
+    ),
+    (
+        {"ssh.user": "ubuntu;id"},
+        (
+            "ssh.user",
+            "'ubuntu;id'",
+            "a user has lower-case letters, digits, _ and - only",
+            "give the login user",
+        ),
+    ),
+    (
+        {"ssh.publicKeyFile": "id.pub"},
+        (
+            "ssh",
+            "both keyName and publicKeyFile",
+            "new servers authorize exactly one of them",
+            "give publicKeyFile, the .pub file of a key that your ssh-agent holds",
+        ),
+    ),
+    ({"tags": {"team": "`id`"}}, ("tags.team", "'`id`'", TEXT, TEXT_REMEDY)),
+    (
+        {"chefServer": {"apiFqdn": "chef"}},
+        (
+            "chefServer.apiFqdn",
+            "'chef'",
+            "it has at least two dot-separated labels of lower-case letters, digits and hyphens",
+            "write it as, for example, chef.example.com",
+        ),
+    ),
+    (
+        {"timeLimits": {"instal": 5}},
+        (
+            "timeLimits.instal",
+            "'instal'",
+            "it is one of 'install', 'configure', 'reconfigure-primary', 'share', 'copy', 'reconfigure', "
+            "'chef-reconfigure', 'restart-pushy' or 'test'",
+            "choose one of them",
+        ),
+    ),
+    (
+        {"servers": [{"name": "a", "fqdn": "a.test", "role": "backend"}]},
+        (
+            "servers",
+            "given beside domain, backends, frontends",
+            "servers are either listed or counted",
+            "take one of the two out",
+        ),
+    ),
+]
+
+
+def refused(changes: Mapping[str, Any], root: Path) -> SettingsError:
+    with pytest.raises(SettingsError) as caught:
+        load(raw(changes), root)
+    return caught.value
+
+
+@pytest.mark.parametrize(("changes", "problem"), TABLE, ids=lambda part: str(part)[:60])
+def test_a_mistake_is_told_as_what_was_given_the_rule_and_what_to_do(
+    changes: Mapping[str, Any], problem: tuple[str, str, str, str], tmp_path: Path
+) -> None:
+    error = refused(changes, tmp_path)
+    told = [(p.setting, p.given, p.rule, p.remedy) for p in error.problems]
+    assert problem in told
+    assert "\n     Rule: ".join(problem[2:3]) in str(error)
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    changes = {
+        "topology": "cluster",
+        "frontends": "many",
+        "clientCidrs": ["::/0"],
+        "pushJobs.heartbeatPort": 0,
+        "pushJobs.package": {"url": URL},
+        "ssh.user": "a b",
+        "colour": "blue",
+    }
+    error = refused(changes, tmp_path)
+    settings = {"topology", "frontends", "clientCidrs[0]", "pushJobs.heartbeatPort", "pushJobs.package.sha256"}
+    assert {p.setting for p in error.problems} == {*settings, "ssh.user", "colour"}
+    assert str(error).startswith(
+        "7 problems in the stack's settings; nothing was changed.\n  1. colour: given\n     Rule: "
+    )
+
+
+def test_the_world_is_let_in_where_the_stack_says_so_by_name() -> None:
+    opened = settings(clientCidrs=["0.0.0.0/0"], allowClientsFromAnywhere="true")
+    assert opened.file.client_cidrs == ["0.0.0.0/0"]
+
+
+def test_the_ports_are_those_of_the_runbook_unless_set() -> None:
+    push_jobs = settings().file.push_jobs
+    assert (push_jobs.heartbeat_port, push_jobs.command_port, push_jobs.api_port) == (10000, 10003, 10002)
+
+
+def deb(folder: Path, name: str, architecture: str) -> Path:
+    """The least that is a Debian package to those who read its control file."""
+    control = f"Package: x\nVersion: 1\nArchitecture: {architecture}\n".encode()
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+        member = tarfile.TarInfo("./control")
+        member.size = len(control)
+        tar.addfile(member, io.BytesIO(control))
+    content = archive.getvalue() + b"\n" * (len(archive.getvalue()) % 2)
+    header = f"{'control.tar.gz':16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(archive.getvalue()):<10}`\n".encode()
+    path = folder / name
+    path.write_bytes(b"!<arch>\n" + header + content)
+    return path
+
+
+def test_a_package_file_of_another_architecture_is_refused_whatever_its_name_says(tmp_path: Path) -> None:
+    deb(tmp_path, PUSH_JOBS, "arm64")
+    (problem,) = refused({"pushJobs.package": {"file": PUSH_JOBS}}, tmp_path).problems
+    assert (problem.given, problem.rule) == (
+        f"'{PUSH_JOBS}' is for arm64",
+        "the servers are amd64 (setting architecture)",
+    )
+
+
+def test_a_package_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / PUSH_JOBS).write_bytes(b"<html>not found</html>")
+    (problem,) = refused({"pushJobs.package": {"file": PUSH_JOBS}}, tmp_path).problems
+    assert problem.rule == "the file must be a Debian package (it is no ar archive)"
+
+
+def test_a_package_file_with_another_digest_is_refused(tmp_path: Path) -> None:
+    deb(tmp_path, PUSH_JOBS, "amd64")
+    (problem,) = refused({"pushJobs.package": {"file": PUSH_JOBS, "sha256": SHA256}}, tmp_path).problems
+    assert problem.given == f"'{SHA256}'"
+    assert problem.rule.startswith(f"it must be the SHA-256 of {PUSH_JOBS}, which is ")
+
+
+def test_a_right_package_file_is_taken_with_its_digest(tmp_path: Path) -> None:
+    deb(tmp_path, PUSH_JOBS, "amd64")
+    package = load(raw({"pushJobs.package": {"file": PUSH_JOBS}}), tmp_path).push_jobs_package
+    assert (package.version, package.format, len(package.sha256)) == ("1.1.6-1", "deb", 64)
+
+
+def test_a_private_key_is_refused_as_public_key(tmp_path: Path) -> None:
+    (tmp_path / "id").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----\n")
+    (problem,) = refused({"ssh": {"publicKeyFile": "id"}}, tmp_path).problems
+    assert problem.rule == "it holds one public key, as ssh-keygen writes it"
+    assert "abc" not in str(problem), "a key that is private must not be shown"
