@@ -5,7 +5,7 @@ Scripts are POSIX shell, run as root by the task runner that `connect` leaves on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from shlex import quote
 
 from components.packages import Package
@@ -72,16 +72,17 @@ cp -a --parents "$@" "$work"
 cd "$work"
 printf '%s\\n' "$@" > SHARED
 sh {HOME}/manifest "$@" > MANIFEST
-tar -c SHARED MANIFEST "$@"
+find "$@" -printf '%u:%g %p\\n' > OWNERS
+tar -c SHARED MANIFEST OWNERS "$@"
 """
 
-# Digest, mode and owner of all files and folders under the given paths, one a line, sorted.
+# Digest and mode of all files and folders under the given paths, one a line, sorted.
 MANIFEST_SCRIPT = """\
 set -eu
 export LC_ALL=C
 {
   find "$@" -type f -exec sha256sum {} +
-  find "$@" -printf '%m %u:%g %y %p\\n'
+  find "$@" -printf '%m %y %p\\n'
 } | sort
 """
 
@@ -208,7 +209,7 @@ def configure(path: str, content: str) -> str:
     return "\n".join(["set -eu", f"mkdir -p {folder}", *_file(path, content, "0644"), ""])
 
 
-def push_jobs_settings(ports: Mapping[str, int], options: Mapping[str, object]) -> str:
+def push_jobs_settings(ports: Mapping[str, str], options: Mapping[str, object]) -> str:
     """The text of opscode-push-jobs-server.rb (F2). `ports` has server_heartbeat_port, command_port and api_port."""
     lines = [f"opscode_pushy_server['{key}'] = {_ruby(value)}" for key, value in {**ports, **options}.items()]
     return "\n".join(["# Written by chef-rollout: change the stack's settings, not this file.", *lines, ""])
@@ -249,9 +250,9 @@ def chef_reconfigure() -> str:
     return "chef-server-ctl reconfigure\n"
 
 
-def restart_pushy() -> str:
-    """Restarts the service, but not on a standby, where it must stay down (F32)."""
-    return """\
+def restart_pushy(ports: Iterable[int]) -> str:
+    """Restarts the service and waits until it listens; but not on a standby, where it must stay down (F32)."""
+    return f"""\
 set -eu
 status=/var/opt/opscode/keepalived/current_cluster_status
 if [ -e "$status" ] && [ "$(cat "$status")" != master ]; then
@@ -259,6 +260,12 @@ if [ -e "$status" ] && [ "$(cat "$status")" != master ]; then
   exit 0
 fi
 chef-server-ctl restart opscode-pushy-server
+for port in {" ".join(str(port) for port in ports)}; do
+  until ss -Hltn "sport = :$port" | grep -q .; do
+    echo "waiting for port $port"
+    sleep 1
+  done
+done
 """
 
 
@@ -291,7 +298,10 @@ def share(user: str, readers: Sequence[tuple[str, str]]) -> str:
 
 
 def copy(what: str, user: str, port: int, address: str, host_key: str) -> str:
-    """Copies the shared files `what` from the primary at `address`, whole and checked, or not at all."""
+    """Copies the shared files `what` from the primary at `address`, whole and checked, or not at all.
+
+    It tries again where no connection is made: sshd turns some away when many come at once (MaxStartups).
+    """
     ssh = [
         f"ssh -F /dev/null -i {HOME}/id_ed25519 -p {port}",
         "-o BatchMode=yes -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes",
@@ -307,20 +317,35 @@ def copy(what: str, user: str, port: int, address: str, host_key: str) -> str:
             "work=$(mktemp -d /etc/.chef-rollout.XXXXXX)",
             "trap 'rm -rf \"$work\"' EXIT",
             f'echo {quote(f"primary {host_key}")} > "$work/known_hosts"',
-            " \\\n  ".join(ssh),
+            "tries=0",
+            "until " + " \\\n  ".join(ssh) + "; do",
+            "  status=$? tries=$((tries + 1))",
+            '  if [ "$status" != 255 ] || [ "$tries" = 10 ]; then exit "$status"; fi',
+            "  sleep 3",
+            "done",
             _UNPACK,
         ]
     )
 
 
+# An owner that this server does not know (reconfigure makes it) is root until then, as in a copy by hand.
 # A folder changes places with its predecessor in one system call where the kernel can, else by two renames.
 _UNPACK = f"""\
+owners() {{
+  while read -r owner path; do
+    if getent passwd "${{owner%:*}}" > /dev/null && getent group "${{owner#*:}}" > /dev/null; then
+      chown -h "$owner" "$path"
+    fi
+  done < "$work/new/OWNERS"
+}}
 mkdir "$work/new"
-tar -x -p -C "$work/new" -f "$work/shared.tar"
+tar -x -p --no-same-owner -C "$work/new" -f "$work/shared.tar"
 cd "$work/new"
 xargs sh {HOME}/manifest < SHARED > "$work/found"
 cmp MANIFEST "$work/found"
+owners
 if (cd / && xargs sh {HOME}/manifest < "$work/new/SHARED") 2> /dev/null | cmp -s - MANIFEST; then
+  cd / && owners
   echo "the same files are here already"
   exit 0
 fi

@@ -41,7 +41,8 @@ def _install(cluster: Cluster, server: Server) -> str:
 
 def _configure(cluster: Cluster, server: Server) -> str:
     options = cluster.settings.file.push_jobs.settings
-    return commands.configure(SETTINGS_FILE, commands.push_jobs_settings(ports(cluster.settings), options))
+    quoted = {key: str(port) for key, port in ports(cluster.settings).items()}
+    return commands.configure(SETTINGS_FILE, commands.push_jobs_settings(quoted, options))
 
 
 def share(cluster: Cluster, server: Server) -> str:
@@ -167,7 +168,7 @@ STEPS = (
         number=7,
         on=push_jobs_servers,
         one_at_a_time=True,
-        script=lambda cluster, server: commands.restart_pushy(),
+        script=lambda cluster, server: commands.restart_pushy(ports(cluster.settings).values()),
         after=(
             every("chef-reconfigure", "keepalived must know the service before it is restarted"),
             every("firewall", "clients come back to the ports at once"),

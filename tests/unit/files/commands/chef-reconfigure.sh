@@ -1,0 +1,1 @@
+chef-server-ctl reconfigure

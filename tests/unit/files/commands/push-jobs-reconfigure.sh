@@ -1,0 +1,1 @@
+opscode-push-jobs-server-ctl reconfigure

@@ -1,0 +1,22 @@
+#!/bin/sh
+# shared-files WHAT: what the other servers copy from this one: a tar archive with its digests and modes.
+set -eu
+cd /
+case ${1-} in
+  chef) set -- etc/opscode ;;
+  push-jobs)
+    set -- etc/opscode-push-jobs-server
+    if grep -qs push-jobs-server etc/opscode/private-chef-secrets.json; then
+      set -- "$@" etc/opscode/private-chef-secrets.json
+    fi ;;
+  *) echo "shared-files: chef or push-jobs is shared, and nothing else" >&2; exit 64 ;;
+esac
+umask 077
+work=$(mktemp -d /var/lib/chef-rollout/share.XXXXXX)
+trap 'rm -rf "$work"' EXIT
+cp -a --parents "$@" "$work"
+cd "$work"
+printf '%s\n' "$@" > SHARED
+sh /var/lib/chef-rollout/manifest "$@" > MANIFEST
+find "$@" -printf '%u:%g %p\n' > OWNERS
+tar -c SHARED MANIFEST OWNERS "$@"

@@ -1,0 +1,44 @@
+"""The core decides, the shell acts: what may import what."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SHELL = {"configuration", "network", "rollout", "servers"}
+MODULES = sorted((ROOT / "components").glob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """The top-level packages that a module imports, anywhere in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_only_the_shell_knows_pulumi(module: Path) -> None:
+    pulumi = {name for name in imported(module) if name.startswith("pulumi")}
+    assert not pulumi or module.stem in SHELL, f"{module.stem} is to decide without Pulumi, and imports {pulumi}"
+
+
+@pytest.mark.parametrize("module", [*MODULES, ROOT / "__main__.py"], ids=lambda path: path.stem)
+def test_the_product_never_knows_the_sandbox(module: Path) -> None:
+    assert not imported(module) & {"sandbox", "moto", "boto3", "tests"}
+    assert "sandbox" not in module.read_text(), "not even by name: the sandbox differs from AWS by configuration alone"
+
+
+def test_the_program_is_a_table_of_contents() -> None:
+    assert len((ROOT / "__main__.py").read_text().splitlines()) < 50
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_a_module_says_why_it_exists(module: Path) -> None:
+    assert ast.get_docstring(ast.parse(module.read_text())), f"{module.stem} has no docstring"
