@@ -1,0 +1,172 @@
+"""chef-server.rb and a host's FQDN -> what chef-server-running.json holds. Pure; refuses what the real one refuses.
+
+Sources: chef/chef-server 12.0.8, private-chef cookbook, libraries/private_chef.rb and attributes/default.rb.
+Left out: every setting that neither push jobs nor the service supervision reads is kept as given, without defaults.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .files import StandinError
+from .ruby import Assignment, Call, Value
+
+PATH = "/etc/opscode/chef-server.rb"
+TOPOLOGIES = ("standalone", "manual", "tier", "ha")
+SETTINGS = ("topology", "api_fqdn", "ip_version", "notification_email", "from_email", "default_orgname")
+MASHES = [
+    "addons",
+    "bookshelf",
+    "bootstrap",
+    "data_collector",
+    "drbd",
+    "estatsd",
+    "folsom_graphite",
+    "ha",
+    "keepalived",
+    "lb",
+    "lb_internal",
+    "ldap",
+    "license",
+    "log_retention",
+    "log_rotation",
+    "nginx",
+    "oc_bifrost",
+    "oc_chef_authz",
+    "oc_chef_pedant",
+    "oc_id",
+    "opscode_erchef",
+    "opscode_expander",
+    "opscode_solr4",
+    "postgresql",
+    "rabbitmq",
+    "redis_lb",
+    "user",
+]
+SERVICES = {"backend": ("postgresql", "opscode-erchef", "nginx"), "frontend": ("opscode-erchef", "nginx")}
+
+
+@dataclass
+class ChefConfig:
+    settings: dict[str, Value] = field(default_factory=lambda: {"topology": "standalone"})
+    servers: dict[str, dict[str, Value]] = field(default_factory=dict)
+    backend_vip: dict[str, Value] = field(default_factory=dict)
+    mashes: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def topology(self) -> str:
+        return str(self.settings["topology"])
+
+
+def evaluate(statements: list[Call | Assignment], path: str = PATH) -> ChefConfig:
+    """Apply the statements of chef-server.rb in their order."""
+    config = ChefConfig()
+    for statement in statements:
+        if isinstance(statement, Assignment):
+            assign(config.mashes, MASHES, statement, path)
+        elif statement.name == "server":
+            config.servers[_text(statement, path)] = statement.options
+        elif statement.name == "backend_vip":
+            config.backend_vip = {"fqdn": _text(statement, path), **statement.options}
+        elif statement.name in SETTINGS and not statement.options:
+            config.settings[statement.name] = statement.value
+        else:
+            raise StandinError(f"Error loading file: {path}:{statement.line}: undefined method `{statement.name}'")
+    return config
+
+
+def assign(mashes: dict[str, dict[str, Any]], known: list[str], statement: Assignment, path: str) -> None:
+    """`name['a']['b'] = value`; an inner table has to be there in Ruby, log_rotation always is."""
+    if statement.name not in known:
+        message = f"undefined local variable or method `{statement.name}'"
+        raise StandinError(f"Error loading file: {path}:{statement.line}: {message}")
+    *outer, last = statement.keys
+    table = mashes.setdefault(statement.name, {})
+    for key in outer:
+        if key != "log_rotation":
+            message = "undefined method `[]=' for nil:NilClass"
+            raise StandinError(f"Error loading file: {path}:{statement.line}: {message}")
+        table = table.setdefault(key, {})
+    table[last] = statement.value
+
+
+def _text(statement: Call, path: str) -> str:
+    if not isinstance(statement.value, str):
+        raise StandinError(f"Error loading file: {path}:{statement.line}: {statement.name} needs a name")
+    return statement.value
+
+
+def role_of(config: ChefConfig, fqdn: str) -> str:
+    """backend or frontend; a standalone server has the role of a backend."""
+    if config.topology not in TOPOLOGIES:
+        message = f"I do not understand topology {config.topology} - try standalone, manual, ha, or tier."
+        raise StandinError(message, 55)
+    if config.topology in ("standalone", "manual"):
+        return "backend"
+    if fqdn not in config.servers:
+        known = "\n  ".join(sorted(config.servers))
+        raise StandinError(
+            f"Please add a server section for {fqdn} to {PATH}!\n"
+            f"Server configuration exists for the following hostnames:\n\n  {known}\n"
+        )
+    role = config.servers[fqdn].get("role")
+    if role not in ("backend", "frontend"):
+        raise StandinError("I dont have a role for you! Use 'backend' or 'frontend'.")
+    return str(role)
+
+
+def is_bootstrap(config: ChefConfig, fqdn: str) -> bool:
+    """Whether this server may make the cluster's secrets."""
+    return config.topology != "ha" or bool(config.servers[fqdn].get("bootstrap"))
+
+
+def running(config: ChefConfig, fqdn: str) -> dict[str, Any]:
+    """The `private_chef` part of chef-server-running.json, without secrets."""
+    role = role_of(config, fqdn)
+    api_fqdn = config.settings.get("api_fqdn") or fqdn
+    vip = _vip(config)
+    chef: dict[str, Any] = {
+        **{_key(name): table for name, table in config.mashes.items()},
+        "topology": config.topology,
+        "role": role if config.servers else None,
+        "servers": config.servers,
+        "backend_vips": vip,
+        "bootstrap": {"enable": role == "backend" and is_bootstrap(config, fqdn)},
+    }
+    database = vip["ipaddress"] if role == "frontend" else "127.0.0.1"
+    _default(chef, "lb", api_fqdn=api_fqdn, web_ui_fqdn=api_fqdn)
+    _default(chef, "nginx", dir="/var/opt/opscode/nginx", server_name=api_fqdn)
+    _default(chef, "user", username="opscode", home="/opt/opscode/embedded")
+    _default(chef, "postgresql", vip=database, port=5432, db_superuser="opscode-pgsql")
+    _default(chef, "keepalived", enable=False, dir="/var/opt/opscode/keepalived")
+    if config.topology == "ha" and role == "backend":
+        chef["keepalived"].update(
+            enable=True,
+            vrrp_instance_interface=vip["device"],
+            vrrp_instance_ipaddress=vip["ipaddress_with_netmask"],
+            vrrp_instance_ipaddress_dev=vip["device"],
+        )
+    return chef
+
+
+def _key(name: str) -> str:
+    """A table's name in chef-server-running.json."""
+    return name if name.startswith("oc_") or name == "redis_lb" else name.replace("_", "-")
+
+
+def _default(chef: dict[str, Any], name: str, **values: object) -> None:
+    chef[name] = {**values, **chef.get(name, {})}
+
+
+def _vip(config: ChefConfig) -> dict[str, Value]:
+    """backend_vip, required where it is used; `ipaddress` loses a netmask that was given with it."""
+    if config.topology not in ("tier", "ha"):
+        return {}
+    needed = ("ipaddress", "device") if config.topology == "ha" else ("ipaddress",)
+    missing = [name for name in needed if not config.backend_vip.get(name)]
+    if missing:
+        names = " and ".join(f":{name}" for name in missing)
+        raise StandinError(f"topology {config.topology} needs a backend_vip with {names} in {PATH}")
+    address = str(config.backend_vip["ipaddress"])
+    return {**config.backend_vip, "ipaddress": address.partition("/")[0], "ipaddress_with_netmask": address}
