@@ -59,10 +59,8 @@ cd /
 case ${{1-}} in
   chef) set -- etc/opscode ;;
   push-jobs)
-    set -- etc/opscode-push-jobs-server
-    if grep -qs push-jobs-server etc/opscode/private-chef-secrets.json; then
-      set -- "$@" etc/opscode/private-chef-secrets.json
-    fi ;;
+    # The second file holds the credentials from 2.2 on, encrypted, so that nobody can see whether it does (F5).
+    set -- etc/opscode-push-jobs-server etc/opscode/private-chef-secrets.json ;;
   *) echo "shared-files: chef or push-jobs is shared, and nothing else" >&2; exit 64 ;;
 esac
 umask 077

@@ -24,7 +24,6 @@ RULES = {
     "int_type": "it is a whole number",
     "int_parsing": "it is a whole number",
     "int_from_float": "it is a whole number",
-    "string_type": "it is text",
     "bool_type": "it is true or false",
     "bool_parsing": "it is true or false",
     "list_type": "it is a list",
@@ -94,6 +93,8 @@ def _problem(setting: str, details: ErrorDetails) -> Problem:
         case "greater_than_equal" | "less_than_equal":
             bound = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
             return Problem(setting + place, given, f"it is {bound}", "choose such a number")
+        case "string_type":
+            return Problem(setting + place, given, "it is text", "put it in quotes")
         case "missing":
             return Problem(setting + place, "not given", "it is needed", "set it")
         case other:

@@ -1,4 +1,4 @@
-"""Every script that a server is sent, beside its exact text in files/commands/, checked by the shells that would run it.
+"""Every script that a server is sent, beside its exact text in files/commands/, checked by the shells that run it.
 
 `python -m tests.unit.test_commands` writes the files anew; read the difference before it is committed.
 """

@@ -70,6 +70,10 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
     ),
     ({"frontends": "many"}, ("frontends", "'many'", "it is a whole number", "correct it; see docs/settings.md")),
     ({"frontends": "-1"}, ("frontends", "'-1'", "it is at least 0", "choose such a number")),
+    (
+        {"machines": {"image": {"owner": 99720109477}}},
+        ("machines.image.owner", "'99720109477'", "it is text", "put it in quotes"),
+    ),
     ({"domian": "x"}, ("domian", "given", "there is no such setting", "write domain")),
     (
         {"domain": "Chef.test"},
