@@ -1,0 +1,98 @@
+"""The sandbox on the command line; the work is in the other modules.
+
+python -m sandbox start               a whole cloud on this machine; safe to repeat
+python -m sandbox stop                remove all of it, also after a crash; safe to repeat
+python -m sandbox status              its hosts; exit status 1 when it is not running
+python -m sandbox exec HOST -- CMD…   a command as root on a host, by name or id
+python -m sandbox run -- CMD…         a command where the operator works, with Pulumi's environment
+
+Which sandbox: the environment variable SANDBOX, else this clone's own. Needs root.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from sandbox import engine, lifecycle, machine, network, workstation
+from sandbox.hosts import Hosts, HostStatus
+from sandbox.paths import Sandbox
+from sandbox.processes import SandboxError
+
+COLUMNS = ("NAME", "ID", "ADDRESS", "IMAGE", "STATE", "SSHD")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The exit status; 2 for a command line that is none."""
+    words, command = _split(arguments)
+    try:
+        sandbox = Sandbox.default()
+        match words, command:
+            case ["start"], None:
+                lifecycle.start(sandbox, say)
+            case ["stop"], None:
+                lifecycle.stop(sandbox, say)
+            case ["status"], None:
+                return status(sandbox)
+            case ["exec", host], [_, *_]:
+                machine.need_root()
+                _become(Hosts(sandbox).command(host, command), dict(os.environ))
+            case ["run"], [_, *_]:
+                run(sandbox, command)
+            case _:
+                print(__doc__, file=sys.stderr)
+                return 2
+    except (SandboxError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def status(sandbox: Sandbox) -> int:
+    machine.need_root()
+    if not lifecycle.running(sandbox):
+        print(f"sandbox {sandbox.name} is not running; `python -m sandbox start` starts it", file=sys.stderr)
+        return 1
+    rows = [COLUMNS, *(_row(host) for host in Hosts(sandbox).list())]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    return 0
+
+
+def run(sandbox: Sandbox, command: Sequence[str]) -> None:
+    """Replace this process by the command. Raises SandboxError when there is no sandbox or no engine."""
+    machine.need_root()
+    if not lifecycle.running(sandbox):
+        raise SandboxError(f"sandbox {sandbox.name} is not running; `python -m sandbox start` starts it")
+    try:
+        found = engine.environment()
+    except engine.EngineError as error:
+        raise SandboxError(str(error)) from error
+    _become([*network.enter(sandbox.operator), *command], workstation.environment(sandbox, found))
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str] | None]:
+    """The words before `--`, and the command after it; None where there is no `--`."""
+    words = list(arguments)
+    if "--" not in words:
+        return words, None
+    at = words.index("--")
+    return words[:at], words[at + 1 :]
+
+
+def _row(host: HostStatus) -> tuple[str, ...]:
+    return host.name, host.id, host.address, host.image, host.state, "listens" if host.sshd else "-"
+
+
+def _become(argv: Sequence[str], environment: dict[str, str]) -> None:
+    os.execvpe(argv[0], list(argv), environment)  # noqa: S606 - a shell would only stand between
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,96 @@
+"""Other processes: run one with a clear error, know one again by pid and start time, end exactly those of a sandbox."""
+
+from __future__ import annotations
+
+import os
+import select
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+DEATH_SECONDS = 10.0
+
+
+class SandboxError(Exception):
+    """What went wrong and what to do about it, for the operator."""
+
+
+def run(argv: Sequence[str], stdin: str = "") -> str:
+    """The command's output. Raises SandboxError with the command and what it said."""
+    done = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip() or "it said nothing"
+        raise SandboxError(f"{shlex.join(argv)}: exit status {done.returncode}: {said}")
+    return done.stdout
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process that is still the same one: pids are used again; start times, in ticks since boot, tell them apart."""
+
+    pid: int
+    started: int
+
+    @classmethod
+    def of(cls, pid: int) -> Process | None:
+        """None when there is no such process, or only its zombie."""
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        state, started = fields[0], int(fields[19])
+        return None if state in "ZX" else cls(pid, started)
+
+    @property
+    def alive(self) -> bool:
+        return Process.of(self.pid) == self
+
+    def end(self, number: signal.Signals = signal.SIGKILL, seconds: float = DEATH_SECONDS) -> bool:
+        """Signal it and wait until it is gone; False when it still runs. Another process with its pid is left alone."""
+        try:
+            handle = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            return True
+        try:
+            if self.alive:  # asked after the handle is held, so the signal below cannot reach another process
+                signal.pidfd_send_signal(handle, number)
+                return bool(select.select([handle], [], [], seconds)[0])
+        except ProcessLookupError:
+            pass  # it ended by itself in between
+        finally:
+            os.close(handle)
+        return True
+
+
+def inside(namespaces: Iterable[Path]) -> list[Process]:
+    """All processes in these network namespaces: what a sandbox started, and nothing else, recorded or not."""
+    wanted = {_identity(path) for path in namespaces} - {None}
+    if not wanted:
+        return []
+    pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    found = (Process.of(pid) for pid in pids if _identity(Path(f"/proc/{pid}/ns/net")) in wanted)
+    return [process for process in found if process]
+
+
+def end_all(namespaces: Sequence[Path]) -> None:
+    """End every process in these network namespaces, also those that start meanwhile. Raises SandboxError."""
+    deadline = time.monotonic() + DEATH_SECONDS
+    while processes := inside(namespaces):
+        if time.monotonic() > deadline:
+            raise SandboxError(
+                f"processes {[process.pid for process in processes]} do not end; is a disk or mount stuck?"
+            )
+        for process in processes:
+            process.end()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None  # gone; or it has more rights than this one, so nothing here started it
+    return found.st_dev, found.st_ino
