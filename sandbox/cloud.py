@@ -1,0 +1,62 @@
+"""The AWS API of a sandbox: moto, as strict as EC2, whose instances are hosts. Run as `python -m sandbox.cloud NAME`.
+
+Leaves out making the sandbox and removing it: at SIGTERM it stops serving, the hosts stay. What is changed in moto: see
+`strict.py`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sandbox.hosts import Hosts
+from sandbox.images import moto_images
+from sandbox.paths import CLOUD_URL, Sandbox
+
+if TYPE_CHECKING:
+    from moto.server import ThreadedMotoServer
+
+    from sandbox import strict
+
+ADDRESS, PORT = "127.0.0.1", int(CLOUD_URL.rsplit(":", 1)[1])
+SETTINGS = {
+    "MOTO_ENABLE_AMI_VALIDATION": "true",
+    "MOTO_ENABLE_KEYPAIR_VALIDATION": "true",
+    "MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION": "true",
+}
+
+
+def serve(hosts: strict.Hosts, directory: Path, port: int = PORT) -> ThreadedMotoServer:
+    """Start the API with these hosts; `directory` is for moto's list of images. Once a process."""
+    if "moto" in sys.modules:
+        raise RuntimeError("moto is imported already, without the settings of the sandbox")
+    images = directory / "images.json"
+    images.write_text(moto_images())
+    os.environ.update(SETTINGS, MOTO_AMIS_PATH=str(images))
+    from sandbox import strict  # noqa: PLC0415 - moto reads its settings when it is imported
+
+    return strict.start(hosts, ADDRESS, port)
+
+
+def main(name: str) -> None:
+    """Serve a sandbox's cloud until SIGTERM."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())  # not blocked: the hosts' processes would inherit that
+    sandbox = Sandbox(name)
+    server = serve(Hosts(sandbox), sandbox.run)
+    sandbox.cloud_ready.touch()
+    ended.wait()
+    sandbox.cloud_ready.unlink(missing_ok=True)
+    server.stop()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

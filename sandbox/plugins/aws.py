@@ -1,0 +1,85 @@
+"""Stand-in for pulumi-resource-aws 7.51.1: the EC2 types that this project uses, on the configured endpoint alone.
+
+Used only where the official plugin cannot be had. Each type has a module of its own; everything else of
+the real plugin is refused.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import grpc  # type: ignore[import-untyped]  # publishes no types
+
+from sandbox.plugins import diff, process
+from sandbox.plugins.aws_api import API, CONFIG, explain
+from sandbox.plugins.aws_functions import FUNCTIONS
+from sandbox.plugins.aws_gateway import GATEWAY
+from sandbox.plugins.aws_instance import INSTANCE
+from sandbox.plugins.aws_key_pair import KEY_PAIR
+from sandbox.plugins.aws_kind import limited
+from sandbox.plugins.aws_routing import ASSOCIATION, ROUTE, TABLE
+from sandbox.plugins.aws_security_group import GROUP
+from sandbox.plugins.aws_security_rule import RULES
+from sandbox.plugins.aws_subnet import SUBNET
+from sandbox.plugins.aws_vpc import VPC
+from sandbox.plugins.protocol import provider_pb2_grpc
+from sandbox.plugins.provider import Provider
+from sandbox.plugins.table import Plugin
+from sandbox.plugins.values import from_struct, to_struct
+
+KINDS = {
+    kind.token: kind for kind in (VPC, SUBNET, GATEWAY, TABLE, ROUTE, ASSOCIATION, GROUP, *RULES, KEY_PAIR, INSTANCE)
+}
+
+PLUGIN = Plugin(
+    name="aws",
+    version="7.51.1",
+    resources=[kind.row() for kind in KINDS.values()],
+    functions=FUNCTIONS,
+    config=CONFIG,
+    configure=API.configure,
+    explain=explain,
+)
+
+
+class AwsProvider(Provider):
+    """The shared provider, with Diff as bridged Terraform types have it, and a region that replaces the provider."""
+
+    def Diff(self, request: Any, context: grpc.ServicerContext) -> Any:
+        with self.boundary(context):
+            row = self.row(request)
+            kind = KINDS[row.token]
+            state, _ = from_struct(request.olds)
+            olds, old_secrets = (
+                from_struct(request.old_inputs) if request.HasField("old_inputs") else from_struct(request.olds)
+            )
+            news, new_secrets = from_struct(request.news)
+            call = self.call(request, id=request.id, inputs=news, state=state)
+            kinds = kind.changes(call, olds, news, request.ignoreChanges, old_secrets | new_secrets)
+            replaced = any(what.endswith("-replace") for what in kinds.values())
+            return diff.changes(kinds, replaced and kind.deleted_first(olds, news, call.name))
+
+    def Read(self, request: Any, context: grpc.ServicerContext) -> Any:
+        answer = super().Read(request, context)
+        old, _ = from_struct(request.inputs)
+        found, secrets = from_struct(answer.inputs)
+        kind = KINDS[self.row(request).token]
+        found = found if old else {name: value for name, value in found.items() if name not in kind.not_imported}
+        answer.inputs.CopyFrom(to_struct(limited(found, old, kind.row().inputs), secrets))
+        return answer
+
+    def DiffConfig(self, request: Any, context: grpc.ServicerContext) -> Any:
+        answer = super().DiffConfig(request, context)
+        kinds = dict.fromkeys(answer.diffs, "update")
+        return diff.changes(kinds | ({"region": "update-replace"} if "region" in kinds else {}))
+
+
+def main() -> None:
+    """Serve as the engine starts it."""
+    provider = AwsProvider(PLUGIN, process.EngineLog(sys.argv[1] if len(sys.argv) > 1 else ""))
+    process.serve(lambda server: provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server))
+
+
+if __name__ == "__main__":
+    main()
