@@ -67,7 +67,7 @@ def run(sandbox: Sandbox, command: Sequence[str]) -> None:
     if not lifecycle.running(sandbox):
         raise SandboxError(f"sandbox {sandbox.name} is not running; `python -m sandbox start` starts it")
     try:
-        found = engine.environment()
+        found = engine.environment(sandbox.run / "home")
     except engine.EngineError as error:
         raise SandboxError(str(error)) from error
     _become([*network.enter(sandbox.operator), *command], workstation.environment(sandbox, found))

@@ -43,12 +43,12 @@ class Engine:
     pulumi: Path
     official: Path | None
 
-    def environment(self) -> dict[str, str]:
-        """What the CLI needs to find itself and its plugins."""
+    def environment(self, home: Path) -> dict[str, str]:
+        """What the CLI needs to find itself and its plugins. Official plugins are in the user's own home of Pulumi."""
         path = [str(self.official or STAND_INS), str(self.pulumi.parent), os.environ.get("PATH", os.defpath)]
         settings = {"PATH": os.pathsep.join(path), "PULUMI_SKIP_UPDATE_CHECK": "true"}
         if self.official is None:
-            settings["PULUMI_HOME"] = str(cache() / "home")
+            settings["PULUMI_HOME"] = str(home)
             settings["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
         return settings
 
@@ -70,8 +70,9 @@ def find() -> Engine:
     return Engine(pulumi, _official(pulumi))
 
 
-def environment() -> dict[str, str]:
-    return find().environment()
+def environment(home: Path) -> dict[str, str]:
+    """With `home` for what Pulumi remembers, such as the selected stack."""
+    return find().environment(home)
 
 
 def install() -> Engine:

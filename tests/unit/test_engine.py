@@ -115,7 +115,7 @@ def test_the_official_plugins_are_used_where_all_are_there(tmp_path: Path) -> No
     official_plugins(tmp_path)
     found = engine.find()
     assert found.official == tmp_path / "bin"
-    assert "PULUMI_HOME" not in found.environment()
+    assert "PULUMI_HOME" not in found.environment(tmp_path)
 
 
 def test_the_stand_ins_are_used_where_one_official_plugin_is_missing(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_the_stand_ins_are_used_where_one_official_plugin_is_missing(tmp_path: P
     official_plugins(tmp_path)
     found = engine.find()
     assert found.official is None
-    assert found.environment()["PATH"].startswith(str(engine.STAND_INS))
+    assert found.environment(tmp_path)["PATH"].startswith(str(engine.STAND_INS))
 
 
 def test_a_switch_forces_the_stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
