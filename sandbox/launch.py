@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -55,20 +54,16 @@ def launch(
 def background(
     argv: Sequence[str], output: IO[bytes], environment: Mapping[str, str] | None = None, directory: Path = Path("/")
 ) -> subprocess.Popen[bytes]:
-    """Start a process that outlives this one, and that signals reach even where this thread has blocked them."""
-    blocked = signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    try:
-        return subprocess.Popen(
-            argv,
-            env=environment,
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    """Start a process that outlives this one."""
+    return subprocess.Popen(
+        argv,
+        env=environment,
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+    )
 
 
 def launched(directory: Path) -> Process | None:

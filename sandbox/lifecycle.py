@@ -20,7 +20,7 @@ from sandbox.processes import SandboxError, end_all, run
 
 CLIENTS = {"client-0": "10.1.0.10", "client-1": "10.1.0.11", "stranger-0": "10.99.0.10"}
 PREFIX = 24
-DISK = "50%"  # of this machine's memory at most, all disks together; it takes what is written
+DISK = "50%"  # of the memory, at most, for all hosts' disks together; it takes only what is written to them
 PACKAGE_SOURCES = CLONE / "sandbox" / "packages"
 STOP_SECONDS = 5.0
 
@@ -28,7 +28,7 @@ Say = Callable[[str], None]
 
 
 def start(sandbox: Sandbox, say: Say) -> None:
-    """Bring the sandbox up, or complete what is missing of it. Raises SandboxError, and leaves nothing half done then."""
+    """Bring the sandbox up, or complete what is missing. Raises SandboxError, and leaves nothing half done then."""
     machine.need_root()
     machine.need_commands()
     with _exclusive(sandbox):

@@ -431,6 +431,7 @@ def test_a_new_group_lets_nothing_out(plugin: AwsUnderTest, cloud: FakeCloud, gr
 def test_a_rule_is_made_changed_in_place_and_deleted(plugin: AwsUnderTest, cloud: FakeCloud, group: Made) -> None:
     made = plugin.make(INGRESS, ingress(group, description="SSH", tags={"Name": "ssh"}))
     assert made.id.startswith("sgr-") and made.state["securityGroupRuleId"] == made.id
+    assert made.state["tagsAll"] == {"Name": "ssh"}
     news = ingress(group, description="other", fromPort=2200, toPort=2201, cidrIpv4="10.9.0.0/24")
     assert plugin.changes(made, news) == {
         **dict.fromkeys(("cidrIpv4", "description", "fromPort", "toPort"), "update"),
