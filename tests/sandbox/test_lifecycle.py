@@ -119,7 +119,7 @@ def test_after_everything_was_killed_a_stop_leaves_nothing(new_sandbox: Callable
     for pid in (*pids, cloud.pid):
         os.kill(pid or 0, signal.SIGKILL)
     assert command(sandbox, "stop").returncode == 0
-    assert sleeper.wait() == -signal.SIGKILL
+    assert sleeper.wait(timeout=10) == -signal.SIGKILL
     assert traces(sandbox) == NOTHING
 
 
