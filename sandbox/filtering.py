@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from sandbox.firewall import Rule, ruleset
+from sandbox.processes import SandboxError
 from sandbox.wrapping import LOCK
 
 
@@ -46,6 +47,11 @@ class Filtering:
                 self._booted.add(instance_id)
                 self._applied[instance_id] = script
 
+    def ending(self, instance_id: str) -> None:
+        """The instance's host is about to go: nothing is set on it any more. Its address counts until `remove`."""
+        with self._state:
+            self._booted.discard(instance_id)
+
     def remove(self, instance_id: str) -> None:
         with self._state:
             self._members.pop(instance_id, None)
@@ -63,11 +69,20 @@ class Filtering:
             with self._state:
                 covered = self._asked
             for host_id, script in self._changed():
-                self._hosts.set_firewall(host_id, script)
-                with self._state:
-                    if host_id in self._booted:
-                        self._applied[host_id] = script
+                self._set(host_id, script)
             self._done = covered
+
+    def _set(self, host_id: str, script: str) -> None:
+        try:
+            self._hosts.set_firewall(host_id, script)
+        except SandboxError:
+            with self._state:
+                if host_id in self._booted:
+                    raise
+            return  # it has gone since
+        with self._state:
+            if host_id in self._booted:
+                self._applied[host_id] = script
 
     def _changed(self) -> list[tuple[str, str]]:
         with LOCK.held(), self._state:

@@ -122,7 +122,7 @@ class Hosts:
         return subprocess.run(self.command(host, argv), **(defaults | options))  # noqa: PLW1510 - in the defaults
 
     def list(self) -> list[HostStatus]:
-        """All hosts, in the order in which they were made."""
+        """All hosts, by name."""
         return [_status(record) for record in self._registry.all()]
 
     def _layers(self, record: Record) -> Sequence[Path]:

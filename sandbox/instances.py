@@ -108,6 +108,7 @@ class Instances:
         _change_state(instance, "pending", "running")
 
     def _remove(self, instance: Any) -> None:
+        self._filtering.ending(instance.id)
         self._hosts.terminate(instance.id)
         self._ended(instance)
 

@@ -81,9 +81,9 @@ class Registry:
         return max(found, key=lambda record: (record.id == host, record.created))
 
     def all(self) -> list[Record]:
-        """In the order in which they were made."""
+        """By name, those of one name in the order in which they were made."""
         records = (self._read(file) for file in self._sandbox.registry.glob("*.json"))
-        return sorted((record for record in records if record), key=lambda record: record.created)
+        return sorted((record for record in records if record), key=lambda record: (record.name, record.created))
 
     def _write(self, record: Record) -> None:
         file = self._sandbox.record(record.id)
