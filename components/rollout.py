@@ -10,8 +10,8 @@ import pulumi_command as command
 
 from components import commands
 from components.cluster import Cluster, Facts
+from components.connection import ConnectedServer
 from components.runbook import Key, Step, Task, plan
-from components.servers import ConnectedServer
 from components.settings import Settings
 from components.topology import Server
 

@@ -3,41 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from shlex import quote
 
 import pulumi
 import pulumi_aws as aws
-import pulumi_command as command
 
-from components import commands
-from components.cluster import Facts
+from components.connection import ConnectedServer, Reachable, connect
 from components.network import ChefNetwork
 from components.settings import Settings
 from components.topology import Server
-
-CONNECT_LIMIT = 600
-
-
-@dataclass(frozen=True)
-class ConnectedServer:
-    """A server that tasks can run on. `connection` pins its host key; `connected` is the task that found it."""
-
-    server: Server
-    address: pulumi.Output[str]
-    connection: command.remote.ConnectionArgs
-    connected: command.remote.Command
-    facts: pulumi.Output[Facts]
-
-    @property
-    def summary(self) -> dict[str, pulumi.Input[str]]:
-        """What a stack's outputs say of the server."""
-        return {
-            "fqdn": self.server.fqdn,
-            "role": str(self.server.role),
-            "address": self.address,
-            "hostKey": self.facts.apply(lambda known: known.host_key),
-        }
 
 
 class ChefServers(pulumi.ComponentResource):
@@ -55,7 +29,7 @@ class ChefServers(pulumi.ComponentResource):
         self._key_name = self._key_pair(name)
         self._image = _image(settings)
         self.servers: Mapping[str, ConnectedServer] = {
-            server.name: self._connect(server, self._machine(server)) for server in settings.topology.servers
+            server.name: connect(settings, self._reachable(server), self) for server in settings.topology.servers
         }
         self.register_outputs({})
 
@@ -92,33 +66,10 @@ class ChefServers(pulumi.ComponentResource):
             ),
         )
 
-    def _connect(self, server: Server, machine: aws.ec2.Instance) -> ConnectedServer:
-        ssh = self._settings.file.ssh
-        address = machine.public_ip if ssh.address == "public" else machine.private_ip
-
-        def connection(host_key: pulumi.Input[str] | None) -> command.remote.ConnectionArgs:
-            return command.remote.ConnectionArgs(
-                host=address,
-                port=ssh.port,
-                user=ssh.user,
-                host_key=host_key,
-                dial_error_limit=ssh.dial_error_limit,
-                per_dial_timeout=ssh.per_dial_timeout,
-            )
-
-        connected = command.remote.Command(
-            f"connect-{server.name}",
-            connection=connection(None),
-            create=commands.CONNECT,
-            stdin=commands.connect(CONNECT_LIMIT),
-            triggers=[machine.id],
-            add_previous_output_in_env=False,
-            logging=command.remote.Logging.NONE,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        facts = pulumi.Output.all(machine.private_ip, connected.stdout).apply(lambda known: Facts.parse(*known))
-        host_key = facts.apply(lambda known: known.host_key)
-        return ConnectedServer(server, address, connection(host_key), connected, facts)
+    def _reachable(self, server: Server) -> Reachable:
+        machine = self._machine(server)
+        address = machine.public_ip if self._settings.file.ssh.address == "public" else machine.private_ip
+        return Reachable(server, address, machine.private_ip, machine.id)
 
 
 def first_boot(fqdn: str) -> str:

@@ -1,0 +1,85 @@
+"""Servers that tasks can run on: how the operator reaches them, and the task that prepares each and finds its keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_command as command
+
+from components import commands
+from components.cluster import Facts
+from components.settings import Settings
+from components.topology import Server
+
+# Seconds that the first boot may take, once SSH answers.
+CONNECT_LIMIT = 600
+
+
+@dataclass(frozen=True)
+class ConnectedServer:
+    """A server that tasks can run on. `connection` pins its host key; `connected` is the task that found it."""
+
+    server: Server
+    address: pulumi.Input[str]
+    connection: command.remote.ConnectionArgs
+    connected: command.remote.Command
+    facts: pulumi.Output[Facts]
+
+    @property
+    def summary(self) -> dict[str, pulumi.Input[str]]:
+        """What a stack's outputs say of the server."""
+        return {
+            "fqdn": self.server.fqdn,
+            "role": str(self.server.role),
+            "address": self.address,
+            "hostKey": self.facts.apply(lambda known: known.host_key),
+        }
+
+
+def connection(
+    settings: Settings, address: pulumi.Input[str], host_key: pulumi.Input[str] | None
+) -> command.remote.ConnectionArgs:
+    """How the operator reaches the server at `address`; without `host_key` (an OpenSSH line), any key is taken."""
+    ssh = settings.file.ssh
+    return command.remote.ConnectionArgs(
+        host=address,
+        port=ssh.port,
+        user=ssh.user,
+        host_key=host_key,
+        dial_error_limit=ssh.dial_error_limit,
+        per_dial_timeout=ssh.per_dial_timeout,
+    )
+
+
+@dataclass(frozen=True)
+class Reachable:
+    """A server that answers SSH at `address`, and its peers at `private_address`.
+
+    `identity` changes when another machine takes its place. `host_key` is None where it is trusted at first use.
+    """
+
+    server: Server
+    address: pulumi.Input[str]
+    private_address: pulumi.Input[str]
+    identity: pulumi.Input[str]
+    host_key: str | None = None
+
+
+def connect(settings: Settings, reachable: Reachable, parent: pulumi.Resource) -> ConnectedServer:
+    """Prepares the server for tasks."""
+    connected = command.remote.Command(
+        f"connect-{reachable.server.name}",
+        connection=connection(settings, reachable.address, reachable.host_key),
+        create=commands.CONNECT,
+        stdin=commands.connect(CONNECT_LIMIT),
+        triggers=[reachable.identity],
+        add_previous_output_in_env=False,
+        logging=command.remote.Logging.NONE,
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+    known = pulumi.Output.all(reachable.private_address, connected.stdout)
+    facts = known.apply(lambda told: Facts.parse(*told))
+    host_key = facts.apply(lambda found: found.host_key)
+    pinned = connection(settings, reachable.address, host_key)
+    return ConnectedServer(reachable.server, reachable.address, pinned, connected, facts)
