@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import chef_server, command, keepalived, services
+from . import chef_server, command, keepalived, secrets_file, services
 from .files import StandinError
 
 MANIFEST = "/opt/opscode/version-manifest.txt"
@@ -19,9 +19,39 @@ def version() -> str:
     return Path(MANIFEST).read_text(encoding="utf-8").split("\n", 1)[0]
 
 
-def _reconfigure(_: Sequence[str]) -> int:
+def _has_veil() -> bool:
     numbers = version().split()[-1].split(".")
-    return chef_server.reconfigure(veil=tuple(int(number) for number in numbers[:2]) >= VEIL_SINCE)
+    return tuple(int(number) for number in numbers[:2]) >= VEIL_SINCE
+
+
+def _reconfigure(_: Sequence[str]) -> int:
+    return chef_server.reconfigure(veil=_has_veil())
+
+
+def _secret(arguments: Sequence[str], count: int) -> tuple[secrets_file.Groups, str, str]:
+    if not _has_veil():
+        raise StandinError("I don't know that command: Chef server keeps secrets in a store from 12.14 on")
+    if len(arguments) != count:
+        raise StandinError("it takes GROUP and NAME, and to remove one without a question --yes")
+    return secrets_file.load(), arguments[0], arguments[1]
+
+
+def _show_secret(arguments: Sequence[str]) -> int:
+    groups, group, name = _secret(arguments, 2)
+    if name not in groups.get(group, {}):
+        raise StandinError(f"no secret {name} in group {group}")
+    print(groups[group][name])
+    return 0
+
+
+def _remove_secret(arguments: Sequence[str]) -> int:
+    """As the real one, it asks unless there is --yes; a question cannot be answered here."""
+    groups, group, name = _secret(arguments, 3)
+    if arguments[2] != "--yes":
+        raise StandinError("WARN: Removing a secret may render your chef-server inoperable. Say --yes.")
+    groups.get(group, {}).pop(name, None)
+    secrets_file.save(groups, veil=True)
+    return 0
 
 
 def _chosen(arguments: Sequence[str]) -> list[str]:
@@ -91,6 +121,8 @@ COMMANDS = {
     "status": command.Command("Show the status of all the services.", _status),
     "service-list": command.Command("List all the services (enabled services appear with a *).", _service_list),
     "test": command.Command("Check that the services run (the real one runs an API test suite).", _test),
+    "show-secret": command.Command("Show the value of the given secret in the secret store.", _show_secret),
+    "remove-secret": command.Command("Remove secret NAME of GROUP.", _remove_secret),
     "ha-status": command.Command(
         "Show the status of high availability services.", lambda _: keepalived.ha_status(chef_server.running_config())
     ),
