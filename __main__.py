@@ -6,24 +6,27 @@ import pulumi
 
 from components import chef_server, push_jobs
 from components.configuration import read_settings
+from components.connection import Cluster
+from components.existing import ExistingServers
 from components.network import ChefNetwork
 from components.rollout import Rollout
 from components.servers import ChefServers
 
 settings = read_settings(Path(__file__).parent)
-network = ChefNetwork("network", settings)
-servers = ChefServers("servers", settings, network).servers
 
-chef = Rollout(chef_server.NAME, chef_server.STEPS, settings, servers)
-push = Rollout(
-    push_jobs.NAME,
-    push_jobs.STEPS,
-    settings,
-    servers,
-    firewall=network.push_jobs_rules,
-    after=chef,
-)
+cluster: Cluster
+if settings.existing:
+    cluster = ExistingServers("servers", settings)
+else:
+    cluster = ChefServers("servers", settings, ChefNetwork("network", settings))
 
-pulumi.export("servers", {name: server.summary for name, server in servers.items()})
+chef = None
+if settings.runs_chef_server_runbook:
+    chef = Rollout(chef_server.NAME, chef_server.STEPS, settings, cluster.servers)
+
+push = Rollout(push_jobs.NAME, push_jobs.STEPS, settings, cluster.servers, firewall=cluster.firewall, after=chef)
+cluster.depart_after(push.last)
+
+pulumi.export("servers", {name: server.summary for name, server in cluster.servers.items()})
 pulumi.export("ports", push_jobs.ports(settings))
 pulumi.export("test", push.output("test"))

@@ -1,11 +1,28 @@
-"""The runbook of Chef server itself: primary first, its /etc/opscode to the others, then those (F9). Pure."""
+"""The runbook of Chef server itself: primary first, its /etc/opscode to the others, then those (F9). Pure.
+
+Its settings file lists all servers. The backends follow each change of that list; a frontend reads of it only the
+backends and itself, so that another frontend more or less is nothing to it.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from components import commands
 from components.cluster import Cluster
 from components.push_jobs import copy, share
-from components.runbook import Step, every, everywhere, others, primary, primary_if_shared, same
+from components.runbook import (
+    Step,
+    backends,
+    every,
+    everywhere,
+    of_primary,
+    others,
+    primary,
+    primary_if_shared,
+    same,
+)
+from components.settings import Settings
 from components.topology import Server
 
 NAME = "chef"
@@ -18,11 +35,20 @@ def _install(cluster: Cluster, server: Server) -> str:
 
 
 def _configure(cluster: Cluster, server: Server) -> str:
+    return commands.configure(SETTINGS_FILE, _settings_file(cluster, everywhere(cluster.topology)))
+
+
+def _settings_file(cluster: Cluster, listed: Sequence[Server]) -> str:
     topology, chef_server = cluster.topology, cluster.settings.file.chef_server
-    servers = [(s.fqdn, str(s.role), cluster.facts[s.name].address) for s in everywhere(topology)]
+    servers = [(s.fqdn, str(s.role), cluster.facts[s.name].address) for s in listed]
     entry = (*topology.frontends, topology.primary)[0]
-    text = commands.chef_settings(topology.kind, chef_server.api_fqdn or entry.fqdn, servers, chef_server.settings)
-    return commands.configure(SETTINGS_FILE, text)
+    return commands.chef_settings(topology.kind, chef_server.api_fqdn or entry.fqdn, servers, chef_server.settings)
+
+
+def without_frontends(settings: Settings) -> str:
+    """The settings file but for the list of frontends: what concerns every server."""
+    listed = settings.topology.backends
+    return _settings_file(Cluster(settings.topology, settings).symbolic(listed), listed)
 
 
 STEPS = (
@@ -87,9 +113,11 @@ STEPS = (
             same("install", "the copy replaces the folder that the package brings"),
         ),
         reruns_with=(
-            every("reconfigure-primary", "the secrets or settings may have changed"),
+            of_primary("install", "a new primary, or another package, makes other secrets"),
+            of_primary("reconfigure-primary", "a backend follows the list of all servers", only=backends),
             same("install", "a new machine has no secrets"),
         ),
+        nonce=without_frontends,
     ),
     Step(
         "reconfigure",

@@ -17,37 +17,107 @@ SHARER = f"{HOME}/shared-files"
 MARK = "chef-rollout"
 
 # Runs the script on its standard input: one at a time on a server, no longer than the limit, into a log of its own.
+# `timeout` holds the lock, so neither a lost connection nor a killed runner lets a second task in beside the first.
 RUNNER_SCRIPT = f"""\
 #!/bin/sh
 # task NAME LIMIT SHOWS < SCRIPT: runs SCRIPT as root for LIMIT seconds at most; prints its log's last SHOWS lines.
+# A failure is one block: what, where, why, and what to do next.
 set -u
 name=$1 limit=$2 shows=$3
-script={HOME}/$name.sh log={LOGS}/$name.log
-umask 077
-mkdir -p {LOGS}
-cat > "$script.new.$$" && mv "$script.new.$$" "$script" || exit 74
-started=$(date +%s)
-exec 9> {HOME}/lock
-if flock --wait "$limit" 9; then
-  echo "$name" > {HOME}/running
-  umask 022
-  timeout --kill-after=10 "$limit" sh "$script" > "$log" 2>&1 < /dev/null 9>&-
+script={HOME}/$name.sh log={LOGS}/$name.log lock={HOME}/lock running={HOME}/running
+wanted=$script.wanted new=$script.$$
+
+now() {{ date +%s; }}
+told() {{ echo "$(date -u +%FT%TZ) $name $*" 2> /dev/null >> {LOGS}/history; }}
+started=$(now)
+
+# give_up STATUS WHY NEXT HEADING LINES
+give_up() {{
+  exec >&2
+  echo "$name failed on $(hostname -f): $2, after $(($(now) - started)) s (limit $limit s)"
+  echo "$4:"
+  printf '%s\\n' "${{5:-(nothing)}}" | tail -n 20 | cut -c 1-500 | sed 's/^/  | /'
+  df -P {HOME} {LOGS} /etc /tmp 2> /dev/null | awk 'NR > 1 && $5 + 0 >= 99 {{ print $6 }}' | sort -u |
+    sed 's/^/no room is left there on /'
+  echo "what next: $3, then run pulumi up again: it goes on from here"
+  exit "$1"
+}}
+
+if [ "$(id -u)" != 0 ]; then
+  sudo -n "$0" "$@"
   status=$?
-  case $status in
-    0) if [ "$shows" -gt 0 ]; then tail -n "$shows" "$log"; fi; exit 0 ;;
-    124 | 137) why="it took longer than its limit and was ended" ;;
-    *) why="exit status $status" ;;
-  esac
-else
-  status=75
-  why="$(cat {HOME}/running) still runs on this server, longer than this task's limit"
+  if [ "$status" = 0 ] || said=$(sudo -n true 2>&1); then exit "$status"; fi
+  give_up "$status" "sudo refused it, nothing was run" "let $(id -un) use sudo there without a password" \\
+    "what sudo says" "$said"
 fi
-exec >&2
-echo "$name failed on $(hostname -f): $why, after $(($(date +%s) - started)) s (limit $limit s)"
-echo "the last lines of its log, $log on that server:"
-tail -n 20 "$log" 2> /dev/null | sed 's/^/  | /'
-echo "what next: mend what the log names, then run pulumi up again: it goes on from here"
-exit $status
+
+umask 077
+# Where no log could be kept, nothing is run.
+if ! said=$({{
+  mkdir -p {LOGS} && cat > "$new" && head -c 16384 /dev/zero > "$log.new" && rm "$log.new" &&
+    echo $$ > "$wanted" && : >> "$lock"
+}} 2>&1); then
+  cat > /dev/null
+  rm -f "$new" "$log.new"
+  give_up 74 "its script and log cannot be written, nothing was run" "make room there" "what that server says" "$said"
+fi
+
+# What holds the lock is ended by its own limit, so this waiting ends too.
+exec 9>> "$lock"
+waits=0
+until flock --wait "$waits" 9; do
+  holder=another until='' session=0
+  if [ -s "$running" ]; then read -r holder until session < "$running"; fi
+  if [ "$waits" = 0 ]; then told "waits for $holder"; waits=5; fi
+  if [ "$(now)" -gt "${{until:-$((started + limit))}}" ]; then
+    rm -f "$new"
+    give_up 75 "$holder still runs there, longer than its own limit" "end it there (sudo pkill -KILL -s $session)" \\
+      "what of it runs there" "$(pgrep -a -s "$session")"
+  fi
+done
+if [ "$(cat "$wanted")" != $$ ]; then
+  rm -f "$new"
+  told "is left to a later run"
+  exit 75
+fi
+
+if ! said=$(mv -f "$new" "$script" 2>&1); then
+  give_up 74 "its script cannot be written, nothing was run" "make room there" "what that server says" "$said"
+fi
+if [ -e "$log" ]; then mv -f "$log" "$log.1"; fi
+told begins
+begun=$(now)
+umask 022
+# In a session of its own, by which all that it leaves behind is known; services leave it, and live on.
+setsid timeout --kill-after=10 "$limit" sh -c 'exec sh "$1" 9>&-' "$name" "$script" > "$log" 2>&1 < /dev/null &
+session=$!
+exec 9>&-
+echo "$name $((begun + limit + 30)) $session" > "$running"
+wait "$session"
+status=$?
+took=$(($(now) - begun))
+if [ "$status" != 0 ]; then
+  tries=0
+  while pkill -KILL -s "$session" && [ "$tries" -lt 50 ]; do
+    tries=$((tries + 1))
+    sleep 0.1
+  done
+fi
+rm -f "$running"
+told "ends with exit status $status after $took s"
+if [ "$status" = 0 ]; then
+  if [ "$shows" -gt 0 ]; then tail -n "$shows" "$log"; fi
+  exit 0
+fi
+why="exit status $status" next="mend what the log names"
+case $status in
+  124 | 137)
+    if [ "$took" -ge "$limit" ]; then
+      why="it took longer than its limit and was ended"
+      next="mend what it waited for, or raise timeLimits in the stack's settings"
+    fi ;;
+esac
+give_up "$status" "$why" "$next" "the last lines of its log, $log on that server" "$(tail -n 20 "$log")"
 """
 
 # Gives the others what the runbook copies, and nothing else.
@@ -64,6 +134,7 @@ case ${{1-}} in
   *) echo "shared-files: chef or push-jobs is shared, and nothing else" >&2; exit 64 ;;
 esac
 umask 077
+find {HOME} -ignore_readdir_race -maxdepth 1 -name 'share.*' -mmin +60 -exec rm -rf {{}} +
 work=$(mktemp -d {HOME}/share.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 cp -a --parents "$@" "$work"
@@ -71,7 +142,7 @@ cd "$work"
 printf '%s\\n' "$@" > SHARED
 sh {HOME}/manifest "$@" > MANIFEST
 find "$@" -printf '%u:%g %p\\n' > OWNERS
-tar -c SHARED MANIFEST OWNERS "$@"
+timeout 900 tar -c SHARED MANIFEST OWNERS "$@"
 """
 
 # Digest and mode of all files and folders under the given paths, one a line, sorted.
@@ -86,32 +157,57 @@ export LC_ALL=C
 
 
 def runner(name: str, limit: int, shows: int) -> str:
-    """The command that runs a task's script (given on its standard input) as root. `limit` is in seconds."""
-    return f"sudo -n {RUNNER} {quote(name)} {limit} {shows}"
+    """The command that runs a task's script (given on its standard input) as root. `limit` is in seconds.
+
+    It is short, because every error repeats it. A server that lost its disk has no runner: the login shell says so.
+    """
+    return f"{RUNNER} {quote(name)} {limit} {shows}"
 
 
 # Takes the place of a task whose inputs changed for no reason to act. It reads what it is given, or the plugin
 # might see a broken pipe.
 NOTHING = "cat > /dev/null"
 
+
 # What connect's script is given to; it needs no runner, it brings it.
-CONNECT = "sudo -n sh -s"
+CONNECT = (
+    "sudo -n sh -s || { s=$?; "
+    'sudo -n true || echo "what next: let $(id -un) use sudo there without a password" >&2; exit $s; }'
+)
 
 
-def connect(limit: int) -> str:
-    """Prepares a server; prints its SSH host key and the public key that it copies with, a line each."""
+def connect(limit: int, *, adopts: bool = False) -> str:
+    """Prepares a server; prints its SSH host key and the public key that it copies with, a line each.
+
+    It brings the runner, and leaves the rest to it, as a task like any other.
+    `adopts`: it also notes what a service that runs there already was started with.
+    """
+    note = '[ -e "$started_with" ] || [ -z "$(running)" ] || inputs > "$started_with"'
     return "\n".join(
         [
             "set -eu",
-            f"if command -v cloud-init > /dev/null; then timeout {limit} cloud-init status --wait > /dev/null; fi",
+            "failed() {",
+            "  status=$?",
+            '  echo "connect failed on $(hostname -f): exit status $status"',
+            '  echo "what next: mend what is named above, then run pulumi up again: it goes on from here"',
+            "}",
+            "trap 'failed >&2' EXIT",
             "umask 077",
-            f"mkdir -p {HOME}",
-            *_executable(RUNNER, RUNNER_SCRIPT),
+            f"install -d -m 0755 {HOME}",
+            f"exec 8> {HOME}/connect.lock",
+            "flock 8",
+            *_file(RUNNER, RUNNER_SCRIPT, "0755"),
+            f"exec {RUNNER} connect {limit} 2 8>&- <<'END-OF-TASK'",
+            "set -eu",
+            "umask 077",
+            "if command -v cloud-init > /dev/null; then cloud-init status --wait > /dev/null; fi",
             *_executable(f"{HOME}/manifest", MANIFEST_SCRIPT),
             f"key={HOME}/id_ed25519",
             f'[ -s "$key.pub" ] || {{ rm -f "$key"; ssh-keygen -q -t ed25519 -N "" -C {MARK} -f "$key"; }}',
+            *([_RUNNING + _INPUTS + note] if adopts else []),
             "cat /etc/ssh/ssh_host_ed25519_key.pub",
             'cat "$key.pub"',
+            "END-OF-TASK",
             "",
         ]
     )
@@ -148,6 +244,7 @@ def install(package: Package, user: str) -> str:
                 else [f"file=$(getent passwd {quote(user)} | cut -d: -f6)/{quote(uploaded(package))}"]
             ),
             f'echo "{package.sha256}  $file" | sha256sum --check --strict --quiet',
+            *_REFUSE_DOWNGRADE,
             *(_DPKG if package.format == "deb" else _RPM),
             "",
         ]
@@ -171,9 +268,16 @@ _DPKG = [
     '  echo "$name $version is installed already"',
     "  exit 0",
     "fi",
+    "case $is in",
+    '  none | *" not-installed "* | *" config-files "*) ;;',
+    "  *)",
+    '    if dpkg --compare-versions "$version" lt "${is##* }"; then',
+    '      refuse_downgrade "$name" "${is##* }" "$version"',
+    "    fi ;;",
+    "esac",
     "export DEBIAN_FRONTEND=noninteractive",
-    f"out=$(mktemp {HOME}/dpkg.XXXXXX)",
-    'until dpkg -i "$file" > "$out" 2>&1; do',
+    f"out={HOME}/dpkg.out",
+    'until LC_ALL=C dpkg -i "$file" > "$out" 2>&1; do',
     '  cat "$out"',
     "  if ! grep -q 'lock.* by another process\\|lock.*Resource temporarily unavailable' \"$out\"; then",
     '    rm "$out"',
@@ -186,12 +290,28 @@ _DPKG = [
 ]
 
 _RPM = [
-    "name=$(rpm -qp --queryformat '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}' \"$file\")",
-    'if rpm -q "$name" > /dev/null; then',
-    '  echo "$name is installed already"',
-    "  exit 0",
+    "name=$(rpm -qp --queryformat '%{NAME}' \"$file\")",
+    "version=$(rpm -qp --queryformat '%{VERSION}-%{RELEASE}' \"$file\")",
+    "if is=$(rpm -q --queryformat '%{VERSION}-%{RELEASE}' \"$name\"); then",
+    '  if [ "$is" = "$version" ]; then',
+    '    echo "$name $version is installed already"',
+    "    exit 0",
+    "  fi",
+    '  if ! printf \'%s\\n\' "$is" "$version" | sort -V -C; then',
+    '    refuse_downgrade "$name" "$is" "$version"',
+    "  fi",
     "fi",
     'rpm -U "$file"',
+]
+
+# Before the package manager is touched: what a newer version did to the credentials, an older one does not undo (F5).
+_REFUSE_DOWNGRADE = [
+    "refuse_downgrade() {",
+    '  echo "$1 $2 is installed here, but the stack asks for $3: a downgrade is not supported."',
+    '  echo "Rule: the newer version has moved the credentials to where the older one does not look for them."',
+    '  echo "Do:   set the package in the stack\'s settings to $2 or newer. Nothing was changed here."',
+    "  exit 1",
+    "}",
 ]
 
 
@@ -204,7 +324,9 @@ def require_chef_server() -> str:
 def configure(path: str, content: str) -> str:
     """Writes a settings file, whole or not at all."""
     folder = path.rsplit("/", 1)[0]
-    return "\n".join(["set -eu", f"mkdir -p {folder}", *_file(path, content, "0644"), ""])
+    *write, move = _file(path, content, "0644")
+    same = f"if cmp -s {path}.new {path}; then rm {path}.new; else {move}; fi"
+    return "\n".join(["set -eu", f"mkdir -p {folder}", *write, same, ""])
 
 
 def push_jobs_settings(ports: Mapping[str, str], options: Mapping[str, object]) -> str:
@@ -240,31 +362,145 @@ def chef_settings(
     return "\n".join([*lines, ""])
 
 
+# A first reconfigure that dies between the halves of the key pair leaves a public key, beside which the next one makes
+# an empty private key, for good. Nobody has that half yet: it is shared only after a reconfigure that went through.
+_WHOLE_KEY_PAIR = """\
+set -eu
+cd /etc/opscode-push-jobs-server
+if [ -e pushy_pub.pem ] && [ ! -s pushy_priv.pem ]; then
+  if [ -e /var/opt/opscode-push-jobs-server/bootstrapped ]; then
+    echo "$PWD/pushy_priv.pem is lost: put it back from another server of the cluster, with its owner and mode" >&2
+    exit 1
+  fi
+  rm -f pushy_pub.pem pushy_priv.pem
+fi
+"""
+
+
+# Which process the service is: its id and start, together unique; nothing where it is down.
+_RESTARTED = f"restarted={HOME}/pushy-restarted\n"
+_RUNNING = """\
+running() {
+  pid=$(/opt/opscode/embedded/bin/sv status /opt/opscode/service/opscode-pushy-server 2> /dev/null |
+    sed -n 's/^run: [^(]*(pid \\([0-9]*\\)).*/\\1/p')
+  if [ -n "$pid" ]; then echo "$pid $(cut -d ' ' -f 22 "/proc/$pid/stat")"; fi
+}
+"""
+
+# Reconfigure restarts a service whose configuration is new, so that the restart of the runbook would be one too many:
+# a note of the new process is left for it.
+_RECONFIGURE = f"""\
+{_RESTARTED}{_RUNNING}\
+rm -f "$restarted"
+before=$(running)
+opscode-push-jobs-server-ctl reconfigure
+after=$(running)
+if [ -n "$before" ] && [ -n "$after" ] && [ "$before" != "$after" ]; then
+  echo "$after" > "$restarted"
+fi
+"""
+
+
 def push_jobs_reconfigure() -> str:
-    return "opscode-push-jobs-server-ctl reconfigure\n"
+    return f"{_WHOLE_KEY_PAIR}{_RECONFIGURE}"
+
+
+def rotate(nonce: str) -> str:
+    """Makes new credentials where `nonce` is another than the noted one; a server without a note notes it only.
+
+    The old ones are removed and the next reconfigure makes new ones, so that it can be ended anywhere and run again.
+    """
+    return f"""\
+set -eu
+wanted={quote(nonce)} noted={HOME}/rotated
+note() {{
+  printf '%s\\n' "$wanted" > "$noted.new"
+  mv "$noted.new" "$noted"
+}}
+if [ ! -e "$noted" ]; then
+  note
+  echo "noted: the credentials that are here are those of '$wanted'"
+  exit 0
+fi
+is=$(cat "$noted")
+if [ "$is" = "$wanted" ]; then
+  echo "the credentials were made for '$wanted' already"
+  exit 0
+fi
+# Until it is done, no setting is the one that the credentials are for.
+echo "(under way)" > "$noted"
+cd /etc/opscode-push-jobs-server
+rm -f pushy_pub.pem pushy_priv.pem opscode-push-jobs-server-secrets.json
+version=$(sed -n '1s/.* //p' /opt/opscode-push-jobs-server/version-manifest.txt)
+case $version in
+  1.* | 2.0.* | 2.1.*) ;;
+  *)
+    for secret in pushy_pub_key pushy_priv_key sql_password sql_ro_password; do
+      if chef-server-ctl show-secret push-jobs-server "$secret" > /dev/null 2>&1; then
+        chef-server-ctl remove-secret push-jobs-server "$secret" --yes
+      fi
+    done ;;
+esac
+{_RECONFIGURE}\
+note
+echo "new credentials are made for '$wanted'"
+"""
 
 
 def chef_reconfigure() -> str:
     return "chef-server-ctl reconfigure\n"
 
 
-def restart_pushy(ports: Iterable[int]) -> str:
-    """Restarts the service and waits until it listens; but not on a standby, where it must stay down (F32)."""
+# What the service reads when it starts: its package, settings and credentials; and a note of those it was started with.
+_INPUTS = f"""\
+started_with={HOME}/pushy-started-with
+inputs() {{
+  {{
+    dpkg-query -W opscode-push-jobs-server || rpm -q opscode-push-jobs-server
+    cd /etc/opscode-push-jobs-server && sha256sum -- *.rb *-secrets.json *.pem ../opscode/private-chef-secrets.json
+  }} 2> /dev/null | sha256sum
+}}
+"""
+_FRESH = '[ -n "$(running)" ] && [ -e "$started_with" ] && [ "$(inputs)" = "$(cat "$started_with")" ]'
+_KEEP = '  echo "the service runs already with all that is here: not restarted"\n'
+
+
+def restart_pushy(ports: Iterable[int], *, unless_fresh: bool = False) -> str:
+    """Restarts the service and waits until it listens; but not on a standby, where it must stay down (F32).
+
+    Nor once more where reconfigure has restarted it already, with all that is new: clients would be cut off twice.
+    `unless_fresh`: nor where it runs with this package, these settings and these credentials already.
+    """
+    fresh = f"elif {_FRESH}; then\n{_KEEP}" if unless_fresh else ""
+    note = 'inputs > "$started_with"\n' if unless_fresh else ""
     return f"""\
 set -eu
+{_RESTARTED}{_RUNNING}\
+{_INPUTS if unless_fresh else ""}\
 status=/var/opt/opscode/keepalived/current_cluster_status
-if [ -e "$status" ] && [ "$(cat "$status")" != master ]; then
-  echo "this backend is $(cat "$status"), not master: the service stays down here, nothing was restarted"
+is=master
+if [ -e "$status" ]; then is=$(cat "$status"); fi
+if [ "$is" != master ]; then
+  echo "this backend is $is, not master: the service stays down here, nothing was restarted"
+  if chef-server-ctl status opscode-pushy-server | grep -q '^run: opscode-pushy-server:'; then
+    chef-server-ctl stop opscode-pushy-server
+  fi
   exit 0
 fi
-chef-server-ctl restart opscode-pushy-server
+if [ -s "$restarted" ] && [ "$(cat "$restarted")" = "$(running)" ]; then
+  echo "reconfigure has restarted the service with its new configuration: not restarted once more"
+  rm "$restarted"
+{fresh}else
+  rm -f "$restarted"
+  chef-server-ctl restart opscode-pushy-server
+fi
 for port in {" ".join(str(port) for port in ports)}; do
   until ss -Hltn "sport = :$port" | grep -q .; do
     echo "waiting for port $port"
     sleep 1
   done
 done
-"""
+{note}"""
 
 
 def test() -> str:
@@ -283,7 +519,8 @@ def share(user: str, readers: Sequence[tuple[str, str]]) -> str:
             "keys=$home/.ssh/authorized_keys",
             f'install -d -m 0700 -o {quote(user)} "$home/.ssh"',
             'touch "$keys"',
-            'new=$(mktemp "$keys.XXXXXX")',
+            'new="$keys.chef-rollout"',
+            'rm -f "$new"',
             f"{{ sed '/ {MARK}$/d' \"$keys\"; cat; }} > \"$new\" <<'END-OF-FILE'",
             *lines,
             "END-OF-FILE",
@@ -332,7 +569,7 @@ _UNPACK = f"""\
 owners() {{
   while read -r owner path; do
     if getent passwd "${{owner%:*}}" > /dev/null && getent group "${{owner#*:}}" > /dev/null; then
-      chown -h "$owner" "$path"
+      [ "$(stat -c %U:%G "$path")" = "$owner" ] || chown -h "$owner" "$path"
     fi
   done < "$work/new/OWNERS"
 }}
@@ -361,4 +598,55 @@ while read -r path; do
   fi
 done < SHARED
 echo "copied: $(tr '\\n' ' ' < SHARED)"
+"""
+
+
+def check_firewall(ports: Iterable[int]) -> str:
+    """Fails where the server's own packet filter drops what comes in and names a port nowhere.
+
+    For servers whose firewall is not made here. It sees the server's own filter only, not what stands before it.
+    """
+    return f"""\
+set -eu
+filter=$(nft list ruleset 2> /dev/null || :; iptables-save 2> /dev/null || :)
+if ! echo "$filter" | grep -Eq 'hook input .*policy drop|^:INPUT DROP'; then
+  echo "no packet filter of this server drops what comes in"
+  exit 0
+fi
+named() {{
+  echo "$filter" | awk -v port="$1" '/dport/ {{
+    sub(/.*dports?/, "")
+    while (match($0, /[0-9]+([-:][0-9]+)?/)) {{
+      split(substr($0, RSTART, RLENGTH), range, /[-:]/)
+      $0 = substr($0, RSTART + RLENGTH)
+      if (range[1] + 0 <= port && port <= (range[2] ? range[2] : range[1]) + 0) found = 1
+    }}
+  }} END {{ exit !found }}'
+}}
+closed=
+for port in {" ".join(str(port) for port in ports)}; do
+  named "$port" || closed="$closed $port"
+done
+if [ -n "$closed" ]; then
+  echo "the packet filter of this server drops what comes in, and has no rule for TCP$closed:"
+  echo "let the push jobs clients in on the heartbeat and command port, the frontends on the API port"
+  exit 1
+fi
+echo "the packet filter of this server has rules for every port"
+"""
+
+
+def uninstall() -> str:
+    """Takes push jobs off a server, whole; Chef server stays, and forgets the service."""
+    return f"""\
+set -eu
+if dpkg-query -W opscode-push-jobs-server > /dev/null 2>&1; then
+  dpkg --purge opscode-push-jobs-server
+elif rpm -q opscode-push-jobs-server > /dev/null 2>&1; then
+  rpm -e opscode-push-jobs-server
+fi
+rm -rf /etc/opscode-push-jobs-server /var/opt/opscode-push-jobs-server
+rm -f /var/opt/opscode/nginx/etc/addon.d/10-push_jobs_*.conf
+if [ -d /var/opt/opscode/keepalived ]; then chef-server-ctl reconfigure; fi
+rm -rf {HOME}/id_ed25519 {HOME}/id_ed25519.pub {SHARER}
 """

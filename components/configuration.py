@@ -7,6 +7,7 @@ from pathlib import Path
 import pulumi
 from pulumi.runtime.config import CONFIG
 
+from components import repair
 from components.settings import Settings, SettingsError, load
 
 
@@ -15,6 +16,6 @@ def read_settings(root: Path) -> Settings:
     prefix = f"{pulumi.get_project()}:"
     raw = {key.removeprefix(prefix): value for key, value in CONFIG.get().items() if key.startswith(prefix)}
     try:
-        return load(raw, root)
+        return load(raw, root, repair.tasks)
     except SettingsError as error:
         raise pulumi.RunError(str(error)) from None

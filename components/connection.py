@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -10,6 +11,7 @@ import pulumi_command as command
 from components import commands
 from components.cluster import Facts
 from components.settings import Settings
+from components.stack_file import Ssh
 from components.topology import Server
 
 # Seconds that the first boot may take, once SSH answers.
@@ -42,14 +44,42 @@ def connection(
 ) -> command.remote.ConnectionArgs:
     """How the operator reaches the server at `address`; without `host_key` (an OpenSSH line), any key is taken."""
     ssh = settings.file.ssh
+    key = ssh.private_key.get_secret_value() if ssh.private_key else None
     return command.remote.ConnectionArgs(
         host=address,
         port=ssh.port,
         user=ssh.user,
+        private_key=key,
         host_key=host_key,
         dial_error_limit=ssh.dial_error_limit,
         per_dial_timeout=ssh.per_dial_timeout,
+        proxy=_bastion(ssh, key),
     )
+
+
+def _bastion(ssh: Ssh, key: str | None) -> command.remote.ProxyConnectionArgs | None:
+    if ssh.proxy is None:
+        return None
+    return command.remote.ProxyConnectionArgs(
+        host=ssh.proxy.host,
+        port=ssh.proxy.port,
+        user=ssh.proxy.user,
+        private_key=key,
+        host_key=ssh.proxy.host_key,
+        dial_error_limit=ssh.dial_error_limit,
+        per_dial_timeout=ssh.per_dial_timeout,
+    )
+
+
+class Cluster(pulumi.ComponentResource):
+    """Connected `servers` by name, and the resources that make or check the `firewall` of the push jobs ports."""
+
+    servers: Mapping[str, ConnectedServer]
+    firewall: Sequence[pulumi.CustomResource]
+
+    def depart_after(self, tasks: Mapping[str, pulumi.Resource]) -> None:
+        """What is to be done when servers leave the stack, before each one's last task of `tasks` does."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -68,12 +98,13 @@ class Reachable:
 
 def connect(settings: Settings, reachable: Reachable, parent: pulumi.Resource) -> ConnectedServer:
     """Prepares the server for tasks."""
+    limit = settings.limit("connect", CONNECT_LIMIT)
     connected = command.remote.Command(
         f"connect-{reachable.server.name}",
         connection=connection(settings, reachable.address, reachable.host_key),
         create=commands.CONNECT,
-        stdin=commands.connect(CONNECT_LIMIT),
-        triggers=[reachable.identity],
+        stdin=commands.connect(limit, adopts=bool(settings.existing)),
+        triggers=[reachable.identity, *settings.repair(f"connect-{reachable.server.name}")],
         add_previous_output_in_env=False,
         logging=command.remote.Logging.NONE,
         opts=pulumi.ResourceOptions(parent=parent),

@@ -27,24 +27,32 @@ class Rule:
 
 
 def rules(settings: Settings) -> Iterator[Rule]:
-    """Every way into the cluster. The groups are `backend`, `frontend` (where there are frontends) and `primary`."""
+    """Every way into the cluster. The groups are `backend`, `frontend` (where there are frontends) and `primary`.
+
+    Names have the port and the network, so that another network concerns no rule but its own, and another push jobs
+    port is opened before the tasks run, while the old one is closed after them.
+    """
     file, topology = settings.file, settings.topology
     tiers = ("backend", "frontend") if topology.frontends else ("backend",)
     entry = tiers[-1]
     clients = {
-        "heartbeat": (file.push_jobs.heartbeat_port, "push jobs heartbeat"),
-        "command": (file.push_jobs.command_port, "push jobs commands"),
+        file.push_jobs.heartbeat_port: "push jobs heartbeat",
+        file.push_jobs.command_port: "push jobs commands",
     }
-    for name, (port, reason) in clients.items():
-        for number, cidr in enumerate(file.client_cidrs):
-            yield Rule(f"{name}-{number}", "backend", port, cidr, f"{reason} from clients", push_jobs=True)
-    for port, reason in ENTRY_PORTS.items():
-        for number, cidr in enumerate(file.client_cidrs):
-            yield Rule(f"entry-{port}-{number}", entry, port, cidr, f"{reason} from clients")
+    for cidr in file.client_cidrs:
+        for port, reason in clients.items():
+            name = f"push-jobs-{port}-{_slug(cidr)}"
+            yield Rule(name, "backend", port, cidr, f"{reason} from clients", push_jobs=True)
+        for port, reason in ENTRY_PORTS.items():
+            yield Rule(f"entry-{port}-{_slug(cidr)}", entry, port, cidr, f"{reason} from clients")
     for tier in tiers:
-        for number, cidr in enumerate(file.operator_cidrs):
-            yield Rule(f"ssh-{tier}-{number}", tier, file.ssh.port, cidr, "SSH from operators")
+        for cidr in file.operator_cidrs:
+            yield Rule(f"ssh-{tier}-{_slug(cidr)}", tier, file.ssh.port, cidr, "SSH from operators")
     yield from _between(settings, topology, tiers)
+
+
+def _slug(cidr: str) -> str:
+    return cidr.replace("/", "-")
 
 
 def _between(settings: Settings, topology: Topology, tiers: Sequence[str]) -> Iterator[Rule]:
@@ -55,7 +63,7 @@ def _between(settings: Settings, topology: Topology, tiers: Sequence[str]) -> It
             yield Rule(f"copy-{tier}", "primary", port, tier, "SSH for the copy from the primary")
     if topology.frontends:
         api = settings.file.push_jobs.api_port
-        yield Rule("api", "backend", api, "frontend", "push jobs API from frontends", push_jobs=True)
+        yield Rule(f"api-{api}", "backend", api, "frontend", "push jobs API from frontends", push_jobs=True)
         for number, reason in {**BACKEND_PORTS, **ENTRY_PORTS}.items():
             yield Rule(f"backend-{number}", "backend", number, "frontend", f"{reason} from frontends")
     if len(topology.backends) > 1:

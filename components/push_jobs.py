@@ -12,6 +12,7 @@ from components.runbook import (
     backends,
     every,
     everywhere,
+    of_primary,
     others,
     primary,
     primary_if_shared,
@@ -101,6 +102,15 @@ STEPS = (
         ),
         limit=1800,
     ),
+    # New credentials, if the setting asks for them. Else it only notes which ones these are.
+    Step(
+        "rotate",
+        on=primary,
+        script=lambda cluster, server: commands.rotate(cluster.settings.file.push_jobs.rotate_credentials),
+        after=(same("reconfigure-primary", "the first reconfigure makes the first credentials"),),
+        reruns_with=(same("connect", "a new machine has no note"),),
+        limit=1800,
+    ),
     # [3] Copy the entire /etc/opscode-push-jobs-server directory from the primary to all other servers.
     Step(
         "share",
@@ -109,7 +119,7 @@ STEPS = (
         script=share,
         facts=others,
         after=(
-            same("reconfigure-primary", "it makes the credentials that are shared"),
+            same("rotate", "these are the credentials that are shared"),
             every("connect", "each server's key must be known to be let in"),
         ),
         reruns_with=(
@@ -129,7 +139,8 @@ STEPS = (
             same("install", "the copy replaces the folder that the package brings"),
         ),
         reruns_with=(
-            every("reconfigure-primary", "the credentials or settings may have changed"),
+            of_primary("reconfigure-primary", "the credentials or settings may have changed"),
+            of_primary("rotate", "the credentials may have changed"),
             same("install", "a new machine or package may come with files of its own"),
         ),
     ),
@@ -153,11 +164,12 @@ STEPS = (
         one_at_a_time=True,
         script=lambda cluster, server: commands.chef_reconfigure(),
         after=(
-            every("reconfigure-primary", "the scripts list the services that are configured"),
+            of_primary("rotate", "the scripts list the services that are configured"),
             every("reconfigure", "the seed reconfigures all push jobs servers first"),
         ),
         reruns_with=(
             same("reconfigure-primary", "its services may have changed"),
+            same("rotate", "its services may have changed"),
             same("reconfigure", "its services may have changed"),
         ),
         limit=1800,
@@ -168,12 +180,14 @@ STEPS = (
         number=7,
         on=push_jobs_servers,
         one_at_a_time=True,
-        script=lambda cluster, server: commands.restart_pushy(ports(cluster.settings).values()),
+        script=lambda cluster, server: commands.restart_pushy(
+            ports(cluster.settings).values(), unless_fresh=bool(cluster.settings.existing)
+        ),
         after=(
             every("chef-reconfigure", "keepalived must know the service before it is restarted"),
             every("firewall", "clients come back to the ports at once"),
         ),
-        reruns_with=(every("chef-reconfigure", "the new configuration is read at the start"),),
+        reruns_with=(same("chef-reconfigure", "the new configuration is read at the start"),),
     ),
     # [8] Verify the installation.
     Step(

@@ -9,6 +9,7 @@ import difflib
 import types
 import typing
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -61,7 +62,9 @@ def _field(field: FieldInfo, raw: Mapping[str, object], key: str, setting: str) 
     try:
         return {setting: TypeAdapter(rules).validate_python(given)}, []
     except ValidationError as error:
-        return {}, [_problem(setting, details) for details in error.errors()]
+        found = [_problem(setting, details) for details in error.errors()]
+        secret = "SecretStr" in repr(field.annotation)  # inside Annotated, inside a union
+        return {}, [replace(problem, given="a secret") if secret else problem for problem in found]
 
 
 def _subsection(

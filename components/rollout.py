@@ -51,6 +51,11 @@ class Rollout(pulumi.ComponentResource):
                 self._made[task.key] = [made]
         self.register_outputs({})
 
+    @property
+    def last(self) -> Mapping[str, pulumi.CustomResource]:
+        """The last task on each server, by its name."""
+        return self._last
+
     def output(self, step: str) -> pulumi.Output[str]:
         """What the task of `step` showed of its log, where one server has that step."""
         made = [resources[0] for key, resources in self._made.items() if key.step == step]
@@ -89,7 +94,7 @@ class Rollout(pulumi.ComponentResource):
             connection=self._servers[task.server.name].connection,
             source=pulumi.FileAsset(file),
             remote_path=path,
-            triggers=list(again),
+            triggers=[*again, *self._cluster.settings.repair(f"{self._name}-{task.key}")],
             opts=pulumi.ResourceOptions(parent=self),
         )
 
@@ -110,5 +115,6 @@ class Rollout(pulumi.ComponentResource):
         """Of what the task does. Symbols stand for facts: those change with the machine only, whose id is a trigger."""
         assert step.script is not None
         symbolic = self._cluster.symbolic(step.facts(self._cluster.topology))
-        text = step.script(symbolic, server) + step.nonce(self._cluster.settings)
+        repair = self._cluster.settings.repair(f"{self._name}-{step.name}-{server.name}")
+        text = "".join([step.script(symbolic, server), step.nonce(self._cluster.settings), *repair])
         return hashlib.sha256(text.encode()).hexdigest()[:16]

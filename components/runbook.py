@@ -5,9 +5,10 @@ Pure. What a step does on a server is a function in `commands.py`; how a task be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 
 from components.cluster import Cluster
 from components.packages import Package
@@ -23,25 +24,35 @@ class Scope(Enum):
 
     SAME = "same server"
     ALL = "all servers"
+    PRIMARY = "the primary"
 
 
 @dataclass(frozen=True)
 class Edge:
-    """A reason to wait for `step` (in `Step.after`), or to run again when it did (in `Step.reruns_with`)."""
+    """A reason to wait for `step` (in `Step.after`), or to run again when it did (in `Step.reruns_with`).
+
+    With `only`, it is one for tasks on those servers alone.
+    """
 
     step: str
     scope: Scope
     reason: str
+    only: Servers | None = None
 
 
-def same(step: str, reason: str) -> Edge:
+def same(step: str, reason: str, only: Servers | None = None) -> Edge:
     """To the task of `step` on the same server."""
-    return Edge(step, Scope.SAME, reason)
+    return Edge(step, Scope.SAME, reason, only)
 
 
-def every(step: str, reason: str) -> Edge:
+def every(step: str, reason: str, only: Servers | None = None) -> Edge:
     """To every task of `step`."""
-    return Edge(step, Scope.ALL, reason)
+    return Edge(step, Scope.ALL, reason, only)
+
+
+def of_primary(step: str, reason: str, only: Servers | None = None) -> Edge:
+    """To the task of `step` on the primary."""
+    return Edge(step, Scope.PRIMARY, reason, only)
 
 
 @dataclass(frozen=True)
@@ -128,29 +139,30 @@ def plan(steps: Sequence[Step], topology: Topology) -> tuple[Task, ...]:
         _refuse(step, on, servers, topology)
         for position, server in enumerate(on):
             before = on[position - 1] if step.one_at_a_time and position else None
-            tasks.append(
-                Task(step, server, _waits(step, server, before, servers), _keys(step.reruns_with, server, servers))
-            )
+            leads = partial(_keys, server=server, servers=servers, topology=topology)
+            tasks.append(Task(step, server, _waits(step, before, leads), leads(step.reruns_with)))
         servers[step.name] = on
     return tuple(tasks)
 
 
-def _waits(
-    step: Step, server: Server, before: Server | None, servers: dict[str, tuple[Server, ...]]
-) -> tuple[Key, ...]:
+def _waits(step: Step, before: Server | None, leads: Callable[[Iterable[Edge]], tuple[Key, ...]]) -> tuple[Key, ...]:
     """Of those that go one at a time, the first waits for what the step needs everywhere, each next one for it."""
     if before is None:
-        return _keys(step.after, server, servers)
-    own = [edge for edge in step.after if edge.scope is Scope.SAME]
-    return (*_keys(own, server, servers), Key(step.name, before.name))
+        return leads(step.after)
+    return (*leads(edge for edge in step.after if edge.scope is Scope.SAME), Key(step.name, before.name))
 
 
-def _keys(edges: Iterable[Edge], server: Server, servers: dict[str, tuple[Server, ...]]) -> tuple[Key, ...]:
+def _keys(
+    edges: Iterable[Edge], *, server: Server, servers: Mapping[str, tuple[Server, ...]], topology: Topology
+) -> tuple[Key, ...]:
+    """The tasks that edges of a task on `server` lead to."""
+    ends = {Scope.SAME: {server}, Scope.ALL: set(topology.servers), Scope.PRIMARY: {topology.primary}}
     found = [
         Key(edge.step, other.name)
         for edge in edges
+        if edge.only is None or server in edge.only(topology)
         for other in servers[edge.step]
-        if edge.scope is Scope.ALL or other == server
+        if other in ends[edge.scope]
     ]
     return tuple(dict.fromkeys(found))
 
@@ -162,5 +174,6 @@ def _refuse(step: Step, on: Sequence[Server], servers: dict[str, tuple[Server, .
         if edge.step not in servers:
             raise ValueError(f"step {step.name} has an edge to {edge.step}, which is no earlier step")
         few = set(topology.backends)
-        if edge.scope is Scope.ALL and not set(on) <= few and not set(servers[edge.step]) <= few:
+        from_here = set(on) if edge.only is None else set(on) & set(edge.only(topology))
+        if edge.scope is Scope.ALL and not from_here <= few and not set(servers[edge.step]) <= few:
             raise ValueError(f"the edge of step {step.name} to {edge.step} on all servers is many-to-many")

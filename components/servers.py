@@ -8,14 +8,14 @@ from shlex import quote
 import pulumi
 import pulumi_aws as aws
 
-from components.connection import ConnectedServer, Reachable, connect
+from components.connection import Cluster, Reachable, connect
 from components.network import ChefNetwork
 from components.settings import Settings
 from components.topology import Server
 
 
-class ChefServers(pulumi.ComponentResource):
-    """One machine a server of the topology; `servers` has them by name."""
+class ChefServers(Cluster):
+    """One machine a server of the topology; `firewall` are the rules of the push jobs ports."""
 
     def __init__(
         self,
@@ -28,10 +28,14 @@ class ChefServers(pulumi.ComponentResource):
         self._settings, self._network = settings, network
         self._key_name = self._key_pair(name)
         self._image = _image(settings)
-        self.servers: Mapping[str, ConnectedServer] = {
+        self.servers = {
             server.name: connect(settings, self._reachable(server), self) for server in settings.topology.servers
         }
+        self.firewall = network.push_jobs_rules
         self.register_outputs({})
+
+    def depart_after(self, tasks: Mapping[str, pulumi.Resource]) -> None:
+        """A machine takes what was done on it along."""
 
     def _key_pair(self, name: str) -> pulumi.Input[str]:
         if self._settings.public_key is None:
@@ -59,8 +63,9 @@ class ChefServers(pulumi.ComponentResource):
             tags={**self._settings.file.tags, "Name": server.name, "Fqdn": server.fqdn, "Role": str(server.role)},
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # A newer image, or a first boot worded otherwise, is no reason to replace a server; another FQDN is.
-                ignore_changes=["ami", "userData"],
+                # A newer image, a first boot worded otherwise, another key for it: no reasons to replace a server.
+                # Another FQDN is.
+                ignore_changes=["ami", "userData", "keyName"],
                 replace_on_changes=["tags.Fqdn"],
                 delete_before_replace=True,
             ),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -14,7 +16,7 @@ from components.chef_ports import RESERVED
 from components.packages import Package, Source
 from components.problems import Problem, report
 from components.reading import Values, read
-from components.stack_file import StackFile
+from components.stack_file import ServerEntry, StackFile
 from components.topology import Kind, Server, Topology
 
 # The least prefix length that still names somebody: a wider network is "anywhere".
@@ -39,20 +41,37 @@ class Settings:
     chef_server_package: Package | None
     public_key: str | None
 
+    @property
+    def existing(self) -> Mapping[str, ServerEntry]:
+        """The servers that exist already, by name; empty where machines are to be made."""
+        return {entry.name: entry for entry in self.file.servers or () if entry.address is not None}
+
+    @property
+    def runs_chef_server_runbook(self) -> bool:
+        """Servers that exist already run Chef server, unless the stack gives the package for it."""
+        return not self.existing or self.chef_server_package is not None
+
+    def repair(self, task: str) -> tuple[str, ...]:
+        """What makes a task run once more: nothing, or what doctor proposed."""
+        return tuple(nonce for name, nonce in self.file.repair.items() if name == task)
+
     def limit(self, step: str, default: int) -> int:
         """The time limit of a step on one server, in seconds."""
         return {str(name): limit for name, limit in self.file.time_limits.items()}.get(step, default)
 
 
-def load(raw: Mapping[str, str], root: Path) -> Settings:
+def load(
+    raw: Mapping[str, str], root: Path, tasks: Callable[[Topology], Sequence[str]] = lambda topology: ()
+) -> Settings:
     """From the stack's configuration (JSON text where a value is no string); paths are relative to `root`.
 
-    Raises SettingsError.
+    `tasks` are those that a topology has: the runbooks know them, and they need settings. Raises SettingsError.
     """
     decoded = {key: json.loads(value) if value[:1] in ("{", "[") else value for key, value in raw.items()}
     values, problems = read(StackFile, decoded)
     servers = _servers(values, problems)
-    problems += _cidrs(values) + _ports(values) + _sections(decoded, values)
+    problems += _cidrs(values) + _ports(values) + _existing(decoded, values)
+    problems += _repair(values, servers, tasks)
     push_jobs_package = _package(values, "pushJobs.package", root, problems)
     chef_server_package = _package(values, "chefServer.package", root, problems)
     public_key = _public_key(values, root, problems)
@@ -102,7 +121,11 @@ def _cidrs(values: Values) -> list[Problem]:
         ("operatorCidrs", "allowOperatorsFromAnywhere", "SSH"),
     ):
         cidrs = values.get(setting)
-        if not isinstance(cidrs, list) or values.get(opt_in) is not False:
+        if not isinstance(cidrs, list):
+            continue
+        twice = [cidr for cidr, count in Counter(cidrs).items() if count > 1]
+        found += [Problem(setting, f"'{cidr}', twice", "each network is named once", "take one out") for cidr in twice]
+        if values.get(opt_in) is not False:
             continue
         found += [
             Problem(
@@ -143,13 +166,57 @@ def _ports(values: Values) -> list[Problem]:
     return found
 
 
-def _sections(raw: Mapping[str, object], values: Values) -> list[Problem]:
+# What describes machines that are to be made; a stack of servers that exist already has no use for it.
+FOR_NEW_MACHINES = ("ssh.keyName", "ssh.publicKeyFile", "machines.image", "machines.instanceType", "vpcCidr")
+
+
+def _existing(raw: Mapping[str, object], values: Values) -> list[Problem]:
+    """Either all servers exist already, or all are made; each kind has settings of its own."""
+    entries = values.get("servers")
+    servers = [entry for entry in entries if isinstance(entry, ServerEntry)] if isinstance(entries, list) else []
+    without = [entry.name for entry in servers if entry.address is None]
+    if len(without) == len(servers):
+        unused = [f"servers[{number}].hostKey" for number, entry in enumerate(servers) if entry.host_key]
+        unused += ["uninstallOnDestroy"] if values.get("uninstallOnDestroy") else []
+        rule = "it is for servers that exist already, which have an address"
+        return [*_unused(unused, rule), *_ssh_key(values)]
+    found = _unused([name for name in FOR_NEW_MACHINES if _is_given(raw, name)], "it is for machines that are made")
+    if without:
+        rule = "either all servers exist already or all are made"
+        found.append(Problem("servers", f"no address for {', '.join(without)}", rule, "give all an address, or none"))
+    return found
+
+
+def _unused(settings: Iterable[str], rule: str) -> list[Problem]:
+    return [Problem(setting, "given", rule, "take it out") for setting in settings]
+
+
+def _is_given(raw: Mapping[str, object], path: str) -> bool:
+    value: object = raw
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value is not None
+
+
+def _ssh_key(values: Values) -> list[Problem]:
     key, file = values.get("ssh.keyName"), values.get("ssh.publicKeyFile")
     if "ssh.keyName" in values and "ssh.publicKeyFile" in values and (key is None) == (file is None):
         given = "both keyName and publicKeyFile" if key else "neither keyName nor publicKeyFile"
         rule = "new servers authorize exactly one of them"
         return [Problem("ssh", given, rule, "give publicKeyFile, the .pub file of a key that your ssh-agent holds")]
     return []
+
+
+def _repair(values: Values, servers: Sequence[Server], tasks: Callable[[Topology], Sequence[str]]) -> Iterable[Problem]:
+    kind, repair = values.get("topology"), values.get("repair")
+    if not isinstance(repair, dict) or not isinstance(kind, Kind) or not servers or topology.problems(kind, servers):
+        return
+    known = tasks(Topology(kind, tuple(servers)))
+    for name in repair if known else ():
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=3)
+            remedy = f"write {' or '.join(close)}" if close else "take it out, or see `pulumi preview` for the tasks"
+            yield Problem(f"repair.{name}", "given", "there is no such task in this stack", remedy)
 
 
 def _package(values: Values, setting: str, root: Path, problems: list[Problem]) -> Package | None:

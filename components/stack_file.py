@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -37,6 +37,13 @@ def pattern(expression: str, text: str, remedy: str) -> AfterValidator:
 def _is_ipv4_network(value: str) -> bool:
     try:
         return str(ipaddress.IPv4Network(value)) == value
+    except ValueError:
+        return False
+
+
+def _is_ipv4_address(value: str) -> bool:
+    try:
+        return str(ipaddress.IPv4Address(value)) == value
     except ValueError:
         return False
 
@@ -91,15 +98,31 @@ OptionValue = Annotated[
 ]
 Options = dict[OptionName, OptionValue]
 StepName = Literal[
+    "connect",
     "install",
     "configure",
     "reconfigure-primary",
+    "rotate",
     "share",
     "copy",
     "reconfigure",
     "chef-reconfigure",
     "restart-pushy",
     "test",
+]
+
+
+Address = Annotated[
+    str,
+    rule(_is_ipv4_address, "it is an IPv4 address", "write it as, for example, 10.0.0.4"),
+]
+HostKey = Annotated[
+    str,
+    pattern(
+        r"(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/=]+",
+        "it is an OpenSSH public host key, ed25519 or ECDSA, without a comment",
+        "take it from /etc/ssh/ssh_host_ed25519_key.pub on the server",
+    ),
 ]
 
 
@@ -125,6 +148,9 @@ class PushJobs(Section):
     command_port: Port = Field(10003, description="TCP port of the commands, open to clientCidrs on backends.")
     api_port: Port = Field(10002, description="TCP port of the HTTP API, open to the frontends only.")
     settings: Options = Field({}, description="Further keys of opscode-push-jobs-server.rb, e.g. heartbeat_interval.")
+    rotate_credentials: Text = Field(
+        "", description="Change it, to any other text, to have new credentials made and handed out."
+    )
 
 
 class ChefServer(Section):
@@ -143,10 +169,36 @@ class ServerEntry(Section):
     name: str = Field(description="Name in resources, tags and logs.")
     fqdn: str = Field(description="Fully qualified domain name, by which Chef server knows the server's role.")
     role: Role = Field(description="backend or frontend; the first backend is the primary.")
+    address: Address | None = Field(None, description="Of a server that exists already; then no machine is made.")
+    host_key: HostKey | None = Field(None, description="Its SSH host key; without it, trusted at first use.")
+
+
+PrivateKey = Annotated[
+    SecretStr,
+    rule(
+        lambda value: value.get_secret_value().startswith("-----BEGIN "),
+        "it is a private key as ssh-keygen writes it",
+        "set it by `pulumi config set --secret --path chef-push-jobs:ssh.privateKey < FILE`",
+    ),
+]
+
+
+class Proxy(Section):
+    """A bastion: connections to the servers go through it. It is logged in to with the same key as they are."""
+
+    host: Annotated[
+        str,
+        pattern(
+            r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", "it is a name or an IPv4 address", "give the bastion's"
+        ),
+    ] = Field(description="Name or address of the bastion, as the operator reaches it.")
+    user: User = Field("ubuntu", description="Login user on the bastion.")
+    port: Port = Field(22, description="TCP port of SSH on the bastion.")
+    host_key: HostKey | None = Field(None, description="The bastion's SSH host key; without it, any is taken.")
 
 
 class Ssh(Section):
-    """How the operator reaches the servers. The private key comes from the ssh-agent, never from the stack."""
+    """How the operator reaches the servers. The private key comes from the ssh-agent, if none is given."""
 
     user: User = Field("ubuntu", description="Login user with passwordless sudo.")
     public_key_file: Path | None = Field(None, description="OpenSSH public key that new servers authorize.")
@@ -155,6 +207,10 @@ class Ssh(Section):
     port: Port = Field(22, description="TCP port of SSH on the servers.")
     dial_error_limit: int = Field(60, ge=1, le=1000, description="Attempts to connect, 5 s apart at most.")
     per_dial_timeout: int = Field(15, ge=1, le=120, description="Seconds for one attempt to connect.")
+    private_key: PrivateKey | None = Field(
+        None, description="The operator's private key, a secret of the stack, where there is no ssh-agent."
+    )
+    proxy: Proxy | None = Field(None, description="A bastion that the servers are reached through.")
 
 
 class Image(Section):
@@ -184,6 +240,9 @@ class StackFile(Section):
     backends: int | None = Field(None, ge=0, le=1000, description="Number of backends; 2 for ha, else 1.")
     frontends: int | None = Field(None, ge=0, le=1000, description="Number of frontends.")
     servers: list[ServerEntry] | None = Field(None, description="The servers by name, instead of counts and domain.")
+    uninstall_on_destroy: bool = Field(
+        False, description="Whether push jobs is removed from servers that exist already when they leave the stack."
+    )
     client_cidrs: list[Cidr] = Field(min_length=1, description="Networks of the push jobs clients.")
     allow_clients_from_anywhere: bool = Field(False, description="Allows 0.0.0.0/0 in clientCidrs.")
     operator_cidrs: list[Cidr] = Field(min_length=1, description="Networks that operators use SSH from.")
@@ -197,4 +256,7 @@ class StackFile(Section):
         {}, description="Seconds that a step may take on a server, by step name, where the default does not fit."
     )
     reverify: Text = Field("", description="Change it to run the test once more.")
+    repair: dict[Word, Word] = Field(
+        {}, description="By task, as `pulumi up` names it: change it to run that task once more, and what follows."
+    )
     tags: dict[Word, Text] = Field({}, description="Tags for every resource in the cloud.")

@@ -38,6 +38,10 @@ SCRIPTS = {
     "share": commands.share("ubuntu", [("10.0.0.5", KEY), ("10.0.16.4", KEY)]),
     "copy": commands.copy("push-jobs", "ubuntu", 22, "10.0.0.4", KEY),
     "chef-reconfigure": commands.chef_reconfigure(),
+    "connect-to-existing": commands.connect(600, adopts=True),
+    "check-firewall": commands.check_firewall([10000, 10003, 10002]),
+    "uninstall": commands.uninstall(),
+    "restart-pushy-unless-fresh": commands.restart_pushy([10000, 10003, 10002], unless_fresh=True),
     "restart-pushy": commands.restart_pushy([10000, 10003, 10002]),
     "test": commands.test(),
 }
@@ -105,7 +109,7 @@ def test_the_settings_of_push_jobs_are_ruby() -> None:
 
 
 def test_the_runner_is_called_with_quoted_words() -> None:
-    assert commands.runner("push-jobs-test", 300, 1) == "sudo -n /var/lib/chef-rollout/task push-jobs-test 300 1"
+    assert commands.runner("push-jobs-test", 300, 1) == "/var/lib/chef-rollout/task push-jobs-test 300 1"
 
 
 if __name__ == "__main__":

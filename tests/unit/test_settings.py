@@ -230,8 +230,8 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
         (
             "timeLimits.instal",
             "'instal'",
-            "it is one of 'install', 'configure', 'reconfigure-primary', 'share', 'copy', 'reconfigure', "
-            "'chef-reconfigure', 'restart-pushy' or 'test'",
+            "it is one of 'connect', 'install', 'configure', 'reconfigure-primary', 'rotate', 'share', 'copy', "
+            "'reconfigure', 'chef-reconfigure', 'restart-pushy' or 'test'",
             "choose one of them",
         ),
     ),
@@ -243,6 +243,40 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
             "servers are either listed or counted",
             "take one of the two out",
         ),
+    ),
+]
+
+EXISTING: dict[str, Any] = {
+    "domain": None,
+    "backends": None,
+    "frontends": None,
+    "ssh": {"user": "ubuntu"},
+    "topology": "tier",
+    "servers": [
+        {"name": "a", "fqdn": "a.test", "role": "backend", "address": "10.0.0.4"},
+        {"name": "b", "fqdn": "b.test", "role": "frontend", "address": "10.0.0.5"},
+    ],
+}
+FOR_NEW = ("it is for machines that are made", "take it out")
+TABLE += [
+    ({**EXISTING, "ssh": {"keyName": "k"}}, ("ssh.keyName", "given", *FOR_NEW)),
+    ({**EXISTING, "machines": {"instanceType": "m5.large"}}, ("machines.instanceType", "given", *FOR_NEW)),
+    (
+        {**EXISTING, "servers": [EXISTING["servers"][0], {"name": "b", "fqdn": "b.test", "role": "frontend"}]},
+        (
+            "servers",
+            "no address for b",
+            "either all servers exist already or all are made",
+            "give all an address, or none",
+        ),
+    ),
+    (
+        {"uninstallOnDestroy": "true"},
+        ("uninstallOnDestroy", "given", "it is for servers that exist already, which have an address", "take it out"),
+    ),
+    (
+        {**EXISTING, "servers": [{**EXISTING["servers"][0], "address": "fe80::1"}, EXISTING["servers"][1]]},
+        ("servers[0].address", "'fe80::1'", "it is an IPv4 address", "write it as, for example, 10.0.0.4"),
     ),
 ]
 
@@ -279,6 +313,13 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     assert str(error).startswith(
         "7 problems in the stack's settings; nothing was changed.\n  1. colour: given\n     Rule: "
     )
+
+
+def test_servers_that_exist_need_no_key_and_run_no_runbook_of_chef_server(tmp_path: Path) -> None:
+    adopted = load(raw(EXISTING), tmp_path)
+    assert {name: entry.address for name, entry in adopted.existing.items()} == {"a": "10.0.0.4", "b": "10.0.0.5"}
+    assert not adopted.runs_chef_server_runbook
+    assert settings().runs_chef_server_runbook
 
 
 def test_the_world_is_let_in_where_the_stack_says_so_by_name() -> None:

@@ -8,4 +8,4 @@ opscode_pushy_server['api_port'] = '10002'
 opscode_pushy_server['heartbeat_interval'] = 1000
 END-OF-FILE
 chmod 0644 /etc/x/x.rb.new
-mv /etc/x/x.rb.new /etc/x/x.rb
+if cmp -s /etc/x/x.rb.new /etc/x/x.rb; then rm /etc/x/x.rb.new; else mv /etc/x/x.rb.new /etc/x/x.rb; fi

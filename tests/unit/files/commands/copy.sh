@@ -17,7 +17,7 @@ done
 owners() {
   while read -r owner path; do
     if getent passwd "${owner%:*}" > /dev/null && getent group "${owner#*:}" > /dev/null; then
-      chown -h "$owner" "$path"
+      [ "$(stat -c %U:%G "$path")" = "$owner" ] || chown -h "$owner" "$path"
     fi
   done < "$work/new/OWNERS"
 }

@@ -1,6 +1,12 @@
 set -eu
 file=$(getent passwd ubuntu | cut -d: -f6)/chef-rollout-3b3b3b3b3b3b-opscode-push-jobs-server_1.1.6-1_amd64.deb
 echo "3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b  $file" | sha256sum --check --strict --quiet
+refuse_downgrade() {
+  echo "$1 $2 is installed here, but the stack asks for $3: a downgrade is not supported."
+  echo "Rule: the newer version has moved the credentials to where the older one does not look for them."
+  echo "Do:   set the package in the stack's settings to $2 or newer. Nothing was changed here."
+  exit 1
+}
 name=$(dpkg-deb --field "$file" Package)
 version=$(dpkg-deb --field "$file" Version)
 is=$(dpkg-query -W -f '${Status} ${Version}' "$name" 2> /dev/null) || is=none
@@ -8,9 +14,16 @@ if [ "$is" = "install ok installed $version" ]; then
   echo "$name $version is installed already"
   exit 0
 fi
+case $is in
+  none | *" not-installed "* | *" config-files "*) ;;
+  *)
+    if dpkg --compare-versions "$version" lt "${is##* }"; then
+      refuse_downgrade "$name" "${is##* }" "$version"
+    fi ;;
+esac
 export DEBIAN_FRONTEND=noninteractive
-out=$(mktemp /var/lib/chef-rollout/dpkg.XXXXXX)
-until dpkg -i "$file" > "$out" 2>&1; do
+out=/var/lib/chef-rollout/dpkg.out
+until LC_ALL=C dpkg -i "$file" > "$out" 2>&1; do
   cat "$out"
   if ! grep -q 'lock.* by another process\|lock.*Resource temporarily unavailable' "$out"; then
     rm "$out"

@@ -1,10 +1,27 @@
 set -eu
+restarted=/var/lib/chef-rollout/pushy-restarted
+running() {
+  pid=$(/opt/opscode/embedded/bin/sv status /opt/opscode/service/opscode-pushy-server 2> /dev/null |
+    sed -n 's/^run: [^(]*(pid \([0-9]*\)).*/\1/p')
+  if [ -n "$pid" ]; then echo "$pid $(cut -d ' ' -f 22 "/proc/$pid/stat")"; fi
+}
 status=/var/opt/opscode/keepalived/current_cluster_status
-if [ -e "$status" ] && [ "$(cat "$status")" != master ]; then
-  echo "this backend is $(cat "$status"), not master: the service stays down here, nothing was restarted"
+is=master
+if [ -e "$status" ]; then is=$(cat "$status"); fi
+if [ "$is" != master ]; then
+  echo "this backend is $is, not master: the service stays down here, nothing was restarted"
+  if chef-server-ctl status opscode-pushy-server | grep -q '^run: opscode-pushy-server:'; then
+    chef-server-ctl stop opscode-pushy-server
+  fi
   exit 0
 fi
-chef-server-ctl restart opscode-pushy-server
+if [ -s "$restarted" ] && [ "$(cat "$restarted")" = "$(running)" ]; then
+  echo "reconfigure has restarted the service with its new configuration: not restarted once more"
+  rm "$restarted"
+else
+  rm -f "$restarted"
+  chef-server-ctl restart opscode-pushy-server
+fi
 for port in 10000 10003 10002; do
   until ss -Hltn "sport = :$port" | grep -q .; do
     echo "waiting for port $port"

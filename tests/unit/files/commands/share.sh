@@ -12,6 +12,7 @@ case ${1-} in
   *) echo "shared-files: chef or push-jobs is shared, and nothing else" >&2; exit 64 ;;
 esac
 umask 077
+find /var/lib/chef-rollout -ignore_readdir_race -maxdepth 1 -name 'share.*' -mmin +60 -exec rm -rf {} +
 work=$(mktemp -d /var/lib/chef-rollout/share.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 cp -a --parents "$@" "$work"
@@ -19,7 +20,7 @@ cd "$work"
 printf '%s\n' "$@" > SHARED
 sh /var/lib/chef-rollout/manifest "$@" > MANIFEST
 find "$@" -printf '%u:%g %p\n' > OWNERS
-tar -c SHARED MANIFEST OWNERS "$@"
+timeout 900 tar -c SHARED MANIFEST OWNERS "$@"
 END-OF-FILE
 chmod 0700 /var/lib/chef-rollout/shared-files.new
 mv /var/lib/chef-rollout/shared-files.new /var/lib/chef-rollout/shared-files
@@ -27,7 +28,8 @@ home=$(getent passwd ubuntu | cut -d: -f6)
 keys=$home/.ssh/authorized_keys
 install -d -m 0700 -o ubuntu "$home/.ssh"
 touch "$keys"
-new=$(mktemp "$keys.XXXXXX")
+new="$keys.chef-rollout"
+rm -f "$new"
 { sed '/ chef-rollout$/d' "$keys"; cat; } > "$new" <<'END-OF-FILE'
 restrict,command="sudo -n /var/lib/chef-rollout/shared-files \"$SSH_ORIGINAL_COMMAND\"",from="10.0.0.5" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI chef-rollout
 restrict,command="sudo -n /var/lib/chef-rollout/shared-files \"$SSH_ORIGINAL_COMMAND\"",from="10.0.16.4" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI chef-rollout

@@ -10,6 +10,7 @@ case ${1-} in
   *) echo "shared-files: chef or push-jobs is shared, and nothing else" >&2; exit 64 ;;
 esac
 umask 077
+find /var/lib/chef-rollout -ignore_readdir_race -maxdepth 1 -name 'share.*' -mmin +60 -exec rm -rf {} +
 work=$(mktemp -d /var/lib/chef-rollout/share.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 cp -a --parents "$@" "$work"
@@ -17,4 +18,4 @@ cd "$work"
 printf '%s\n' "$@" > SHARED
 sh /var/lib/chef-rollout/manifest "$@" > MANIFEST
 find "$@" -printf '%u:%g %p\n' > OWNERS
-tar -c SHARED MANIFEST OWNERS "$@"
+timeout 900 tar -c SHARED MANIFEST OWNERS "$@"

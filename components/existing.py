@@ -1,0 +1,65 @@
+"""Servers that exist already, connected, their firewall checked; nothing is made, nothing is lost with the stack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_command as command
+
+from components import commands, push_jobs
+from components.connection import Cluster, Reachable, connect
+from components.settings import Settings
+from components.topology import Server
+
+LIMIT = 900
+
+
+class ExistingServers(Cluster):
+    """One connected server for each of the topology; `firewall` are the checks of their ports."""
+
+    def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("chef-push-jobs:index:ExistingServers", name, None, opts)
+        self._settings = settings
+        self.servers = {
+            server.name: connect(settings, self._reachable(server), self) for server in settings.topology.servers
+        }
+        self.firewall = [self._check(server) for server in settings.topology.push_jobs_servers]
+        self.register_outputs({})
+
+    def depart_after(self, tasks: Mapping[str, pulumi.Resource]) -> None:
+        """Before the last of a server's `tasks` leaves the stack, push jobs leaves the server, if the stack says so.
+
+        The resource is there either way, so that changing one's mind is an update: removing it would be to act.
+        """
+        script = commands.uninstall() if self._settings.file.uninstall_on_destroy else None
+        for name, server in self.servers.items():
+            command.remote.Command(
+                f"uninstall-{name}",
+                connection=server.connection,
+                delete=commands.runner("uninstall", LIMIT, 0) if script else None,
+                stdin=script,
+                add_previous_output_in_env=False,
+                logging=command.remote.Logging.NONE,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[tasks[name]]),
+            )
+
+    def _reachable(self, server: Server) -> Reachable:
+        entry = self._settings.existing[server.name]
+        address = str(entry.address)
+        return Reachable(server, address, address, f"{address} {entry.host_key or ''}".strip(), entry.host_key)
+
+    def _check(self, server: Server) -> command.remote.Command:
+        connected = self.servers[server.name]
+        script = commands.check_firewall(push_jobs.ports(self._settings).values())
+        return command.remote.Command(
+            f"firewall-{server.name}",
+            connection=connected.connection,
+            create=commands.runner("firewall", LIMIT, 0),
+            update=commands.NOTHING,
+            stdin=script,
+            triggers=[script, connected.connected.id],
+            add_previous_output_in_env=False,
+            logging=command.remote.Logging.NONE,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
