@@ -1,0 +1,139 @@
+"""Doctor's visits over real sockets and SSH on this machine: each ends in time, with an answer and no exception."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncssh
+import pytest
+
+from components.doctor.seen import Door, Target, Visit
+from components.doctor.visit import visit, visit_all
+from components.stack_file import Ssh
+
+KEY = asyncssh.generate_private_key("ssh-ed25519")
+OTHER = asyncssh.generate_private_key("ssh-ed25519")
+MINE = asyncssh.generate_private_key("ssh-ed25519")
+RSA = asyncssh.generate_private_key("ssh-rsa", key_size=2048)
+ANSWER = "from\t10.8.0.10\nprepared\tyes\nservice\tnone\nend\tof-answers\n"
+
+
+def line(key: asyncssh.SSHKey) -> str:
+    return " ".join(key.export_public_key().decode().split()[:2])
+
+
+def ssh(port: int) -> Ssh:
+    return Ssh.model_validate({"port": port, "privateKey": MINE.export_private_key().decode()})
+
+
+@asynccontextmanager
+async def a_server(
+    behaviour: Any, host_key: asyncssh.SSHKey = KEY, reader: asyncssh.SSHKey = MINE
+) -> AsyncIterator[int]:
+    keys = asyncssh.import_authorized_keys(line(reader))
+    server = await asyncssh.listen(
+        "127.0.0.1", 0, server_host_keys=[host_key], process_factory=behaviour, authorized_client_keys=keys
+    )
+    try:
+        yield server.get_port()
+    finally:
+        server.close()
+
+
+async def answers(process: asyncssh.SSHServerProcess[str]) -> None:
+    await process.stdin.read()
+    process.stdout.write(ANSWER)
+    process.exit(0)
+
+
+async def refuses(process: asyncssh.SSHServerProcess[str]) -> None:
+    process.stderr.write("sudo: a password is required\n")
+    process.exit(1)
+
+
+async def sleeps(process: asyncssh.SSHServerProcess[str]) -> None:
+    await asyncio.sleep(60)
+
+
+async def go(port: int, seconds: float = 20, host_key: asyncssh.SSHKey = KEY) -> Visit:
+    return await visit(Target("one", "127.0.0.1", line(host_key)), ssh(port), "script", [], seconds)
+
+
+def test_a_server_answers() -> None:
+    async def act() -> Visit:
+        async with a_server(answers) as port:
+            return await go(port)
+
+    found = asyncio.run(act())
+    assert found.answers is not None
+    assert found.answers.source == "10.8.0.10"
+
+
+@pytest.mark.parametrize("shown", [OTHER, RSA], ids=["of the same kind", "of another kind"])
+def test_another_host_key_is_told_by_its_fingerprint_and_nothing_is_sent(shown: asyncssh.SSHKey) -> None:
+    asked = []
+
+    async def asks(process: asyncssh.SSHServerProcess[str]) -> None:
+        asked.append(process.command)
+
+    async def act() -> Visit:
+        async with a_server(asks, host_key=shown) as port:
+            return await go(port)
+
+    found = asyncio.run(act())
+    assert found.host_key == (OTHER.get_fingerprint() if shown is OTHER else "of another kind")
+    assert (found.answers, asked) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reader", "told"),
+    [
+        (refuses, MINE, "sudo: a password is required"),
+        (answers, OTHER, "SSH refuses the operator's keys (does the ssh-agent hold the right one?)"),
+        (sleeps, MINE, "no answer within 1.5 s"),
+    ],
+    ids=["sudo refuses", "the key is refused", "it hangs"],
+)
+def test_what_is_wrong_is_told_in_words(behaviour: Any, reader: asyncssh.SSHKey, told: str) -> None:
+    async def act() -> Visit:
+        async with a_server(behaviour, reader=reader) as port:
+            return await go(port, seconds=1.5)
+
+    assert asyncio.run(act()).trouble == told
+
+
+def test_one_server_that_never_speaks_and_many_that_do_take_the_time_of_one() -> None:
+    async def act() -> dict[str, Visit]:
+        silent = await asyncio.start_server(lambda reader, writer: asyncio.sleep(60), "127.0.0.1", 0)
+        port = silent.sockets[0].getsockname()[1]
+        targets = [Target(str(number), "127.0.0.1", line(KEY)) for number in range(20)]
+        try:
+            return await visit_all(targets, ssh(port), "script", [], 1)
+        finally:
+            silent.close()
+
+    started = time.monotonic()
+    found = asyncio.run(act())
+    assert {visit.trouble for visit in found.values()} == {"no answer within 1 s"}
+    assert time.monotonic() - started < 5
+
+
+def test_doors_are_open_refused_or_silent() -> None:
+    async def act() -> Visit:
+        door = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+        gone = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+        ports = [server.sockets[0].getsockname()[1] for server in (door, gone)]
+        gone.close()
+        await gone.wait_closed()
+        try:
+            return await visit(Target("one", "127.0.0.1", line(KEY)), ssh(1), "script", ports, 5)
+        finally:
+            door.close()
+
+    found = asyncio.run(act())
+    assert list(found.doors.values()) == [Door.OPEN, Door.REFUSED]
+    assert found.trouble == "Connect call failed ('127.0.0.1', 1)"
