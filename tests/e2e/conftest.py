@@ -70,9 +70,9 @@ class Stack:
                 "up", "--yes", "--skip-preview", "--config-file", str(self.settings), *arguments, check=check
             )
 
-    def preview(self) -> list[dict[str, Any]]:
+    def preview(self, *arguments: str) -> list[dict[str, Any]]:
         """The steps of the engine's plan."""
-        done = self.pulumi("preview", "--json", "--config-file", str(self.settings))
+        done = self.pulumi("preview", "--json", "--config-file", str(self.settings), *arguments)
         steps: list[dict[str, Any]] = json.loads(done.stdout)["steps"]
         return steps
 
@@ -84,6 +84,10 @@ class Stack:
             if value is None:
                 del content["config"][f"{PROJECT}:{name}"]
         self.settings.write_text(yaml.safe_dump(content, default_style='"'))
+
+    def setting(self, name: str) -> Any:
+        """As the file has it."""
+        return yaml.safe_load(self.settings.read_text())["config"][f"{PROJECT}:{name}"]
 
     def state(self, *arguments: str) -> dict[str, Any]:
         exported: dict[str, Any] = json.loads(self.pulumi("stack", "export", *arguments).stdout)
