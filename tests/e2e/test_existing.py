@@ -1,0 +1,108 @@
+"""Servers that exist already: taken over with nothing lost, and left again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Stack, stack
+
+FOLDER = "/etc/opscode-push-jobs-server"
+NAMES = ["backend-0", "backend-1", "frontend-0"]
+
+
+@pytest.fixture(scope="module")
+def adopted(root: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack, not up yet, of servers that another stack made and on which push jobs runs."""
+    folder = tmp_path_factory.mktemp("existing")
+    with stack("sandbox", folder) as maker:
+        maker.change(frontends="1")
+        maker.up()
+        told = maker.outputs()["servers"]
+        settings = folder / "Pulumi.existing.yaml"
+        shutil.copy(maker.settings, settings)
+        taker = Stack(maker.sandbox, "existing", settings, maker.lab, folder / "log")
+        taker.change(
+            domain=None,
+            backends=None,
+            frontends=None,
+            machines=None,
+            chefServer=None,
+            ssh={"user": "ubuntu"},
+            servers=[entry(told, name) for name in NAMES],
+        )
+        taker.pulumi("stack", "init", "--non-interactive")
+        yield taker
+
+
+def entry(told: dict[str, Any], name: str) -> dict[str, str]:
+    server = told[name]
+    return {
+        "name": name,
+        "fqdn": server["fqdn"],
+        "role": server["role"],
+        "address": server["address"],
+        "hostKey": server["hostKey"],
+    }
+
+
+def fingerprint(adopted: Stack) -> dict[str, str]:
+    """Everything that an adoption must leave as it is, by server."""
+    files = f"{FOLDER}/*-secrets.json {FOLDER}/*.pem {FOLDER}/*.rb /etc/opscode/private-chef-secrets.json"
+    told = "cat /var/log/opscode/opscode-pushy-server/current 2> /dev/null | grep -c 'started pid'"
+    return {name: adopted.output(name, f"sha256sum {files}; {told} || true") for name in NAMES}
+
+
+def test_the_first_up_changes_no_credential_and_restarts_nothing_that_is_right(adopted: Stack) -> None:
+    before = fingerprint(adopted)
+    adopted.up()
+    assert adopted.outputs()["test"].endswith("0 failures")
+    assert fingerprint(adopted) == before
+    assert not [r for r in adopted.state()["deployment"]["resources"] if r["type"].startswith("aws:")]
+
+
+def test_a_second_up_changes_nothing(adopted: Stack) -> None:
+    before = adopted.connections()
+    assert "changed" not in adopted.up().stdout.replace("unchanged", "")
+    assert adopted.connections() == before
+
+
+def test_a_firewall_that_shuts_clients_out_is_found_before_anything_is_restarted(adopted: Stack) -> None:
+    ports = adopted.settings.read_text()
+    adopted.change(pushJobs={"package": package(), "commandPort": 12003})
+    refused = adopted.up(check=False)
+    adopted.settings.write_text(ports)
+    assert "has no rule for TCP 12003" in refused.stdout
+    assert "12003" not in adopted.output("backend-0", "ss -Hltn")
+    adopted.up()
+
+
+def package() -> dict[str, str]:
+    return {"file": ".sandbox/packages/opscode-push-jobs-server_1.1.6-1_amd64.deb"}
+
+
+def test_destroying_the_stack_leaves_the_servers_as_they_are(adopted: Stack) -> None:
+    before, connections = fingerprint(adopted), adopted.connections()
+    adopted.pulumi("destroy", "--yes", "--skip-preview", "--config-file", str(adopted.settings))
+    adopted.lab.output("backend-0", "opscode-push-jobs-server-ctl test")
+    assert fingerprint(adopted) == before
+    counted = {name: int(adopted.output(name, "grep -c 'Accepted ' /var/log/sshd.log")) for name in connections}
+    assert counted == connections
+
+
+def test_push_jobs_is_uninstalled_only_where_the_stack_says_so(adopted: Stack) -> None:
+    adopted.change(uninstallOnDestroy="true")
+    adopted.up()
+    adopted.pulumi("destroy", "--yes", "--skip-preview", "--config-file", str(adopted.settings))
+    for name in NAMES:
+        assert adopted.output(name, f"ls -d {FOLDER} 2> /dev/null || echo gone") == "gone"
+        assert (
+            adopted.output(name, "dpkg-query -W -f '${Status}' opscode-push-jobs-server 2> /dev/null || echo gone")
+            == "gone"
+        )
+        adopted.output(name, "chef-server-ctl status || true")
+    scripts = adopted.lab.shell("backend-1", "grep -r opscode-pushy-server /var/opt/opscode/keepalived/bin")
+    assert scripts.returncode == 1, "keepalived must have forgotten the service"
