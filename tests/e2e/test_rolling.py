@@ -1,0 +1,227 @@
+"""Another package and other credentials on a running ha cluster: what clients notice, and what is left of the old.
+
+The tests follow one another on one cluster: credentials rotated in the first generation (1.1.6), the upgrade to the
+second one (2.2.8), which moves them (F5), the way back, which is refused, and a rotation there.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Stack, stack
+from tests.e2e.observed import calls, change, note, seen, tasks
+
+FOLDER = "/etc/opscode-push-jobs-server"
+SECRETS = "/etc/opscode/private-chef-secrets.json"
+DUMP = f"/opt/opscode/embedded/bin/veil-dump-secrets {SECRETS}"
+REQUESTS = "/etc/chef-standin.json"
+SERVERS = ("backend-0", "backend-1", "frontend-0", "frontend-1")
+HEARTBEAT = 10000
+EVERYWHERE = "/boot /etc /home /opt /root /run /srv /tmp /usr/local /var"
+# A restart measured in quiet, and a second for what else the machine does during an upgrade.
+MARGIN = 1.0
+
+ROTATION = """
+    backend-0: push-jobs rotate chef-reconfigure restart-pushy test
+    backend-1: push-jobs copy reconfigure chef-reconfigure restart-pushy
+    frontend-0: push-jobs copy reconfigure
+    frontend-1: push-jobs copy reconfigure
+"""
+UPGRADE = """
+    backend-0: push-jobs install configure reconfigure-primary share chef-reconfigure restart-pushy test
+    backend-1: push-jobs install copy reconfigure chef-reconfigure restart-pushy
+    frontend-0: push-jobs install copy reconfigure
+    frontend-1: push-jobs install copy reconfigure
+"""
+
+# Connects every 100 ms, says hello, and prints when it was answered and when not.
+PROBE = """
+import json, socket, sys, time
+address, port = sys.argv[1], int(sys.argv[2])
+while True:
+    begun = time.time()
+    try:
+        with socket.create_connection((address, port), timeout=0.5) as connection:
+            connection.sendall(b"HELLO probe\\n")
+            answered = connection.recv(1) == b"{"
+    except OSError:
+        answered = False
+    print(json.dumps([begun, answered]), flush=True)
+    time.sleep(max(0, begun + 0.1 - time.time()))
+"""
+
+
+def package(version: str) -> dict[str, str]:
+    return {"file": f".sandbox/packages/opscode-push-jobs-server_{version}-1_amd64.deb"}
+
+
+@pytest.fixture(scope="module")
+def cluster(root: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with stack("sandbox", tmp_path_factory.mktemp("rolling")) as made:
+        made.change(pushJobs={"package": package("1.1.6"), "rotateCredentials": "at the first up"})
+        made.up()
+        yield made
+
+
+@dataclass
+class Gaps:
+    """Times without an answer, each from the last answer before it to the first one after it, in seconds."""
+
+    lengths: list[float]
+    probes: int
+
+    @classmethod
+    def of(cls, probes: list[tuple[float, bool]]) -> Gaps:
+        answers = [time for time, answered in probes if answered]
+        failures = [time for time, answered in probes if not answered]
+        between = itertools.pairwise(answers)
+        return cls([b - a for a, b in between if any(a < time < b for time in failures)], len(probes))
+
+
+@contextmanager
+def probed(cluster: Stack) -> Iterator[Gaps]:
+    """What a client of push jobs sees meanwhile."""
+    address = cluster.outputs()["servers"]["backend-0"]["address"]
+    cluster.output("client-0", f"cat > /root/probe.py <<'END'\n{PROBE}\nEND")
+    start = f"setsid python3 /root/probe.py {address} {HEARTBEAT} > /root/probe.log 2>&1 < /dev/null & echo $!"
+    process = cluster.output("client-0", start)
+    found = Gaps([], 0)
+    try:
+        cluster.output("client-0", "sleep 1")
+        yield found
+    finally:
+        cluster.output("client-0", f"sleep 1; kill {process}")
+    lines = cluster.output("client-0", "cat /root/probe.log").splitlines()
+    gaps = Gaps.of([tuple(json.loads(line)) for line in lines])
+    found.lengths, found.probes = gaps.lengths, gaps.probes
+
+
+def credentials(cluster: Stack, server: str) -> dict[str, str]:
+    """By name, of either generation."""
+    groups = json.loads(cluster.output(server, DUMP))
+    if shared := groups.get("push-jobs-server"):
+        return {name: str(value) for name, value in shared.items()}
+    passwords: dict[str, Any] = json.loads(
+        cluster.output(server, f"cat {FOLDER}/opscode-push-jobs-server-secrets.json")
+    )
+    keys = {"pushy_priv_key": "pushy_priv.pem", "pushy_pub_key": "pushy_pub.pem"}
+    return {
+        **passwords["postgresql"],
+        **{name: cluster.output(server, f"cat {FOLDER}/{f}") for name, f in keys.items()},
+    }
+
+
+def needles(found: dict[str, str]) -> list[str]:
+    """A line of each credential that is in no other."""
+    return [value.splitlines()[1 if "-----" in value else 0] for value in found.values()]
+
+
+def assert_same_everywhere(cluster: Stack) -> dict[str, str]:
+    found = {server: {k: v.strip() for k, v in credentials(cluster, server).items()} for server in SERVERS}
+    assert all(each == found["backend-0"] for each in found.values()), "the servers hold different credentials"
+    assert len(found["backend-0"]) == 4
+    return found["backend-0"]
+
+
+def assert_gone(cluster: Stack, old: dict[str, str]) -> None:
+    """No file on any server has a line of an old credential, nor has the encrypted store."""
+    for server in SERVERS:
+        for needle in needles(old):
+            hits = cluster.output(server, f"grep -rlsF -e '{needle}' {EVERYWHERE} || [ $? = 1 ] || [ $? = 2 ]")
+            assert hits == "", f"an old credential is left on {server}"
+            assert needle not in cluster.output(server, DUMP), f"an old credential is left in the store of {server}"
+
+
+def rotate(cluster: Stack, nonce: str) -> None:
+    """The rotation is ended between removing the old credentials and making new ones; the next `up` finishes it."""
+    old = assert_same_everywhere(cluster)
+    assert needles(old)[0] in cluster.output("backend-0", f"{DUMP}; cat {FOLDER}/*"), "there is something to look for"
+    cluster.change(pushJobs={**cluster.setting("pushJobs"), "rotateCredentials": nonce})
+    fails = {"fail": {"opscode-push-jobs-server-ctl reconfigure": {"exit": 3, "message": "ended here"}}}
+    cluster.output("backend-0", f"echo '{json.dumps(fails)}' > {REQUESTS}")
+    broken = cluster.up(check=False)
+    assert "push-jobs-rotate failed on backend-0.chef.test" in broken.stdout
+    cluster.output("backend-0", f"rm {REQUESTS}")
+    for server in SERVERS[1:]:
+        assert needles(old)[0] in cluster.output(server, f"{DUMP}; cat {FOLDER}/*"), "nobody else was touched"
+    found = change(cluster)
+    assert found.planned == tasks(ROTATION)
+    assert found.starts == {"backend-0": 1}
+    assert (
+        found.ctl["backend-0"][-4:]
+        == calls("backend-0: push reconfigure, chef reconfigure, chef restart opscode-pushy-server, push test")[
+            "backend-0"
+        ]
+    )
+    assert found.ctl["frontend-0"] == calls("frontend-0: push reconfigure")["frontend-0"]
+    new = assert_same_everywhere(cluster)
+    assert set(new.values()).isdisjoint(old.values()), "each credential is a new one"
+    assert_gone(cluster, old)
+    assert cluster.outputs()["test"].endswith("0 failures")
+    again = change(cluster)
+    assert (again.planned, again.updated) == (set(), set())
+
+
+def test_the_first_up_with_a_rotation_set_makes_credentials_once(cluster: Stack) -> None:
+    host = seen(cluster)["backend-0"]
+    assert host.ctl.count("opscode-push-jobs-server-ctl reconfigure") == 1
+    assert "noted" in cluster.output("backend-0", "cat /var/log/chef-rollout/push-jobs-rotate.log")
+    assert_same_everywhere(cluster)
+
+
+def test_rotated_credentials_of_the_first_generation_are_new_everywhere_and_the_old_ones_gone(cluster: Stack) -> None:
+    rotate(cluster, "second")
+
+
+def test_an_upgrade_is_one_gap_no_longer_than_one_restart(cluster: Stack) -> None:
+    before = assert_same_everywhere(cluster)
+    with probed(cluster) as restart:
+        cluster.output("backend-0", "chef-server-ctl restart opscode-pushy-server")
+    assert len(restart.lengths) == 1, "a restart is seen by the probe"
+    with probed(cluster) as upgrade:
+        found = change(cluster, pushJobs={**cluster.setting("pushJobs"), "package": package("2.2.8")})
+    print(f"measured: restart {restart.lengths}, upgrade {upgrade.lengths} of {upgrade.probes} probes")
+    assert upgrade.probes > 50
+    assert len(upgrade.lengths) == 1, f"clients were cut off more than once: {upgrade.lengths}"
+    assert upgrade.lengths[0] <= restart.lengths[0] + MARGIN
+    assert found.planned == tasks(UPGRADE)
+    assert found.starts == {"backend-0": 1}
+    assert found.ctl == calls("""
+        backend-0: push reconfigure, chef reconfigure, push test
+        backend-1: push reconfigure, chef reconfigure
+        frontend-0: push reconfigure
+        frontend-1: push reconfigure
+    """)
+    assert assert_same_everywhere(cluster) == before, "the credentials have moved, and are the same ones (F5)"
+    for server in SERVERS:
+        assert "2.2.8" in cluster.output(server, "dpkg-query -W opscode-push-jobs-server")
+        left = cluster.output(server, f"ls {FOLDER}")
+        assert "pem" not in left and "secrets" not in left, f"the old files are left on {server}: {left}"
+
+
+def test_a_downgrade_is_refused_before_anything_is_touched(cluster: Stack) -> None:
+    before = {server: cluster.output(server, "stat -c %Y.%i /var/lib/dpkg/status") for server in SERVERS}
+    good = cluster.setting("pushJobs")
+    cluster.change(pushJobs={**good, "package": package("1.1.6")})
+    note(cluster)
+    refused = cluster.up(check=False)
+    assert refused.returncode != 0
+    assert "opscode-push-jobs-server 2.2.8-1 is installed here, but the stack asks for 1.1.6-1" in refused.stdout
+    assert "a downgrade is not supported" in refused.stdout
+    assert "set the package in the stack's settings to 2.2.8-1 or newer" in refused.stdout
+    hosts = seen(cluster)
+    assert all(host.ctl == [] and host.starts == 0 for host in hosts.values())
+    assert {server: cluster.output(server, "stat -c %Y.%i /var/lib/dpkg/status") for server in SERVERS} == before
+    back = change(cluster, pushJobs=good)
+    assert (back.planned, back.ctl, back.starts) == (set(), {}, {}), "with the right version there is nothing to mend"
+
+
+def test_rotated_credentials_of_the_second_generation_are_new_everywhere_and_the_old_ones_gone(cluster: Stack) -> None:
+    rotate(cluster, "third")
