@@ -1,0 +1,103 @@
+"""A cell: one fault strikes one task of a cluster that is up; plain `pulumi up` mends all of it, or the cell fails."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from tests.faults import snapshot
+from tests.faults.brake import Brake, Then, point
+from tests.faults.faults import Fault, Strike
+from tests.faults.lane import Engine, Lane, until_gone
+from tests.faults.tasks import Task
+
+
+@dataclass
+class Result:
+    """`problems` is empty where the cell recovered. `seconds` are the disturbed run's and the next one's."""
+
+    task: str
+    step: str
+    fault: str
+    problems: list[str] = field(default_factory=list)
+    seconds: tuple[float, float] = (0.0, 0.0)
+    seen: str = ""
+
+
+def applies(task: Task, fault: Fault) -> bool:
+    """A hanging upload has no end but the operator's Ctrl-C, which is a fault of its own."""
+    return not (task.step == "upload" and fault.then is Then.HANG)
+
+
+def run(lane: Lane, task: Task, fault: Fault) -> Result:
+    result = Result(task.resource, task.step, fault.name)
+    where = point(task.rollout, task.step)
+    brake = Brake(lane.lab, task.server, where.early if fault.early else where.middle, task.script)
+    lane.taint(task)
+    history = lane.history()
+    if fault.then is not None:
+        brake.arm(fault.then)
+    fault.before(lane, task)
+    begun = time.monotonic()
+    engine = lane.start()
+    try:
+        if fault.then is not None:
+            brake.reached()
+        fault.strike(Strike(lane, task, brake, engine))
+        status = engine.wait()
+    finally:
+        fault.mend(lane, task)
+        brake.remove()
+    disturbed = time.monotonic() - begun
+    result.seen = engine.text
+    result.problems += _outcome(task, fault, status, engine)
+    result.problems += [f"still runs after the engine: {process}" for process in until_gone(engine.children)]
+    result.problems += _dependents(lane, task, history, status)
+    if lane.locked():
+        if fault.name != "engine":
+            result.problems.append("the stack stayed locked")
+        lane.pulumi("cancel", "--yes")
+    begun = time.monotonic()
+    again = lane.start()
+    if again.wait() != 0:
+        result.problems.append(f"plain pulumi up did not mend it:\n{again.text[-3000:]}")
+    result.seconds = (disturbed, time.monotonic() - begun)
+    result.problems += state_problems(lane)
+    return result
+
+
+def _outcome(task: Task, fault: Fault, status: int, engine: Engine) -> list[str]:
+    found = []
+    if fault.fails is not None and (status != 0) != fault.fails:
+        found.append(f"pulumi up ended with status {status}:\n{engine.text[-2000:]}")
+    if fault.says and task.rollout and task.step != "upload" and fault.says not in engine.text:
+        found.append(f"the operator does not see {fault.says!r}:\n{engine.text[-2000:]}")
+    if "Traceback" in engine.text or "goroutine " in engine.text:
+        found.append(f"a stack trace for the operator:\n{engine.text[-2000:]}")
+    return found
+
+
+def _dependents(lane: Lane, task: Task, before: dict[str, list[str]], status: int) -> list[str]:
+    """Where the run failed, nothing that depends on the task may have begun: asked of the servers themselves."""
+    if status == 0:
+        return []
+    after = {(each.server, each.key) for each in lane.plan if each.resource in lane.after[task.resource]}
+    found = []
+    for server, lines in lane.history().items():
+        for line in lines[len(before[server]) :]:
+            _, name, what = line.split(" ", 2)
+            if what == "begins" and (server, name) in after:
+                found.append(f"{name} ran on {server} although {task.resource} had failed")
+    return found
+
+
+def state_problems(lane: Lane) -> list[str]:
+    """What is not as an undisturbed rollout left it."""
+    found = snapshot.differences(lane.baseline, snapshot.take(lane.lab, lane.servers))
+    tested = lane.lab.shell("backend-0", "opscode-push-jobs-server-ctl test")
+    if tested.returncode != 0:
+        found.append(f"the test fails: {tested.stdout[-500:]}")
+    digests = {server: snapshot.credentials(lane.lab, server) for server in lane.servers}
+    if len({str(each) for each in digests.values()}) != 1 or len(digests["backend-0"]) != 3:
+        found.append(f"the credentials are lost or split: {digests}")
+    return found

@@ -1,0 +1,212 @@
+"""A sandbox with a small highly available stack that faults strike again and again, and the engine as a process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+
+from components.stack_file import StepName
+from sandbox import lifecycle, network
+from sandbox.hosts import Hosts
+from sandbox.paths import CLONE, Sandbox
+from sandbox.processes import Process
+from tests.faults import snapshot
+from tests.faults.tasks import BACKENDS, FRONTENDS, Task, dependents, tasks
+from tests.sandbox.conftest import Lab, new_name
+
+PROJECT, STACK = "chef-push-jobs", "sandbox"
+LIMIT = 8  # seconds for every step: short, so that a hang is
+ENGINE_SECONDS = 240.0
+# A server that is gone is noticed after 4 s instead of 150 (command) or 920 (upload, whose data nobody acknowledges).
+KEEPALIVE, RETRIES = "1,1,3", "3"
+
+
+@dataclass
+class Engine:
+    """A run of `pulumi up`."""
+
+    process: subprocess.Popen[str]
+    log: Path
+    children: list[Process] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def note_children(self) -> list[Process]:
+        """Its plugins and programs; kept, because who their parent was is forgotten with it."""
+        self.children = [process for pid in _below(self.process.pid) if (process := Process.of(pid))]
+        return self.children
+
+    def wait(self) -> int:
+        try:
+            return self.process.wait(ENGINE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"pulumi up hung:\n{self.text[-2000:]}") from None
+
+    def plugin(self, name: str) -> Process:
+        for process in self.note_children():
+            if f"sandbox.plugins.{name}" in Path(f"/proc/{process.pid}/cmdline").read_text():
+                return process
+        raise AssertionError(f"no plugin {name} runs")
+
+
+def _below(pid: int) -> Iterator[int]:
+    for file in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children = file.read_text().split()
+        except OSError:
+            continue  # that thread has ended
+        for child in children:
+            yield int(child)
+            yield from _below(int(child))
+
+
+@dataclass
+class Lane:
+    """`baseline` is what an undisturbed rollout left; `after` are the dependents of each resource."""
+
+    sandbox: Sandbox
+    settings: Path
+    folder: Path
+    lab: Lab
+    baseline: dict[str, list[str]] = field(default_factory=dict)
+    plan: list[Task] = field(default_factory=list)
+    after: dict[str, set[str]] = field(default_factory=dict)
+    urns: dict[str, str] = field(default_factory=dict)
+    runs: int = 0
+
+    @property
+    def servers(self) -> list[str]:
+        return [f"backend-{n}" for n in range(BACKENDS)] + [f"frontend-{n}" for n in range(FRONTENDS)]
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "SANDBOX": self.sandbox.name, "SANDBOX_KEEPALIVE": KEEPALIVE}
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "sandbox", "run", "--", "pulumi", *arguments, "--stack", STACK]
+
+    def pulumi(self, *arguments: str) -> str:
+        done = subprocess.run(
+            self.command(*arguments), cwd=CLONE, env=self.environment(), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"pulumi {' '.join(arguments)}: {done.stdout[-1500:]}{done.stderr[-1500:]}"
+        return done.stdout
+
+    def start(self, *arguments: str) -> Engine:
+        """Plain `pulumi up`, as the operator types it, but without questions."""
+        self.runs += 1
+        log = self.folder / f"up-{self.runs}.log"
+        up = ("up", "--yes", "--skip-preview", "--non-interactive", "--config-file", str(self.settings))
+        with log.open("w") as output:
+            command = self.command(*up, *arguments)
+            process = subprocess.Popen(
+                command, cwd=CLONE, env=self.environment(), stdout=output, stderr=output, text=True
+            )
+        return Engine(process, log)
+
+    def up(self, *arguments: str) -> Engine:
+        engine = self.start(*arguments)
+        assert engine.wait() == 0, f"pulumi up failed:\n{engine.text[-3000:]}"
+        return engine
+
+    def state(self) -> dict[str, Any]:
+        exported: dict[str, Any] = json.loads(self.pulumi("stack", "export"))
+        return exported
+
+    def locked(self) -> bool:
+        return any(path.is_file() for path in (self.sandbox.state / ".pulumi" / "locks").rglob("*"))
+
+    def taint(self, task: Task) -> None:
+        """The next `pulumi up` runs the task again, and every one after it until it succeeded."""
+        self.pulumi("state", "taint", self.urns[task.resource], "--yes")
+
+    def learn(self) -> None:
+        """Take what is there as what must be there after every fault."""
+        state = self.state()
+        self.plan, self.after = tasks(state), dependents(state)
+        self.urns = {each["urn"].rsplit("::", 1)[1]: each["urn"] for each in state["deployment"]["resources"]}
+        self.baseline = snapshot.take(self.lab, self.servers)
+
+    def history(self) -> dict[str, list[str]]:
+        """Every start and end of a task, by server."""
+        file = "/var/log/chef-rollout/history"
+        return {server: self.lab.shell(server, f"cat {file}").stdout.splitlines() for server in self.servers}
+
+    def namespace(self, server: str) -> str:
+        return self.sandbox.namespace(self.host_id(server))
+
+    def host_id(self, server: str) -> str:
+        return [status.id for status in self.lab.hosts.list() if status.name == server][-1]
+
+    # One disk for all servers, which can be filled
+    @property
+    def disk(self) -> Path:
+        return self.sandbox.run / "hosts"
+
+    def fill_disk(self) -> None:
+        """Not one byte is left."""
+        with (self.disk / "filler").open("wb", buffering=0) as filler:
+            size = 1 << 20
+            while size:
+                try:
+                    filler.write(b"\0" * size)
+                except OSError:
+                    size //= 2
+
+    def empty_disk(self) -> None:
+        (self.disk / "filler").unlink(missing_ok=True)
+
+
+@contextmanager
+def lane(folder: Path) -> Iterator[Lane]:
+    """A sandbox whose stack is not up yet."""
+    sandbox = Sandbox(new_name())
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        lifecycle.start(sandbox, print)
+        made = Lane(sandbox, folder / f"Pulumi.{STACK}.yaml", folder, Lab(sandbox, Hosts(sandbox)))
+        _own_disk(made)
+        _settings(made)
+        retries = f"echo {RETRIES} > /proc/sys/net/ipv4/tcp_retries2"
+        subprocess.run([*network.enter(sandbox.operator), "sh", "-c", retries], check=True)
+        made.pulumi("stack", "init")
+        yield made
+    finally:
+        lifecycle.stop(sandbox, print)
+
+
+def _own_disk(made: Lane) -> None:
+    """Hosts on a disk of their own, so that Pulumi's state has room when theirs has none."""
+    for host in lifecycle.CLIENTS:
+        made.lab.hosts.terminate(host)
+    made.disk.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300m,mode=0700", "chef-faults", str(made.disk)], check=True)
+    lifecycle.start(made.sandbox, print)
+
+
+def _settings(made: Lane) -> None:
+    content = yaml.safe_load((CLONE / "stacks" / f"Pulumi.{STACK}.yaml").read_text())
+    own = {"frontends": str(FRONTENDS), "timeLimits": dict.fromkeys(get_args(StepName), LIMIT)}
+    content["config"] |= {f"{PROJECT}:{key}": value for key, value in own.items()}
+    made.settings.write_text(yaml.safe_dump(content, default_style='"'))
+
+
+def until_gone(processes: list[Process], seconds: float = 10.0) -> list[Process]:
+    """Those that still run after that time."""
+    deadline = time.monotonic() + seconds
+    while (left := [process for process in processes if process.alive]) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left

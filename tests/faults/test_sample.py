@@ -1,0 +1,45 @@
+"""A sample of the fault matrix for every run of CI: each kind of task, each fault, a first rollout struck at each step.
+
+The whole matrix is `python -m tests.faults`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import cycle
+from pathlib import Path
+
+import pytest
+
+from components import chef_server, push_jobs
+from tests.faults import cells, first
+from tests.faults.faults import FAULTS, Fault
+from tests.faults.lane import Lane, lane
+from tests.faults.tasks import ROLLOUTS
+
+KINDS = [("", "connect")]
+for name in (chef_server.NAME, push_jobs.NAME):
+    KINDS += [(name, "upload"), *((name, step.name) for step in ROLLOUTS[name] if step.script)]
+# Faults in turn over kinds of task, from another one on for the next rollout: 19 cells, every fault at least twice.
+SAMPLE = [(rollout, step, fault) for (rollout, step), fault in zip(KINDS, cycle(FAULTS), strict=False)]
+
+
+@pytest.fixture(scope="module")
+def cluster(root: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lane]:
+    with lane(tmp_path_factory.mktemp("sample")) as own:
+        own.up()
+        own.learn()
+        yield own
+
+
+@pytest.mark.parametrize(("rollout", "step", "fault"), SAMPLE, ids=[f"{r}-{s}-{f.name}" for r, s, f in SAMPLE])
+def test_after_a_fault_plain_pulumi_up_ends_as_if_nothing_had_been(
+    cluster: Lane, rollout: str, step: str, fault: Fault
+) -> None:
+    """On the last server that has the step: the one with the most before it."""
+    task = [task for task in cluster.plan if (task.rollout, task.step) == (rollout, step)][-1]
+    assert cells.run(cluster, task, fault).problems == []
+
+
+def test_a_first_rollout_whose_engine_is_killed_at_every_step_ends_whole(root: None, tmp_path: Path) -> None:
+    assert first.run(tmp_path, "engine").problems == []
