@@ -15,13 +15,14 @@ from components import chef_server, push_jobs
 from tests.faults import cells, first
 from tests.faults.faults import FAULTS, Fault
 from tests.faults.lane import Lane, lane
-from tests.faults.tasks import ROLLOUTS
+from tests.faults.tasks import ROLLOUTS, Task
 
 KINDS = [("", "connect")]
 for name in (chef_server.NAME, push_jobs.NAME):
     KINDS += [(name, "upload"), *((name, step.name) for step in ROLLOUTS[name] if step.script)]
-# Faults in turn over kinds of task, from another one on for the next rollout: 19 cells, every fault at least twice.
-SAMPLE = [(rollout, step, fault) for (rollout, step), fault in zip(KINDS, cycle(FAULTS), strict=False)]
+# Faults in turn over kinds of task: 19 cells, every fault at least twice.
+turn = cycle(FAULTS)
+SAMPLE = [(*kind, next(fault for fault in turn if cells.applies(Task("", *kind, ""), fault))) for kind in KINDS]
 
 
 @pytest.fixture(scope="module")
