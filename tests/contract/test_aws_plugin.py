@@ -860,10 +860,10 @@ def test_lack_of_capacity_is_told_at_once_in_the_providers_words_and_nothing_is_
     plugin: AwsUnderTest, subnet: Made, group: Made, key: Made, faults: Faults
 ) -> None:
     faults.inject("InsufficientInstanceCapacity")  # one: tried again, it would be a success
-    with pytest.raises(
-        Refused,
-        match=r"creating EC2 Instance: operation error EC2: RunInstances, .* 500, .*api error InsufficientInstanceCapacity: ",
-    ) as refused:
+    words = (
+        r"creating EC2 Instance: operation error EC2: RunInstances, .* 500, .*api error InsufficientInstanceCapacity"
+    )
+    with pytest.raises(Refused, match=words) as refused:
         plugin.make(INSTANCE, machine_inputs(subnet, group, key))
     assert not refused.value.details
     assert faults.waiting() == ()
