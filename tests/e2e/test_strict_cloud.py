@@ -62,12 +62,15 @@ def faults(cluster: Stack) -> Iterator[Faults]:
 def test_what_the_cloud_refuses_is_told_with_what_to_do_and_nothing_is_orphaned(cluster: Stack, faults: Faults) -> None:
     for fault in REFUSALS:
         faults.inject(fault)
+        if fault.startswith("Rules"):
+            faults.inject("InsufficientInstanceCapacity")  # no machine meanwhile: those that follow are refusals of it
         done = cluster.up(check=False)
         told = " ".join((done.stdout + done.stderr).split())
         assert done.returncode != 0 and f"api error {fault}: " in told
         assert f"failed with {fault}. Do: {' '.join(ADVICE[fault].split())}. Then run `pulumi up` again" in told
         assert "Traceback" not in told
-        assert faults.waiting() == (), f"{fault}: it is not tried again, or it was not met"
+        assert fault not in {row.fault for row in faults.waiting()}
+        faults.clear()
     destroy(cluster)
     assert_nothing_left(cluster)
 
