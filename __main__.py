@@ -5,6 +5,7 @@ from pathlib import Path
 import pulumi
 
 from components import chef_server, push_jobs
+from components.advising import advise_on_errors
 from components.configuration import read_settings
 from components.connection import Cluster
 from components.existing import ExistingServers
@@ -13,6 +14,7 @@ from components.rollout import Rollout
 from components.servers import ChefServers
 
 settings = read_settings(Path(__file__).parent)
+advise_on_errors()
 
 cluster: Cluster
 if settings.existing:

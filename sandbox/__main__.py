@@ -5,6 +5,9 @@ python -m sandbox stop                remove all of it, also after a crash; safe
 python -m sandbox status              its hosts; exit status 1 when it is not running
 python -m sandbox exec HOST -- CMD…   a command as root on a host, by name or id
 python -m sandbox run -- CMD…         a command where the operator works, with Pulumi's environment
+python -m sandbox inject              what its cloud can be made to answer wrongly, and what waits for a request
+python -m sandbox inject FAULT [ACTION] [TIMES]   answer so to the next requests; ACTION as in RunInstances
+python -m sandbox inject clear        answer rightly again
 
 Which sandbox: the environment variable SANDBOX, else this clone's own. Needs root.
 """
@@ -15,7 +18,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from sandbox import engine, lifecycle, machine, network, workstation
+from sandbox import engine, faults, lifecycle, machine, network, workstation
 from sandbox.hosts import Hosts, HostStatus
 from sandbox.paths import Sandbox
 from sandbox.processes import SandboxError
@@ -38,6 +41,8 @@ def main(arguments: Sequence[str]) -> int:
             case ["exec", host], [_, *_]:
                 machine.need_root()
                 _become(Hosts(sandbox).command(host, command), dict(os.environ))
+            case ["inject", *rest], None if len(rest) <= 3:
+                inject(sandbox, rest)
             case ["run"], [_, *_]:
                 run(sandbox, command)
             case _:
@@ -71,6 +76,24 @@ def run(sandbox: Sandbox, command: Sequence[str]) -> None:
     except engine.EngineError as error:
         raise SandboxError(str(error)) from error
     _become([*network.enter(sandbox.operator), *command], workstation.environment(sandbox, found))
+
+
+def inject(sandbox: Sandbox, words: Sequence[str]) -> None:
+    """Raises ValueError for an unknown fault, SandboxError when there is no sandbox."""
+    if not lifecycle.running(sandbox):
+        raise SandboxError(f"sandbox {sandbox.name} is not running; `python -m sandbox start` starts it")
+    store = faults.Faults(sandbox.faults)
+    if list(words) == ["clear"]:
+        store.clear()
+    elif words:
+        times = next((int(word) for word in words[1:] if word.isdecimal()), 1)
+        action = next((word for word in words[1:] if not word.isdecimal()), "")
+        store.inject(words[0], action, times)
+    else:
+        for name, fault in faults.FAULTS.items():
+            print(f"{name:<36}{fault.action:<32}{fault.message}")
+    for row in store.waiting():
+        print(f"waits: {row.fault} for {row.action}, {row.times} times")
 
 
 def say(line: str) -> None:

@@ -32,7 +32,7 @@ SETTINGS = {
 
 
 def serve(hosts: strict.Hosts, directory: Path, port: int = PORT) -> ThreadedMotoServer:
-    """Start the API with these hosts; `directory` is for moto's list of images. Once a process."""
+    """Start the API with these hosts; `directory` is for its files: images, faults, actions seen. Once a process."""
     if "moto" in sys.modules:
         raise RuntimeError("moto is imported already, without the settings of the sandbox")
     images = directory / "images.json"
@@ -40,7 +40,7 @@ def serve(hosts: strict.Hosts, directory: Path, port: int = PORT) -> ThreadedMot
     os.environ.update(SETTINGS, MOTO_AMIS_PATH=str(images))
     from sandbox import strict  # noqa: PLC0415 - moto reads its settings when it is imported
 
-    return strict.start(hosts, ADDRESS, port)
+    return strict.start(hosts, ADDRESS, port, directory)
 
 
 def main(name: str) -> None:

@@ -11,6 +11,7 @@ from sandbox.guards import Arguments, group_of, refuse
 RESERVED_ADDRESSES = 4  # network, router, DNS, and one for later use; and the last one, broadcast
 MAX_USER_DATA = 16384  # bytes, decoded
 MAX_PORT = 65535
+MAX_RULES, MAX_GROUPS = 60, 5  # an account's first quotas: rules of a group in one direction, groups of an interface
 GROUP_TEXT = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]*")
 STOPPED_ATTRIBUTES = ("user_data", "instance_type", "ebs_optimized", "kernel", "ramdisk")
 
@@ -41,6 +42,8 @@ def _rule_new(backend: Any, arguments: Arguments, existing: list[Any]) -> None:
     group = group_of(backend, arguments["group_name_or_id"])
     protocol, first, last = str(arguments["ip_protocol"]).lower(), arguments["from_port"], arguments["to_port"]
     _ports_valid(protocol, first, last)
+    if len(existing) >= MAX_RULES:
+        refuse("RulesPerSecurityGroupLimitExceeded", "The maximum number of rules per security group has been reached.")
     ports = (None, None) if protocol == "-1" else (int(first), int(last))
     for source in arguments["source_groups"] or []:
         other = group_of(backend, source["GroupId"])
@@ -76,6 +79,9 @@ def security_groups_of_instance(backend: Any, arguments: Arguments) -> None:
 
 
 def _groups_in_vpc(backend: Any, group_ids: list[str], vpc_id: str) -> None:
+    if len(set(group_ids)) > MAX_GROUPS:
+        message = "The maximum number of security groups per interface has been reached."
+        refuse("SecurityGroupsPerInterfaceLimitExceeded", message)
     for group_id in group_ids:
         if group_of(backend, group_id).vpc_id != vpc_id:
             refuse("InvalidParameter", f"Security group {group_id} and the instance belong to different networks.")
@@ -105,6 +111,11 @@ def instance_possible(backend: Any, arguments: Arguments) -> None:
     _groups_in_vpc(backend, groups, subnet.vpc_id)
     if address:
         _address_free(backend, subnet, address)
+    if subnet.available_ip_address_count < 1:
+        message = (
+            f"There are not enough free addresses in subnet '{subnet_id}' to satisfy the requested number of instances."
+        )
+        refuse("InsufficientFreeAddressesInSubnet", message)
     if arguments["user_data"] is not None and len(arguments["user_data"].decode("latin-1")) > MAX_USER_DATA:
         refuse("InvalidParameterValue", f"User data is limited to {MAX_USER_DATA} bytes")
 

@@ -14,6 +14,8 @@ ROOT = Path("/run/chef-sandbox")
 NAMESPACES = Path("/run/netns")  # iproute2's directory of named network namespaces
 CLOUD_URL = "http://127.0.0.1:5000"  # inside the operator namespace only
 REGION = "us-east-1"
+FAULTS_FILE = "faults.json"  # in the run directory: what the cloud is to answer wrongly, see `faults.py`
+ACTIONS_FILE = "actions"  # there too: each action that the cloud was asked for, a line each
 
 _NAME = re.compile(r"[a-z0-9]{1,12}")
 _HOST_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -113,6 +115,14 @@ class Sandbox:
     @property
     def cloud_ready(self) -> Path:
         return self.run / "cloud.ready"
+
+    @property
+    def faults(self) -> Path:
+        return self.run / FAULTS_FILE
+
+    @property
+    def actions(self) -> Path:
+        return self.run / ACTIONS_FILE
 
     # Files of the clone, shared by its sandboxes
     @property

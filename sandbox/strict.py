@@ -7,17 +7,19 @@ fails on AWS. Imported after moto's settings are made: by `cloud.serve`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Protocol
 
 from moto.ec2.models import ec2_backends
 from moto.ec2.responses import instances as instance_requests
 from moto.server import ThreadedMotoServer
 
-from sandbox import filtering, guards, guards_instances, instances, repairs
+from sandbox import filtering, gate, guards, guards_instances, instances, repairs
+from sandbox.faults import Faults
 from sandbox.filtering import Filtering
 from sandbox.images import ACCOUNT
 from sandbox.instances import Instances
-from sandbox.paths import REGION
+from sandbox.paths import ACTIONS_FILE, FAULTS_FILE, REGION
 from sandbox.wrapping import Wrap, install
 
 LOCKED = (  # not changed, but they must not run while something else changes what they go through
@@ -68,12 +70,13 @@ def methods(lifecycle: Instances, filters: Filtering) -> Mapping[str, Wrap]:
     }
 
 
-def start(hosts: Hosts, address: str, port: int) -> ThreadedMotoServer:
-    """Serve; returns when requests are answered. Once a process."""
+def start(hosts: Hosts, address: str, port: int, directory: Path) -> ThreadedMotoServer:
+    """Serve; returns when requests are answered. Once a process. The files of `gate.py` are in the directory."""
     repairs.images_without_alias(ec2_backends[ACCOUNT][REGION])  # makes the backend, too: slow, so before any request
     filters = Filtering(hosts)
     setattr(instance_requests, "parse_user_data", repairs.user_data)  # noqa: B010 - moto does not export it
     install(methods(Instances(hosts, filters), filters))
+    gate.install(gate.Gate(Faults(directory / FAULTS_FILE), directory / ACTIONS_FILE))
     server = ThreadedMotoServer(address, port, verbose=False)
     server.start()
     return server

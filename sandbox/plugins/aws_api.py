@@ -10,13 +10,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from sandbox.plugins.table import Call, Input, PartialError, PluginError
 from sandbox.plugins.values import Values
 
 POLL_SECONDS = 0.2
+PROPAGATION_SECONDS = 15.0  # the real provider waits 5 minutes for what was just made to be found
+MAX_RETRIES = 25  # the real provider's, of what passes by itself: throttling, errors of the API's own
+CONNECTION_ATTEMPTS = 3  # where nothing answers, fewer: on a sandbox that does not pass by itself
 DEPENDENCY_SECONDS = 10.0  # the real provider tries for 15 minutes, which on a sandbox only hides a wrong order
+Result = TypeVar("Result")
 ENDPOINT_SERVICES = ("ec2", "sts")
 
 CONFIG: Mapping[str, Input] = {
@@ -102,9 +106,11 @@ class Api:
             aws_session_token=_given(self._config, "token", "AWS_SESSION_TOKEN") or None,
             region_name=self.region,
         )
-        attempts = self._config.get("maxRetries", 2) + 1
+        attempts = self._config.get("maxRetries", MAX_RETRIES) + 1
         options = Config(max_pool_connections=64, retries={"mode": "standard", "total_max_attempts": attempts})
-        return session.client(service, endpoint_url=urls[0], config=options)
+        client = session.client(service, endpoint_url=urls[0], config=options)
+        client.meta.events.register_first(f"needs-retry.{client.meta.service_model.service_id.hyphenize()}", give_up)
+        return client
 
     def arn(self, resource: str) -> str:
         return f"arn:aws:ec2:{self.region}:{self.account}:{resource}"
@@ -129,11 +135,28 @@ def is_gone(error: Exception) -> bool:
     return code_of(error).endswith(".NotFound")
 
 
+def give_up(response: Any, operation: Any, attempts: int, caught_exception: Exception | None, **_: Any) -> None:
+    """Raises what boto3 would try again and the real provider does not: lack of capacity comes with HTTP status 500."""
+    from botocore.exceptions import ClientError  # type: ignore[import-untyped] # noqa: PLC0415 - no types; half a second
+
+    if caught_exception is not None and attempts >= CONNECTION_ATTEMPTS:
+        raise caught_exception
+    parsed = response[1] if response else {}
+    parsed.setdefault("ResponseMetadata", {})["Service"] = operation.service_model.service_id  # for `explain`
+    if (parsed.get("Error") or {}).get("Code") == "InsufficientInstanceCapacity":
+        raise ClientError(parsed, operation.name)
+
+
 def explain(error: Exception) -> str | None:
-    """One sentence for the operator, None for what is not an error of the API."""
+    """One sentence for the operator in the real provider's words, None for what is not an error of the API."""
     if code_of(error):
         response: Any = getattr(error, "response")  # noqa: B009 - an exception has none by type
-        return f"{getattr(error, 'operation_name', 'EC2')}: {code_of(error)}: {response['Error'].get('Message', '')}"
+        about = response.get("ResponseMetadata") or {}
+        return (
+            f"operation error {about.get('Service')}: {getattr(error, 'operation_name', '')}, "
+            f"https response error StatusCode: {about.get('HTTPStatusCode')}, RequestID: {about.get('RequestId')}, "
+            f"api error {code_of(error)}: {response['Error'].get('Message', '')}"
+        )
     if type(error).__name__ in ("EndpointConnectionError", "ConnectTimeoutError", "ConnectionClosedError"):
         return f"the AWS API does not answer: {error} (is the sandbox started?)"
     return None
@@ -151,6 +174,34 @@ def kept(identity: str, what: str) -> Iterator[None]:
         if message is None:
             raise
         raise PartialError(f"{what} ({identity}): {message}", identity, {}) from error
+
+
+@contextmanager
+def told(what: str) -> Iterator[None]:
+    """What fails in here fails as this: "creating EC2 VPC"."""
+    try:
+        yield
+    except PluginError:
+        raise
+    except Exception as error:
+        message = explain(error)
+        if message is None:
+            raise
+        raise PluginError(f"{what}: {message}") from error
+
+
+def propagated(call: Call, act: Callable[[], Result], enough: Callable[[Result], object] = lambda _: True) -> Result:
+    """Do something with what was just made, tried again for a while: EC2 may not find it at first."""
+    deadline = time.monotonic() + PROPAGATION_SECONDS
+    while True:
+        try:
+            result = act()
+            if enough(result) or time.monotonic() > deadline:
+                return result
+        except Exception as error:
+            if not is_gone(error) or time.monotonic() > deadline:
+                raise
+        call.wait(POLL_SECONDS)
 
 
 def removed(call: Call, remove: Callable[[], object]) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.plugins.aws_api import API, POLL_SECONDS, listed, wanted_tags
+from sandbox.plugins.aws_api import API, POLL_SECONDS, PROPAGATION_SECONDS, listed, propagated, wanted_tags
 from sandbox.plugins.aws_lookup import described, first
 from sandbox.plugins.table import Call, PluginError
 from sandbox.plugins.values import Values
@@ -58,8 +58,20 @@ def make_instance(call: Call) -> str:
     tags = listed(wanted_tags(call))
     if tags:
         request["TagSpecifications"] = [{"ResourceType": "instance", "Tags": tags}]
-    answer = API.ec2.run_instances(MinCount=1, MaxCount=1, **request, **_interface(given))
-    return str(answer["Instances"][0]["InstanceId"])
+    request |= {"MinCount": 1, "MaxCount": 1, **_interface(given)}
+    return str(_launched(call, request)["Instances"][0]["InstanceId"])
+
+
+def _launched(call: Call, request: Mapping[str, Any]) -> Any:
+    """A new instance profile is not known to EC2 at first: the real provider tries again, and so does this."""
+    deadline = time.monotonic() + PROPAGATION_SECONDS
+    while True:
+        try:
+            return API.ec2.run_instances(**request)
+        except API.ec2.exceptions.ClientError as error:
+            if "Invalid IAM Instance Profile" not in str(error) or time.monotonic() > deadline:
+                raise
+        call.wait(POLL_SECONDS)
 
 
 def user_data(given: Values) -> str | None:
@@ -95,12 +107,13 @@ def _root_device(ami: str) -> str:
     image = described("describe_images", "Images", ImageIds=[ami])
     if image is None:
         raise PluginError(
-            f"creating EC2 Instance: RunInstances: InvalidAMIID.NotFound: The image id '[{ami}]' does not exist"
+            f"creating EC2 Instance: api error InvalidAMIID.NotFound: The image id '[{ami}]' does not exist"
         )
     return str(image["RootDeviceName"])
 
 
 def finish_instance(call: Call, identity: str) -> None:
+    propagated(call, lambda: API.ec2.describe_instances(InstanceIds=[identity]))
     wait(call, identity, "running", CREATE_SECONDS, broken=DEAD)
     if call.inputs["sourceDestCheck"] is False:
         set_attribute(identity, SourceDestCheck={"Value": False})

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.plugins.aws_api import API, kept, removed, wanted_tags
+from sandbox.plugins.aws_api import API, kept, propagated, removed, told, wanted_tags
 from sandbox.plugins.table import Call, Failure, Input, PartialError, PluginError, ResourceType
 from sandbox.plugins.values import UNKNOWN, Path, Values, contains_unknown, differences, path_text
 
@@ -73,11 +73,13 @@ class Kind:
         )
 
     def _create(self, call: Call) -> tuple[str, Values]:
-        identity = self.make(call)
+        with told(f"creating {self.noun}"):
+            identity = self.make(call)
         with kept(identity, f"creating {self.noun}"):
             if self.finish is not None:
-                self.finish(call, identity)
-            found = self._found(call, identity)
+                finish = self.finish
+                propagated(call, lambda: finish(call, identity))
+            found = propagated(call, lambda: self._found(call, identity), enough=bool)
         if found is None:
             raise PartialError(f"creating {self.noun} ({identity}): it is gone", identity, {})
         return identity, found
@@ -104,7 +106,8 @@ class Kind:
         return None if found is None else {"region": API.region, **found}
 
     def _delete(self, call: Call) -> None:
-        removed(call, lambda: self.remove(call))
+        with told(f"deleting {self.noun} ({call.id})"):
+            removed(call, lambda: self.remove(call))
 
     # What a change means
 

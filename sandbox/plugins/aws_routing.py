@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
-from sandbox.plugins.aws_api import API, found_tags, retag, specified
+from sandbox.plugins.aws_api import API, found_tags, propagated, retag, specified
 from sandbox.plugins.aws_kind import Kind, exactly_one
 from sandbox.plugins.aws_lookup import described, first, network_address
 from sandbox.plugins.table import Call, Failure, Input
@@ -82,8 +82,8 @@ def check_route(values: Values) -> list[Failure]:
 
 
 def make_association(call: Call) -> str:
-    answer = API.ec2.associate_route_table(SubnetId=call.inputs["subnetId"], RouteTableId=call.inputs["routeTableId"])
-    return str(answer["AssociationId"])
+    chosen = {"SubnetId": call.inputs["subnetId"], "RouteTableId": call.inputs["routeTableId"]}
+    return str(propagated(call, lambda: API.ec2.associate_route_table(**chosen))["AssociationId"])
 
 
 def change_association(call: Call) -> None:

@@ -20,7 +20,7 @@ def make_group(call: Call) -> str:
 
 def finish_group(call: Call, identity: str) -> None:
     """The API lets everything out of a new group; the provider takes that away, so that rules alone decide."""
-    group = described("describe_security_groups", "SecurityGroups", GroupIds=[identity])
+    group = API.ec2.describe_security_groups(GroupIds=[identity])["SecurityGroups"][0]
     if group["IpPermissionsEgress"]:
         API.ec2.revoke_security_group_egress(GroupId=identity, IpPermissions=group["IpPermissionsEgress"])
 

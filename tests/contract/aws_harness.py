@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3  # type: ignore[import-untyped]  # publishes no types
+from botocore.config import Config  # type: ignore[import-untyped]  # publishes no types
 from pulumi.runtime.proto import provider_pb2
 
 from tests.contract.plugin import PluginUnderTest, plain, struct
@@ -41,6 +42,7 @@ class FakeCloud:
     """A process with the cloud in it. `notes` are the calls of the hosts' methods, in order."""
 
     def __init__(self, directory: Path) -> None:
+        self.directory = directory
         self._file = directory / "hosts.jsonl"
         self._log = (directory / "cloud.log").open("w")
         self._process = subprocess.Popen(
@@ -57,7 +59,12 @@ class FakeCloud:
     @cached_property
     def ec2(self) -> Any:
         """A client of the API itself, to see and do what the plugin does not."""
-        return boto3.client("ec2", region_name=REGION, endpoint_url=self.url, **CREDENTIALS)
+        return self.client()
+
+    def client(self, max_attempts: int = 3) -> Any:
+        """One that tries each request that often."""
+        retries = Config(retries={"mode": "standard", "total_max_attempts": max_attempts})
+        return boto3.client("ec2", region_name=REGION, endpoint_url=self.url, config=retries, **CREDENTIALS)
 
     def notes(self, method: str = "", id: str = "") -> list[dict[str, Any]]:
         lines = self._file.read_text().splitlines() if self._file.exists() else []

@@ -19,6 +19,8 @@ from pulumi.runtime.proto import provider_pb2, status_pb2
 from pulumi_aws import _inputs as provider_inputs
 from pulumi_aws import provider as pulumi_aws_provider
 
+from sandbox.faults import Faults
+from sandbox.paths import FAULTS_FILE
 from sandbox.plugins.aws import PLUGIN
 from sandbox.plugins.table import Input
 from tests.contract.aws_harness import (
@@ -47,6 +49,7 @@ from tests.contract.plugin import UNKNOWN, Refused, is_secret, plain, struct
 LAUNCHER = Path(__file__).resolve().parents[2] / "sandbox" / "plugins" / "bin" / "pulumi-resource-aws"
 AWS_PLUGIN = os.environ.get("AWS_PLUGIN", str(LAUNCHER))
 SECONDS_FOR_FAILURE = 1
+ANY = "0.0.0.0/0"
 
 stand_in_only = pytest.mark.skipif(
     "AWS_PLUGIN" in os.environ, reason="AWS_PLUGIN is set, and this is where the stand-in is stricter or quicker"
@@ -799,3 +802,68 @@ def test_a_secret_stays_one(plugin: AwsUnderTest, subnet: Made, group: Made, key
     made = plugin.make(INSTANCE, machine_inputs(subnet, group, key, userData=hidden))
     assert is_secret(made.inputs["userData"]) and is_secret(made.state["userData"])
     plugin.destroy(made, 10)
+
+
+# A bad day of the API
+
+
+@pytest.fixture
+def faults(cloud: FakeCloud) -> Iterator[Faults]:
+    store = Faults(cloud.directory / FAULTS_FILE)
+    yield store
+    store.clear()
+
+
+@stand_in_only
+@pytest.mark.parametrize(
+    ("fault", "action"),
+    [("RequestLimitExceeded", "CreateSecurityGroup"), ("InternalError", "AuthorizeSecurityGroupIngress")],
+)
+def test_what_passes_by_itself_is_tried_again(
+    plugin: AwsUnderTest, vpc: Made, faults: Faults, fault: str, action: str
+) -> None:
+    faults.inject(fault, action, 3)
+    group = plugin.make(GROUP, {"vpcId": vpc.id})
+    plugin.make(
+        INGRESS, {"securityGroupId": group.id, "ipProtocol": "tcp", "fromPort": 1, "toPort": 1, "cidrIpv4": ANY}
+    )
+    assert faults.waiting() == ()
+    plugin.destroy(group)
+
+
+@stand_in_only
+def test_what_was_just_made_is_waited_for_until_it_is_found(
+    plugin: AwsUnderTest, key: Made, faults: Faults, cloud: FakeCloud
+) -> None:
+    vpc = _late(plugin, faults, "CreateVpc", VPC, {"cidrBlock": "10.8.0.0/16", "enableDnsHostnames": True})
+    subnet = _late(plugin, faults, "CreateSubnet", SUBNET, {"vpcId": vpc.id, "cidrBlock": "10.8.1.0/24"})
+    gateway = _late(plugin, faults, "CreateInternetGateway", GATEWAY, {"vpcId": vpc.id})
+    table = _late(plugin, faults, "CreateRouteTable", TABLE, {"vpcId": vpc.id})
+    association = plugin.make(ASSOCIATION, {"subnetId": subnet.id, "routeTableId": table.id})
+    group = _late(plugin, faults, "CreateSecurityGroup", GROUP, {"vpcId": vpc.id})
+    rule = {"securityGroupId": group.id, "ipProtocol": "tcp", "fromPort": 1, "toPort": 1, "cidrIpv4": ANY}
+    late_rule = _late(plugin, faults, "AuthorizeSecurityGroupIngress", INGRESS, rule | {"tags": {"Name": "a rule"}})
+    machine = _late(plugin, faults, "RunInstances", INSTANCE, machine_inputs(subnet, group, key))
+    for made in (machine, late_rule, group, association, table, gateway, subnet, vpc):
+        plugin.destroy(made, 10)
+
+
+def _late(plugin: AwsUnderTest, faults: Faults, action: str, token: str, inputs: dict[str, object]) -> Made:
+    faults.inject("NotFoundYet", action, 3)
+    made = plugin.make(token, inputs)
+    assert faults.waiting() == ()
+    return made
+
+
+@stand_in_only
+def test_lack_of_capacity_is_told_at_once_in_the_providers_words_and_nothing_is_kept(
+    plugin: AwsUnderTest, subnet: Made, group: Made, key: Made, faults: Faults
+) -> None:
+    faults.inject("InsufficientInstanceCapacity")  # one: tried again, it would be a success
+    words = (
+        r"creating EC2 Instance: operation error EC2: RunInstances, .* 500, .*api error InsufficientInstanceCapacity"
+    )
+    with pytest.raises(Refused, match=words) as refused:
+        plugin.make(INSTANCE, machine_inputs(subnet, group, key))
+    assert not refused.value.details
+    assert faults.waiting() == ()

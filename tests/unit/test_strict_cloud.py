@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # publishes no types
 
+from sandbox.faults import FAULTS, Faults
+from sandbox.paths import ACTIONS_FILE, FAULTS_FILE
 from tests.contract.aws_harness import PUBLIC_KEY, UBUNTU, FakeCloud, wait_until
 
 
@@ -323,6 +326,128 @@ def test_a_changed_rule_keeps_its_kind_of_source(ec2: Any, group: str) -> None:
 def test_a_key_of_a_kind_that_ec2_does_not_take_is_refused(ec2: Any) -> None:
     with refused("InvalidKey.Format"):
         ec2.import_key_pair(KeyName="k", PublicKeyMaterial=b"ecdsa-sha2-nistp256 AAAA")
+
+
+# What is used up
+
+
+def test_a_subnet_without_a_free_address_takes_no_instance_until_one_ends(ec2: Any, vpc: str, group: str) -> None:
+    small = str(ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.3.0/28")["Subnet"]["SubnetId"])
+    first = running(ec2, small, group)
+    for _ in range(10):
+        ec2.create_network_interface(SubnetId=small)
+    with refused("InsufficientFreeAddressesInSubnet"):
+        launch(ec2, small, group)
+    end(ec2, first)
+    launch(ec2, small, group)
+
+
+def test_a_group_has_sixty_rules_in_each_direction_and_an_instance_five_groups(
+    ec2: Any, vpc: str, subnet: str, group: str
+) -> None:
+    for direction in ("ingress", "egress"):
+        authorize = getattr(ec2, f"authorize_security_group_{direction}")
+        for number in range(60 if direction == "ingress" else 59):  # a new group has one that lets everything out
+            authorize(GroupId=group, IpPermissions=tcp(1000 + number, IpRanges=[{"CidrIp": "10.0.0.0/24"}]))
+        with refused("RulesPerSecurityGroupLimitExceeded"):
+            authorize(GroupId=group, IpPermissions=tcp(22, IpRanges=[{"CidrIp": "10.0.0.0/24"}]))
+    others = [new_group(ec2, vpc, f"other-{number}") for number in range(5)]
+    with refused("SecurityGroupsPerInterfaceLimitExceeded"):
+        launch(ec2, subnet, group, *others)
+
+
+# What is injected
+
+
+@pytest.fixture
+def faults(cloud: FakeCloud) -> Iterator[Faults]:
+    store = Faults(cloud.directory / FAULTS_FILE)
+    yield store
+    store.clear()
+
+
+@pytest.fixture
+def once(cloud: FakeCloud) -> Any:
+    """A client that never tries again."""
+    return cloud.client(max_attempts=1)
+
+
+def test_a_fault_meets_its_requests_as_often_as_it_is_told_and_no_others(once: Any, faults: Faults) -> None:
+    faults.inject("RequestLimitExceeded", "DescribeVpcs", 2)
+    once.describe_subnets()
+    for _ in range(2):
+        with refused("RequestLimitExceeded") as told:
+            once.describe_vpcs()
+        assert told.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+    once.describe_vpcs()
+    assert faults.waiting() == ()
+
+
+def test_a_client_that_tries_again_does_not_notice_throttling(cloud: FakeCloud, faults: Faults) -> None:
+    faults.inject("RequestLimitExceeded", times=2)
+    cloud.client(max_attempts=5).describe_vpcs()
+    assert faults.waiting() == ()
+
+
+def test_what_was_just_made_is_not_found_at_first_and_all_else_is(once: Any, vpc: str, faults: Faults) -> None:
+    faults.inject("NotFoundYet", "CreateSubnet", 2)
+    subnet = once.create_subnet(VpcId=vpc, CidrBlock="10.0.7.0/24")["Subnet"]["SubnetId"]
+    once.describe_vpcs(VpcIds=[vpc])
+    for _ in range(2):
+        with refused("InvalidSubnetID.NotFound"):
+            once.describe_subnets(SubnetIds=[subnet])
+    once.describe_subnets(SubnetIds=[subnet])
+
+
+def test_a_slow_answer_is_the_right_one(once: Any, faults: Faults) -> None:
+    faults.inject("SlowAnswer", "DescribeVpcs")
+    started = time.monotonic()
+    assert once.describe_vpcs()["Vpcs"]
+    assert time.monotonic() - started >= 3
+
+
+@pytest.mark.parametrize("fault", sorted(set(FAULTS) - {"SlowAnswer", "NotFoundYet"}))
+def test_every_error_of_the_table_is_told_as_ec2_tells_it(once: Any, subnet: str, faults: Faults, fault: str) -> None:
+    calls: dict[str, Callable[[], object]] = {
+        "*": once.describe_vpcs,
+        "AllocateAddress": once.allocate_address,
+        "AuthorizeSecurityGroupIngress": lambda: once.authorize_security_group_ingress(GroupId="sg-0"),
+        "CreateInternetGateway": once.create_internet_gateway,
+        "CreateNatGateway": lambda: once.create_nat_gateway(SubnetId=subnet),
+        "CreateSecurityGroup": lambda: once.create_security_group(GroupName="g", Description="g"),
+        "CreateVolume": lambda: once.create_volume(AvailabilityZone="us-east-1a", Size=1),
+        "CreateVpc": lambda: once.create_vpc(CidrBlock="10.0.0.0/16"),
+        "RunInstances": lambda: launch(once, subnet),
+    }
+    known = FAULTS[fault]
+    if known.action not in calls:
+        assert known.action == "CreateLoadBalancer", "of another service than EC2"
+        return
+    faults.inject(fault)
+    with refused(fault) as told:
+        calls[known.action]()
+    answer = told.value.response
+    assert (answer["Error"]["Message"], answer["ResponseMetadata"]["HTTPStatusCode"]) == (known.message, known.status)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (("Meteor",), "fault 'Meteor': must be one of AddressLimitExceeded, "),
+        (("VpcLimitExceeded", "CreateSubnet"), "is an answer to CreateVpc, not to CreateSubnet"),
+        (("RequestLimitExceeded", "RunInstance"), "action 'RunInstance': is none of ec2, "),
+        (("RequestLimitExceeded", "RunInstances", 0), "0 times is not at all"),
+    ],
+)
+def test_a_fault_that_is_none_is_refused(tmp_path: Path, wrong: tuple[Any, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Faults(tmp_path / FAULTS_FILE).inject(*wrong)
+
+
+def test_every_action_that_was_asked_for_is_noted_once(cloud: FakeCloud, ec2: Any) -> None:
+    for _ in range(2):
+        ec2.describe_vpcs()
+    assert (cloud.directory / ACTIONS_FILE).read_text().splitlines().count("ec2:DescribeVpcs") == 1
 
 
 # Images

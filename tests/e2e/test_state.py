@@ -1,0 +1,135 @@
+"""State in S3 by the commands of docs/state.md, as they stand there: moved, locked, its secrets under a key of KMS."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sandbox import lifecycle
+from sandbox.faults import Faults
+from sandbox.paths import CLONE, CLOUD_URL, REGION, Sandbox
+from tests.sandbox.conftest import new_name, until
+
+TEXT = (CLONE / "docs" / "state.md").read_text()
+STACK = "sandbox-standalone"
+QUERY = f"region={REGION}&endpoint={CLOUD_URL}&s3ForcePathStyle=true&request_checksum_calculation=when_required"
+# What the document has its reader set, here for the sandbox.
+VARIABLES = {
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_ENDPOINT_URL": CLOUD_URL,
+    "STATE_BUCKET": "team-state",
+    "STATE_URL": f"s3://team-state?{QUERY}",
+    "STACK": STACK,
+}
+LOCKS = """
+import boto3, os
+found = boto3.client("s3").list_objects_v2(Bucket=os.environ["STATE_BUCKET"], Prefix=".pulumi/locks/")
+print(*(each["Key"] for each in found.get("Contents", [])), sep="\\n")
+"""
+
+
+def commands(heading: str) -> str:
+    """The shell commands below a heading of the document."""
+    (section,) = re.findall(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    assert blocks, f"no commands below {heading}"
+    return "\n".join(blocks)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where an operator works: a folder with the project, a shell, and the variables that last from one to the next."""
+
+    sandbox: Sandbox
+    folder: Path
+    variables: dict[str, str]
+
+    def start(self, script: str) -> subprocess.Popen[str]:
+        path = f'export PATH={CLONE / ".venv" / "bin"}:"$PATH"'
+        exports = [f"export {name}={shlex.quote(value)}" for name, value in self.variables.items()]
+        lines = "\n".join([f"cd {shlex.quote(str(self.folder))}", path, *exports, script])
+        return subprocess.Popen(
+            [sys.executable, "-m", "sandbox", "run", "--", "sh", "-euc", lines],
+            cwd=CLONE,
+            env={**os.environ, "SANDBOX": self.sandbox.name},
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    def tried(self, script: str) -> tuple[int, str]:
+        running = self.start(script)
+        told, _ = running.communicate(timeout=600)
+        return running.returncode, told
+
+    def does(self, script: str) -> str:
+        status, told = self.tried(script)
+        assert status == 0, f"{script}:\n{told}"
+        return told
+
+    def locks(self) -> list[str]:
+        return self.does(f"python - <<'END'\n{LOCKS}END").split()
+
+
+@pytest.fixture
+def desk(root: None, tmp_path: Path) -> Iterator[Desk]:
+    """A sandbox, and a copy of the project: its stack file is going to change."""
+    sandbox = Sandbox(new_name())
+    for name in ("Pulumi.yaml", "__main__.py", "components", ".sandbox", ".venv"):
+        (tmp_path / name).symlink_to(CLONE / name)
+    (tmp_path / "stacks").mkdir()
+    file = f"stacks/Pulumi.{STACK}.yaml"
+    (tmp_path / file).write_text((CLONE / file).read_text())
+    try:
+        lifecycle.start(sandbox, print)
+        yield Desk(sandbox, tmp_path, VARIABLES)
+    finally:
+        lifecycle.stop(sandbox, print)
+
+
+def test_a_stack_moves_to_a_bucket_is_locked_there_and_gets_a_key_of_its_own(desk: Desk) -> None:
+    desk.does(f"pulumi stack init {STACK}")
+    desk.does('pulumi config set --secret chef-push-jobs:tags \'{"note": "hidden"}\'')
+    desk.does(f"pulumi up --yes --skip-preview --stack {STACK}")
+
+    desk.does(commands("A bucket"))
+    moved = desk.does(commands("Moving a stack there"))
+    assert "Import complete" in moved
+    desk.variables["PULUMI_BACKEND_URL"] = VARIABLES["STATE_URL"]
+
+    _locked_until_cancelled(desk)
+
+    before = (desk.folder / "stacks" / f"Pulumi.{STACK}.yaml").read_text()
+    desk.does(commands("The key to the secrets"))
+    after = (desk.folder / "stacks" / f"Pulumi.{STACK}.yaml").read_text()
+    assert "encryptionsalt" in before and "encryptionsalt" not in after
+    assert f"secretsprovider: awskms://alias/chef-state?region={REGION}" in after
+    desk.does("unset PULUMI_CONFIG_PASSPHRASE; pulumi preview --stack $STACK --expect-no-changes")
+    assert "awskms://" in desk.does("pulumi stack export --stack $STACK")
+
+
+def _locked_until_cancelled(desk: Desk) -> None:
+    """A second run is refused while one runs, and after that was killed, until its lock is taken away."""
+    Faults(desk.sandbox.faults).inject("SlowAnswer", times=100)
+    running = desk.start("exec pulumi refresh --yes --skip-preview --stack $STACK")
+    until(lambda: len(desk.locks()) == 1, seconds=60)
+    status, told = desk.tried("pulumi up --yes --skip-preview --stack $STACK")
+    assert running.poll() is None, "the first one still ran"
+    assert status != 0 and "the stack is currently locked by 1 lock(s)" in told and "pulumi cancel" in told
+    os.kill(running.pid, signal.SIGKILL)
+    running.communicate()
+    Faults(desk.sandbox.faults).clear()
+    assert desk.tried("pulumi up --yes --skip-preview --stack $STACK")[0] != 0, "the dead one's lock is still there"
+    desk.does(commands("The lock"))
+    assert desk.locks() == []
+    desk.does("pulumi preview --stack $STACK --expect-no-changes")

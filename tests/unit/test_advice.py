@@ -1,0 +1,40 @@
+"""What an operator is told to do when AWS refuses."""
+
+from __future__ import annotations
+
+import pytest
+
+from components.advice import ADVICE, advice
+
+REFUSED = (
+    "creating EC2 VPC: operation error EC2: CreateVpc, https response error StatusCode: 400, RequestID: 1b2c, "
+    "api error VpcLimitExceeded: The maximum number of VPCs has been reached."
+)
+
+
+def test_a_quota_is_told_with_the_command_that_raises_it() -> None:
+    assert advice("network", "create", [REFUSED]) == (
+        "network: create failed with VpcLimitExceeded.\n"
+        "Do:   the account has reached its quota of VPCs in this region. Delete one that is not used, or ask for more: "
+        "`aws service-quotas request-service-quota-increase --service-code vpc --quota-code L-F678F1CE "
+        "--desired-value N`.\n"
+        "      Then run `pulumi up` again: it goes on from there. What was made is in the state; "
+        "`pulumi destroy` removes it."
+    )
+
+
+@pytest.mark.parametrize("code", ADVICE)
+def test_every_code_of_the_table_is_found_in_an_error(code: str) -> None:
+    told = advice("it", "create", [REFUSED.replace("VpcLimitExceeded", code)])
+    assert told is not None and told.startswith(f"it: create failed with {code}.\nDo:   ")
+
+
+@pytest.mark.parametrize("error", ["api error Teapot: short and stout", "task install failed on backend-0", ""])
+def test_an_error_that_the_table_does_not_know_is_left_to_itself(error: str) -> None:
+    assert advice("it", "create", [error]) is None
+
+
+def test_the_newest_of_several_errors_decides() -> None:
+    older = REFUSED.replace("VpcLimitExceeded", "RequestLimitExceeded")
+    told = advice("it", "create", [REFUSED, older])
+    assert told is not None and "VpcLimitExceeded" in told
