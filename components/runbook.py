@@ -169,7 +169,7 @@ def leads(edge: Edge, server: Server, other: Server, topology: Topology) -> bool
     """Whether an edge of a task on `server` leads to the earlier step's task on `other`."""
     if edge.only is not None and server not in edge.only(topology):
         return False
-    return {Scope.SAME: other == server, Scope.ALL: True, Scope.PRIMARY: other == topology.primary}[edge.scope]
+    return edge.scope is Scope.ALL or other == (server if edge.scope is Scope.SAME else topology.primary)
 
 
 def _refuse(step: Step, on: Sequence[Server], servers: dict[str, tuple[Server, ...]], topology: Topology) -> None:

@@ -14,7 +14,7 @@ KINDS = {(True, True): "after, and again with", (True, False): "after", (False, 
 
 def render(picture: Picture) -> str:
     rail = "│  " * len(picture.lanes)
-    lines = [*_head(picture)]
+    lines = [*summary(picture), "", *_head(picture)]
     runbook = ""
     for row in picture.rows:
         if row.runbook != runbook:
@@ -26,16 +26,27 @@ def render(picture: Picture) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _head(picture: Picture) -> Iterator[str]:
+def summary(picture: Picture) -> list[str]:
+    """What is drawn, and what the marks mean."""
     sizes = {lane.name: len(lane.servers) for lane in picture.lanes}
     tasks = sum(sizes[key.server] for key in picture.tasks)
-    yield f"Plan of stack {picture.stack}: {picture.kind}, {_count(picture.servers, 'server')}, {_count(tasks, 'task')}"
+    what = (
+        f"Plan of stack {picture.stack}: {picture.kind}, {_count(picture.servers, 'server')}, {_count(tasks, 'task')}"
+    )
     if picture.changed is None:
-        yield "● a task on each server of the lane   [n] line of the runbook (docs/runbook.md)"
-    else:
-        running = sum(sizes[key.server] for key in picture.changed)
-        yield f"● runs in the pending preview ({running})   ○ does not ({tasks - running})   [n] line of the runbook"
-    yield ""
+        return [what, "● a task on each server of the lane   [n] line of the runbook"]
+    running = sum(sizes[key.server] for key in picture.changed)
+    return [
+        what,
+        f"● runs in the pending preview ({running})   ○ does not ({tasks - running})   [n] line of the runbook",
+    ]
+
+
+def phrase(reason: Reason) -> str:
+    return f"{KINDS[reason.waits, reason.reruns]} {reason.step} ({reason.where}): {reason.text}"
+
+
+def _head(picture: Picture) -> Iterator[str]:
     for at, lane in enumerate(picture.lanes):
         yield from textwrap.wrap(
             lane.title, COLUMNS, initial_indent="│  " * at, subsequent_indent="│  " * at + "   ", break_on_hyphens=False
@@ -54,5 +65,6 @@ def _mark(picture: Picture, row: Row, lane: str) -> str:
 
 
 def _reason(reason: Reason, columns: int) -> list[str]:
-    text = f"{KINDS[reason.waits, reason.reruns]} {reason.step} ({reason.where}): {reason.text}"
-    return textwrap.wrap(text, columns, initial_indent=" " * 6, subsequent_indent=" " * 8, break_on_hyphens=False)
+    return textwrap.wrap(
+        phrase(reason), columns, initial_indent=" " * 6, subsequent_indent=" " * 8, break_on_hyphens=False
+    )

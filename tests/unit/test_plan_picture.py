@@ -81,13 +81,13 @@ def from_mermaid(told: str) -> Edges:
     return spread([(key(source), key(target), *KINDS[arrow]) for source, arrow, target in arrows], lanes)
 
 
-@given(topologies(most=30))
+@given(topologies(most=7))
 def test_the_links_of_a_picture_are_the_edges_of_the_plan(cluster: Topology) -> None:
     assert drawn(draw("s", of(cluster))) == edges(of(cluster))
 
 
 @pytest.mark.parametrize(("render", "read"), [(document.render, from_json), (mermaid.render, from_mermaid)])
-@given(cluster=topologies(most=30), data=st.data())
+@given(cluster=topologies(most=7), data=st.data())
 def test_what_is_read_back_from_a_drawing_is_the_plan(
     render: type[str], read: type[Edges], cluster: Topology, data: st.DataObject
 ) -> None:
