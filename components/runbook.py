@@ -159,17 +159,20 @@ def _keys(
     found = [
         Key(edge.step, other.name)
         for edge in edges
+        if (ends := ends_of(edge, server, topology))
         for other in servers[edge.step]
-        if leads(edge, server, other, topology)
+        if other in ends
     ]
     return tuple(dict.fromkeys(found))
 
 
-def leads(edge: Edge, server: Server, other: Server, topology: Topology) -> bool:
-    """Whether an edge of a task on `server` leads to the earlier step's task on `other`."""
+def ends_of(edge: Edge, server: Server, topology: Topology) -> frozenset[Server]:
+    """The servers on which an edge of a task on `server` leads to the earlier step's task, if that step is there."""
     if edge.only is not None and server not in edge.only(topology):
-        return False
-    return edge.scope is Scope.ALL or other == (server if edge.scope is Scope.SAME else topology.primary)
+        return frozenset()
+    if edge.scope is Scope.ALL:
+        return frozenset(topology.servers)
+    return frozenset([server if edge.scope is Scope.SAME else topology.primary])
 
 
 def _refuse(step: Step, on: Sequence[Server], servers: dict[str, tuple[Server, ...]], topology: Topology) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from components import chef_server, repair
-from components.runbook import Edge, Key, Scope, Step, Task, everywhere, leads, plan
+from components.runbook import Edge, Key, Scope, Step, Task, ends_of, everywhere, plan
 from components.settings import Settings
 from components.topology import Server, Topology
 
@@ -162,7 +162,7 @@ def _link(runbook: str, task: Task, source: Key, topology: Topology) -> Link:
 
 
 def _texts(edges: Iterable[Edge], server: Server, source: Key, other: Server, topology: Topology) -> Iterator[str]:
-    return (edge.reason for edge in edges if edge.step == source.step and leads(edge, server, other, topology))
+    return (edge.reason for edge in edges if edge.step == source.step and other in ends_of(edge, server, topology))
 
 
 def _lanes(

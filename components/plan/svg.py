@@ -1,8 +1,8 @@
 """A picture of a plan as SVG: a column a lane, a row a step with its reasons on the left, links with tooltips. Pure.
 
 It is one file without scripts, fonts or references, on white. Ids: `lane:LANE` with `data-servers`, `task:STEP@LANE`,
-`link:STEP@LANE>STEP@LANE` with the classes `waits` and `reruns`. Written by Python's own XML library: the places are
-known from the plan, so that no program for layout is needed, and the same plan gives the same bytes everywhere.
+`link:STEP@LANE>STEP@LANE`, whose line has the classes `waits` and `reruns`. Written by Python's own XML library: the
+places are known from the plan, no program for layout is needed, and the same plan gives the same bytes everywhere.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from components.plan.picture import Picture, Row
 from components.plan.text import phrase, summary
 from components.runbook import Key
 
-TEXT_WIDTH, CHARACTERS, LINE, EDGE, HEAD, BAND = 470, 78, 15, 20, 104, 30
+TEXT_WIDTH, CHARACTERS, LINE, EDGE, HEAD, BAND = 500, 84, 15, 20, 104, 30
 TITLES = {"chef": "Chef server", "push-jobs": "Push jobs"}
 # One for each row in turn, dark enough on white for thin lines.
 COLOURS = ("#0969da", "#bc4c00", "#1a7f37", "#8250df", "#bf3989", "#57606a", "#9a6700", "#0a7ea4")
@@ -51,8 +51,9 @@ def render(picture: Picture) -> str:
         _row(root, row, whys[row.name], layout)
     for row in _first_rows(picture):
         _band(root, row, layout)
-    for number, row in enumerate(picture.rows):
-        _links(root, picture, layout, row, COLOURS[number % len(COLOURS)])
+    for bright in (False, True):
+        for number, row in enumerate(picture.rows):
+            _links(root, picture, layout, row, COLOURS[number % len(COLOURS)] if bright else FAINT)
     for key in sorted(picture.tasks):
         _task(root, picture, layout, key)
     _head(root, picture, layout)
@@ -75,8 +76,8 @@ def _text(parent: Element, x: float, y: float, text: str, kind: str = "") -> Non
 
 def _head(root: Element, picture: Picture, layout: Layout) -> None:
     _text(root, EDGE, 34, f"Plan of stack {picture.stack}", "title")
-    for number, line in enumerate(summary(picture)):
-        _text(root, EDGE, 56 + LINE * number, line, "why")
+    _text(root, EDGE, 58, summary(picture))
+    _text(root, EDGE, 58 + LINE, "[n] line of the runbook; a line's reason shows when pointed at", "why")
     y = layout.height + 30
     for x, kind, told in (
         (EDGE, "waits reruns", "waits for it, and runs again with it"),
@@ -116,18 +117,15 @@ def _band(root: Element, row: Row, layout: Layout) -> None:
 
 
 def _links(root: Element, picture: Picture, layout: Layout, row: Row, colour: str) -> None:
-    """Those that come from a row's tasks."""
+    """Those that come from a row's tasks and are bright, or, where the colour is FAINT, the others."""
     for link, way in zip(picture.links, layout.ways, strict=True):
-        if link.source.step != row.name:
+        if link.source.step != row.name or picture.is_bright(link.source, link.target) == (colour == FAINT):
             continue
-        bright = picture.is_bright(link.source, link.target)
         kind = " ".join(["link", *(["waits"] if link.waits else []), *(["reruns"] if link.reruns else [])])
-        name = f"link:{_at(link.source)}>{_at(link.target)}"
-        stroke = colour if bright else FAINT
-        group = SubElement(root, "g", {"id": name, "class": kind})
+        group = SubElement(root, "g", {"id": f"link:{_at(link.source)}>{_at(link.target)}"})
         SubElement(group, "title").text = f"{_at(link.target)} after {_at(link.source)}: {'; '.join(link.reasons)}"
-        SubElement(group, "path", {"class": kind, "stroke": stroke, "d": _curve(way)})
-        SubElement(group, "path", {"fill": stroke, "d": _arrowhead(way)})
+        SubElement(group, "path", {"class": kind, "stroke": colour, "d": _curve(way)})
+        SubElement(group, "path", {"fill": colour, "d": _arrowhead(way)})
 
 
 def _task(root: Element, picture: Picture, layout: Layout, key: Key) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from components.plan.picture import Picture, Reason, Row
 from components.runbook import Key
@@ -14,7 +14,7 @@ KINDS = {(True, True): "after, and again with", (True, False): "after", (False, 
 
 def render(picture: Picture) -> str:
     rail = "│  " * len(picture.lanes)
-    lines = [*summary(picture), "", *_head(picture)]
+    lines = [f"Plan of stack {picture.stack}: {summary(picture)}", _marks(picture), "", *_head(picture)]
     runbook = ""
     for row in picture.rows:
         if row.runbook != runbook:
@@ -26,20 +26,21 @@ def render(picture: Picture) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def summary(picture: Picture) -> list[str]:
-    """What is drawn, and what the marks mean."""
+def summary(picture: Picture) -> str:
+    servers, tasks = _count(picture.servers, "server"), _count(_spread(picture, picture.tasks), "task")
+    running = "" if picture.changed is None else f", of which {_spread(picture, picture.changed)} run in the preview"
+    return f"{picture.kind}, {servers}, {tasks}{running}"
+
+
+def _spread(picture: Picture, tasks: Iterable[Key]) -> int:
+    """How many they are on all servers of their lanes."""
     sizes = {lane.name: len(lane.servers) for lane in picture.lanes}
-    tasks = sum(sizes[key.server] for key in picture.tasks)
-    what = (
-        f"Plan of stack {picture.stack}: {picture.kind}, {_count(picture.servers, 'server')}, {_count(tasks, 'task')}"
-    )
-    if picture.changed is None:
-        return [what, "● a task on each server of the lane   [n] line of the runbook"]
-    running = sum(sizes[key.server] for key in picture.changed)
-    return [
-        what,
-        f"● runs in the pending preview ({running})   ○ does not ({tasks - running})   [n] line of the runbook",
-    ]
+    return sum(sizes[key.server] for key in tasks)
+
+
+def _marks(picture: Picture) -> str:
+    tasks = "● a task on each server of the lane" if picture.changed is None else "● runs in the preview   ○ does not"
+    return f"{tasks}   [n] line of the runbook"
 
 
 def phrase(reason: Reason) -> str:

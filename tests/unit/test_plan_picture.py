@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from components import repair
-from components.plan import document, mermaid
+from components.plan import document, mermaid, svg, text
 from components.plan.picture import Picture, draw
 from components.runbook import Key, plan
 from components.settings import Settings
@@ -81,15 +82,75 @@ def from_mermaid(told: str) -> Edges:
     return spread([(key(source), key(target), *KINDS[arrow]) for source, arrow, target in arrows], lanes)
 
 
+def from_svg(told: str) -> Edges:
+    space = "{http://www.w3.org/2000/svg}"
+    root = ElementTree.fromstring(told)  # noqa: S314 - it was written here
+    groups = {group.get("id", ""): group for group in root.iter(f"{space}g")}
+    lanes = {
+        name.removeprefix("lane:"): tuple(group.get("data-servers", "").split())
+        for name, group in groups.items()
+        if name.startswith("lane:")
+    }
+    links = []
+    for name, group in groups.items():
+        if name.startswith("link:"):
+            source, target = (Key(*end.split("@")) for end in name.removeprefix("link:").split(">"))
+            assert {f"task:{source.step}@{source.server}", f"task:{target.step}@{target.server}"} <= set(groups)
+            kinds = next(group.iter(f"{space}path")).get("class", "").split()
+            links.append((source, target, "waits" in kinds, "reruns" in kinds))
+    return spread(links, lanes)
+
+
 @given(topologies(most=7))
 def test_the_links_of_a_picture_are_the_edges_of_the_plan(cluster: Topology) -> None:
     assert drawn(draw("s", of(cluster))) == edges(of(cluster))
 
 
-@pytest.mark.parametrize(("render", "read"), [(document.render, from_json), (mermaid.render, from_mermaid)])
+@pytest.mark.parametrize(
+    ("render", "read"), [(document.render, from_json), (mermaid.render, from_mermaid), (svg.render, from_svg)]
+)
 @given(cluster=topologies(most=7), data=st.data())
 def test_what_is_read_back_from_a_drawing_is_the_plan(
-    render: type[str], read: type[Edges], cluster: Topology, data: st.DataObject
+    render: Callable[[Picture], str], read: Callable[[str], Edges], cluster: Topology, data: st.DataObject
 ) -> None:
     changed = data.draw(st.none() | st.sets(st.sampled_from(repair.tasks(cluster)), max_size=5))
     assert read(render(draw("s", of(cluster), changed))) == edges(of(cluster))
+
+
+@given(topologies(most=7))
+def test_every_reason_stands_in_the_text_which_is_no_wider_than_a_terminal(cluster: Topology) -> None:
+    picture = draw("s", of(cluster))
+    told = text.render(picture)
+    flat = re.sub(r"[\s│●○]+", " ", told)
+    assert all(reason in flat for link in picture.links for reason in link.reasons)
+    assert max(len(line) for line in told.splitlines()) <= text.COLUMNS
+
+
+def test_twenty_frontends_are_one_lane() -> None:
+    picture = draw("s", settings(frontends="20"))
+    assert [lane.title for lane in picture.lanes] == [
+        "backend-0",
+        "backend-1",
+        "frontend-0 … frontend-19 (20 servers)",
+    ]
+    assert len(picture.links) == len(draw("s", settings(frontends="2")).links), "the picture is no larger"
+    assert drawn(picture) == edges(settings(frontends="20"))
+
+
+def test_a_lane_whose_tasks_run_in_the_preview_is_no_lane_with_one_whose_do_not() -> None:
+    picture = draw("s", settings(frontends="5"), {"push-jobs-install-frontend-2"})
+    assert [lane.title for lane in picture.lanes][2:] == [
+        "frontend-0, frontend-1, frontend-3, frontend-4 (4 servers)",
+        "frontend-2",
+    ]
+    assert picture.changed == frozenset({Key("push-jobs-install", "frontend-2")})
+
+
+def test_servers_that_exist_already_have_the_push_jobs_runbook_alone() -> None:
+    address = {"backend": "10.0.0.4", "frontend": "10.0.0.5"}
+    servers = [{"name": f"a-{r}", "fqdn": f"{r}.test", "role": r, "address": ip} for r, ip in address.items()]
+    picture = draw(
+        "s", settings(topology="tier", servers=servers, domain=None, backends=None, frontends=None, ssh__keyName=None)
+    )
+    assert {row.runbook for row in picture.rows} == {"", "push-jobs"}
+    assert picture.links
