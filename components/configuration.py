@@ -7,15 +7,13 @@ from pathlib import Path
 import pulumi
 from pulumi.runtime.config import CONFIG
 
-from components import repair
-from components.settings import Settings, SettingsError, load
+from components.settings import Settings, SettingsError
+from components.stacks import Configuration, settings
 
 
 def read_settings(root: Path) -> Settings:
     """The stack's settings. Raises pulumi.RunError, which is shown without a stack trace, with every problem."""
-    prefix = f"{pulumi.get_project()}:"
-    raw = {key.removeprefix(prefix): value for key, value in CONFIG.get().items() if key.startswith(prefix)}
     try:
-        return load(raw, root, repair.tasks)
+        return settings(Configuration(pulumi.get_project(), CONFIG.get()), root)
     except SettingsError as error:
         raise pulumi.RunError(str(error)) from None

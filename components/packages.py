@@ -56,8 +56,11 @@ class Source:
     sha256: str | None = None
 
 
-def package(source: Source, architecture: str, setting: str, root: Path) -> tuple[Package | None, list[Problem]]:
-    """The package of `source`, paths relative to `root`; or None and all that is wrong with it."""
+def package(source: Source, architecture: str, setting: str, root: Path | None) -> tuple[Package | None, list[Problem]]:
+    """The package of `source`, paths relative to `root`; or None and all that is wrong with it.
+
+    Without `root`, a file is not looked at, and its digest is empty where the source gives none.
+    """
     if (source.file is None) == (source.url is None):
         given = "both file and url" if source.file else "neither file nor url"
         return None, [
@@ -69,6 +72,8 @@ def package(source: Source, architecture: str, setting: str, root: Path) -> tupl
         return None, found
     if source.url is not None:
         return Package(name, str(source.sha256), url=source.url), []
+    if root is None:
+        return Package(name, source.sha256 or "", file=source.file), []
     return _local(source, name, architecture, setting, root)
 
 

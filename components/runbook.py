@@ -139,32 +139,40 @@ def plan(steps: Sequence[Step], topology: Topology) -> tuple[Task, ...]:
         _refuse(step, on, servers, topology)
         for position, server in enumerate(on):
             before = on[position - 1] if step.one_at_a_time and position else None
-            leads = partial(_keys, server=server, servers=servers, topology=topology)
-            tasks.append(Task(step, server, _waits(step, before, leads), leads(step.reruns_with)))
+            keys = partial(_keys, server=server, servers=servers, topology=topology)
+            tasks.append(Task(step, server, _waits(step, before, keys), keys(step.reruns_with)))
         servers[step.name] = on
     return tuple(tasks)
 
 
-def _waits(step: Step, before: Server | None, leads: Callable[[Iterable[Edge]], tuple[Key, ...]]) -> tuple[Key, ...]:
+def _waits(step: Step, before: Server | None, keys: Callable[[Iterable[Edge]], tuple[Key, ...]]) -> tuple[Key, ...]:
     """Of those that go one at a time, the first waits for what the step needs everywhere, each next one for it."""
     if before is None:
-        return leads(step.after)
-    return (*leads(edge for edge in step.after if edge.scope is Scope.SAME), Key(step.name, before.name))
+        return keys(step.after)
+    return (*keys(edge for edge in step.after if edge.scope is Scope.SAME), Key(step.name, before.name))
 
 
 def _keys(
     edges: Iterable[Edge], *, server: Server, servers: Mapping[str, tuple[Server, ...]], topology: Topology
 ) -> tuple[Key, ...]:
     """The tasks that edges of a task on `server` lead to."""
-    ends = {Scope.SAME: {server}, Scope.ALL: set(topology.servers), Scope.PRIMARY: {topology.primary}}
     found = [
         Key(edge.step, other.name)
         for edge in edges
-        if edge.only is None or server in edge.only(topology)
+        if (ends := ends_of(edge, server, topology))
         for other in servers[edge.step]
-        if other in ends[edge.scope]
+        if other in ends
     ]
     return tuple(dict.fromkeys(found))
+
+
+def ends_of(edge: Edge, server: Server, topology: Topology) -> frozenset[Server]:
+    """The servers on which an edge of a task on `server` leads to the earlier step's task, if that step is there."""
+    if edge.only is not None and server not in edge.only(topology):
+        return frozenset()
+    if edge.scope is Scope.ALL:
+        return frozenset(topology.servers)
+    return frozenset([server if edge.scope is Scope.SAME else topology.primary])
 
 
 def _refuse(step: Step, on: Sequence[Server], servers: dict[str, tuple[Server, ...]], topology: Topology) -> None:

@@ -61,20 +61,26 @@ class Settings:
 
 
 def load(
-    raw: Mapping[str, str], root: Path, tasks: Callable[[Topology], Sequence[str]] = lambda topology: ()
+    raw: Mapping[str, str],
+    root: Path,
+    tasks: Callable[[Topology], Sequence[str]] = lambda topology: (),
+    *,
+    files: bool = True,
 ) -> Settings:
     """From the stack's configuration (JSON text where a value is no string); paths are relative to `root`.
 
-    `tasks` are those that a topology has: the runbooks know them, and they need settings. Raises SettingsError.
+    `tasks` are those that a topology has: the runbooks know them, and they need settings. Without `files`, those that
+    settings name are taken as they are: a plan needs none of them. Raises SettingsError.
     """
     decoded = {key: json.loads(value) if value[:1] in ("{", "[") else value for key, value in raw.items()}
     values, problems = read(StackFile, decoded)
     servers = _servers(values, problems)
     problems += _cidrs(values) + _ports(values) + _existing(decoded, values)
     problems += _repair(values, servers, tasks)
-    push_jobs_package = _package(values, "pushJobs.package", root, problems)
-    chef_server_package = _package(values, "chefServer.package", root, problems)
-    public_key = _public_key(values, root, problems)
+    folder = root if files else None
+    push_jobs_package = _package(values, "pushJobs.package", folder, problems)
+    chef_server_package = _package(values, "chefServer.package", folder, problems)
+    public_key = _public_key(values, root, problems) if files else None
     if problems or push_jobs_package is None:
         raise SettingsError(problems)
     file = StackFile.model_validate(decoded)
@@ -219,7 +225,7 @@ def _repair(values: Values, servers: Sequence[Server], tasks: Callable[[Topology
             yield Problem(f"repair.{name}", "given", "there is no such task in this stack", remedy)
 
 
-def _package(values: Values, setting: str, root: Path, problems: list[Problem]) -> Package | None:
+def _package(values: Values, setting: str, root: Path | None, problems: list[Problem]) -> Package | None:
     parts = {name: values.get(f"{setting}.{name}") for name in ("file", "url", "sha256")}
     architecture = values.get("machines.architecture")
     refused = [name for name in parts if f"{setting}.{name}" not in values]

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components import repair
+from components import stacks
 from components.doctor.seen import Place, Rule, Target
-from components.settings import Settings, load
+from components.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 120
@@ -89,10 +89,7 @@ async def read(stack: str | None, config_file: str | None) -> Stack:
     if not servers:
         raise StackError(f"stack {place.stack} has no servers yet; make them: pulumi up --stack {place.stack}")
     project = str(resources[0]["urn"]).split("::")[1]
-    raw = {
-        key.removeprefix(f"{project}:"): value for key, value in configuration.items() if key.startswith(f"{project}:")
-    }
-    settings = await asyncio.to_thread(load, raw, ROOT, repair.tasks)
+    settings = await asyncio.to_thread(stacks.settings, stacks.Configuration(project, configuration), ROOT)
     targets = [Target(name, told["address"], told["hostKey"]) for name, told in servers.items()]
     aws = {key: value for key, value in configuration.items() if key.startswith("aws:")}
     return Stack(place, settings, aws, targets, resources)

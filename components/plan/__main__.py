@@ -1,0 +1,62 @@
+"""python -m components.plan --stack STACK [--format text|mermaid|svg|json] [--preview FILE]
+
+Draws the plan of a stack: servers as lanes, steps as rows, and for each why it waits and when it runs again. It reads
+the stack's file alone: no cloud and no server is asked, secrets stay closed, packages are not looked at.
+Exit status: 0, or 2 where there is nothing to draw, with why.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from components import preview, push_jobs, stacks
+from components.plan import document, mermaid, svg, text
+from components.plan.picture import draw
+from components.preview import Preview, PreviewError
+from components.runbook import push_jobs_servers
+from components.settings import Settings, SettingsError
+from components.stacks import StackFileError
+
+ROOT = Path(__file__).parents[2]
+FORMATS = {"text": text.render, "mermaid": mermaid.render, "svg": svg.render, "json": document.render}
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m components.plan", description=__doc__.split("\n\n", 1)[1])
+    parser.add_argument("--stack", required=True, help="its file is stacks/Pulumi.STACK.yaml")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="text, if nothing is said")
+    parser.add_argument(
+        "--preview",
+        metavar="FILE",
+        help="output of `pulumi preview --json`, - for standard input: all but its tasks grey",
+    )
+    given = parser.parse_args(arguments)
+    try:
+        settings = stacks.settings(stacks.read(given.stack, ROOT), ROOT, files=False)
+        changed = None if given.preview is None else running(preview.read(_content(given.preview)), settings)
+    except (StackFileError, SettingsError, PreviewError, OSError, UnicodeDecodeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    sys.stdout.write(FORMATS[given.format](draw(given.stack, settings, changed)))
+    return 0
+
+
+def running(found: Preview, settings: Settings) -> frozenset[str]:
+    """Names of the tasks that a preview runs. Firewall rules are the task of that name, on the servers behind them."""
+    ports = set(push_jobs.ports(settings).values())
+    rules = (one for one in found.different if one.type.endswith(":SecurityGroupIngressRule"))
+    opens = any((rule.after or rule.before).get("fromPort") in ports for rule in rules)
+    firewall = {server.name for server in push_jobs_servers(settings.topology)}
+    checked = {name.removeprefix("firewall-") for name in found.running if name.startswith("firewall-")}
+    behind = (firewall if opens else set()) | checked
+    return found.running | {f"{push_jobs.NAME}-firewall-{server}" for server in behind}
+
+
+def _content(file: str) -> str:
+    return sys.stdin.read() if file == "-" else Path(file).read_text()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
