@@ -1,0 +1,98 @@
+"""Reading previews: four that a real engine made of the ha stack, reduced to what is read, and some that are none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from components.preview import Op, Preview, PreviewError, read
+
+FILES = Path(__file__).parent / "files" / "changes"
+
+
+def recorded(name: str) -> Preview:
+    return read((FILES / f"{name}.json").read_text())
+
+
+def test_a_new_frontend_runs_its_own_tasks_and_those_that_follow() -> None:
+    preview = recorded("frontend-added")
+    own = {"connect", "chef-install", "chef-copy", "chef-reconfigure"}
+    own |= {"push-jobs-install", "push-jobs-copy", "push-jobs-reconfigure"}
+    primary = {"chef-configure", "chef-reconfigure-primary", "chef-share", "push-jobs-share", "push-jobs-test"}
+    assert preview.running == {
+        *(f"{task}-frontend-2" for task in own),
+        *(f"{task}-backend-0" for task in primary),
+        "chef-copy-backend-1",
+        "chef-reconfigure-backend-1",
+    }
+    created = {change.name for change in preview.different if change.op is Op.CREATE}
+    assert {"frontend-2", "chef-upload-frontend-2"} <= created
+    assert preview.warnings == ("warning: planted",)
+    assert preview.errors == ()
+
+
+def test_the_reason_of_a_replacement_is_the_trigger_that_changed() -> None:
+    (share,) = [one for one in recorded("frontend-added").changes if one.name == "push-jobs-share-backend-0"]
+    assert share.op is Op.REPLACE
+    assert share.changed == ("stdin", "triggers[0]", "triggers[6]")
+    assert share.forcing == ("triggers[0]", "triggers[6]"), "another text alone would be no reason to run it"
+    assert share.triggers == (0, 6)
+
+
+def test_a_replacement_for_its_machines_sake_has_other_triggers_though_the_engine_names_none() -> None:
+    (connect,) = [one for one in recorded("primary-replaced").changes if one.name == "connect-backend-0"]
+    assert (connect.op, connect.changed, connect.triggers) == (Op.REPLACE, (), (0,))
+
+
+def test_what_leaves_the_stack_runs_nothing() -> None:
+    preview = recorded("frontend-removed")
+    gone = {change.name for change in preview.changes if change.op is Op.DELETE}
+    assert {"frontend-1", "connect-frontend-1", "push-jobs-reconfigure-frontend-1"} <= gone
+    assert not gone & preview.running
+    assert all(not change.after for change in preview.changes if change.name in gone)
+
+
+def test_an_update_of_a_task_runs_nothing_and_one_of_a_command_without_update_runs() -> None:
+    preview = recorded("time-limits")
+    assert {change.op for change in preview.different} == {Op.UPDATE}
+    assert preview.running == frozenset()
+    step = {"op": "update", "urn": "urn:pulumi:s::p::command:remote:Command::connect-a"}
+    states = {"oldState": {"inputs": {"create": "old"}}, "newState": {"inputs": {"create": "new"}}}
+    assert read(json.dumps({"steps": [{**step, **states}], "changeSummary": {}})).running == {"connect-a"}
+
+
+def test_the_three_steps_of_a_replacement_are_one_change() -> None:
+    urn = "urn:pulumi:s::p::a:index:A$command:remote:Command::install-a"
+    old, new = {"inputs": {"create": "x", "triggers": ["1"]}}, {"inputs": {"create": "x", "triggers": ["2"]}}
+    steps = [
+        {"op": "create-replacement", "urn": urn, "oldState": old, "newState": new},
+        {"op": "replace", "urn": urn, "detailedDiff": {"triggers[0]": {"kind": "update-replace"}}},
+        {"op": "delete-replaced", "urn": urn, "oldState": old},
+    ]
+    for order in (steps, steps[::-1]):
+        (change,) = read(json.dumps({"steps": order, "changeSummary": {}})).changes
+        assert (change.op, change.type, change.name) == (Op.REPLACE, "command:remote:Command", "install-a")
+        assert (change.changed, change.forcing, change.triggers) == (("triggers[0]",), ("triggers[0]",), (0,))
+        assert change.runs
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Previewing update (sandbox)",
+        "[]",
+        '{"steps": []}',
+        '{"steps": [{"op": "explode", "urn": "urn:pulumi:s::p::t::n"}], "changeSummary": {}}',
+    ],
+)
+def test_what_is_no_preview_is_refused(text: str) -> None:
+    with pytest.raises(PreviewError):
+        read(text)
+
+
+def test_errors_of_the_preview_are_told() -> None:
+    found = {"diagnostics": [{"message": "aws: no credentials\n", "severity": "error"}], "changeSummary": None}
+    assert read(json.dumps(found)).errors == ("aws: no credentials",)
