@@ -1,4 +1,4 @@
-"""python -m components.review [--stack STACK] [--preview FILE] [--config-file FILE] [-o FILE]
+"""python -m components.review [--stack STACK] [--preview FILE] [--policies FILE] [--config-file FILE] [-o FILE]
 
 Writes what a reviewer of a change needs to know, as Markdown for a comment on a pull request: from a preview that it
 makes, or from a file with the output of `pulumi preview --json` (- for standard input). Changes nothing.
@@ -24,21 +24,24 @@ def main(arguments: Sequence[str]) -> int:
     options = argparse.ArgumentParser(prog="python -m components.review", description=__doc__.split("\n\n", 1)[1])
     options.add_argument("--stack", help="the stack; by default the selected one")
     options.add_argument("--preview", help="a file with the output of `pulumi preview --json`; - for standard input")
+    options.add_argument("--policies", help="a file with the output of `pulumi preview --policy-pack policy`")
     options.add_argument("--config-file", help="the stack's settings, where they are in another place")
     options.add_argument("-o", "--output", help="where to write; by default standard output")
     given = options.parse_args(arguments)
     try:
         text = _preview(given.preview, given.stack, given.config_file)
-        found = parser.read(text)
-        told = failed(given.stack or "", found.errors) if found.errors else comment(read(text, given.stack))
+        errors = parser.read(text).errors
+        policies = Path(given.policies).read_text() if given.policies else ""
+        told = failed(given.stack or "", errors) if errors else comment(read(text, given.stack), policies)
+        status = 1 if errors else 0
     except (parser.PreviewError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        told, status = failed(given.stack or "", [str(error)]), 2
     if given.output:
         Path(given.output).write_text(told)
-    else:
+    elif status < 2:
         sys.stdout.write(told)
-    return 1 if found.errors else 0
+    return status
 
 
 def _preview(file: str | None, stack: str | None, config_file: str | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 
 from components.preview import Op
 from components.review import cloud, picture
@@ -27,9 +28,18 @@ def failed(stack: str, errors: Iterable[str]) -> str:
     return f"{marker(stack)}\n### Stack `{stack}`: the preview failed\n\n{told or 'It said nothing.'}\n"
 
 
-def comment(subject: Subject) -> str:
+def comment(subject: Subject, policies: str = "") -> str:
+    """`policies` is what a preview with a policy pack printed."""
+    broken = violations(policies)
     parts = [marker(subject.stack), f"### Stack `{subject.stack}`: {_headline(subject)}"]
-    for part in (_warnings(subject), _cloud(subject), _tasks(subject), _services(subject), _picture(subject)):
+    for part in (
+        _warnings(subject, broken),
+        _policies(broken),
+        _cloud(subject),
+        _tasks(subject),
+        _services(subject),
+        _picture(subject),
+    ):
         parts += [part] if part else []
     whole = "\n\n".join([*parts, *_scripts(subject)]) + "\n"
     if len(whole) <= LIMIT:
@@ -55,9 +65,23 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _warnings(subject: Subject) -> str:
-    found = [f"- {text}" for text in warnings(subject)]
+def _warnings(subject: Subject, broken: str) -> str:
+    forbidden = ["**A policy forbids it** (below)."] if "[mandatory]" in broken else []
+    found = [f"- {text}" for text in (*forbidden, *warnings(subject))]
     return "\n".join(f"> {line}" for line in ["[!WARNING]", *"\n".join(found).splitlines()]) if found else ""
+
+
+def violations(printed: str) -> str:
+    """The policies that are broken, as the engine prints them under `Policies:`; empty where all are kept."""
+    lines = printed.splitlines()
+    start = next((number for number, line in enumerate(lines) if line.strip() == "Policies:"), len(lines))
+    section = list(takewhile(lambda line: not line or line.startswith(" "), lines[start + 1 :]))
+    told = "\n".join(section).rstrip()
+    return told if "[mandatory]" in told or "[advisory]" in told else ""
+
+
+def _policies(broken: str) -> str:
+    return f"#### Policies\n\n```text\n{broken}\n```" if broken else ""
 
 
 def _cloud(subject: Subject) -> str:
@@ -91,8 +115,8 @@ def _rows(subject: Subject) -> Iterator[tuple[str, str, str]]:
     same: dict[tuple[str, ...], list[str]] = {}
     for server, tasks in new.items():
         same.setdefault(tuple(tasks), []).append(server)
-    for tasks, alike in same.items():
-        yield ", ".join(f"`{task}`" for task in tasks), listed(alike), "new server"
+    for alike_tasks, alike in same.items():
+        yield ", ".join(f"`{task}`" for task in alike_tasks), listed(alike), "new server"
     for (task, why), servers in rows.items():
         yield f"`{task}`", listed(servers), "<br>".join(why)
 

@@ -231,3 +231,29 @@ def test_a_picture_of_many_servers_is_as_large_as_one_of_few() -> None:
         )
         sizes.append(len(picture.mermaid(first_rollout(subject.topology)).splitlines()))
     assert sizes[0] == sizes[1]
+
+
+# Policies
+
+POLICIES = """Previewing update (sandbox):
+
+Policies:
+    ❌ chef-push-jobs@v0.1.0 (local: policy)
+        - [mandatory]  ssh-from-known-networks  (aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule: in-ssh)
+          SSH is open to 0.0.0.0/0
+
+Resources:
+    97 unchanged
+"""
+
+
+def test_a_broken_policy_is_the_first_warning_and_is_quoted() -> None:
+    text = comment(recorded("client-cidr-added"), POLICIES)
+    assert text.index("A policy forbids it") < text.index("The firewall is widened")
+    assert "SSH is open to 0.0.0.0/0\n```" in text
+    assert "97 unchanged" not in text
+
+
+@pytest.mark.parametrize("printed", ["", "Policies:\n    ✅ chef-push-jobs@v0.1.0 (local: policy)\n"])
+def test_policies_that_are_kept_are_not_told(printed: str) -> None:
+    assert comment(recorded("client-cidr-added"), printed) == comment(recorded("client-cidr-added"))
