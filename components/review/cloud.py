@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from components.naming import listed
 from components.preview import Change, Op
 from components.review.firewall import INGRESS, describe
-from components.review.reasons import listed
 from components.review.subject import Subject
 
 UPLOAD = "command:remote:CopyToRemote"

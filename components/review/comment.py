@@ -6,9 +6,10 @@ import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 
+from components.naming import Name, listed
 from components.preview import Op
 from components.review import cloud, picture
-from components.review.reasons import UNKNOWN, Name, listed, reasons
+from components.review.reasons import UNKNOWN, reasons
 from components.review.services import interrupts, services
 from components.review.subject import Subject
 from components.review.warnings import warnings

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from components import repair
+from components.naming import Name, listed
+from components.order import waits
 from components.preview import Op
-from components.review.reasons import Name, listed
-from components.review.subject import CONNECT, Subject
-from components.runbook import plan
+from components.review.subject import Subject
 from components.topology import Topology
 
 Box = tuple[str, ...]  # the servers that share it
@@ -37,23 +36,6 @@ def mermaid(subject: Subject) -> str:
     if restarts:
         lines += ["  classDef restart stroke:#d1242f,stroke-width:3px", f"  class {','.join(restarts)} restart"]
     return "\n".join(lines)
-
-
-def waits(topology: Topology) -> dict[str, tuple[str, ...]]:
-    """What each task of both runbooks waits for, by the names of their resources, in an order that obeys this."""
-    found: dict[str, tuple[str, ...]] = {repair.connect(server.name): () for server in topology.servers}
-    last: dict[str, str] = {}
-    for runbook, steps in repair.RUNBOOKS:
-        before = dict(last)
-        for task in plan(steps, topology):
-            if task.step.script is None:
-                continue
-            name, server = f"{runbook}-{task.key}", task.server.name
-            keys = (f"{CONNECT}-{key.server}" if key.step == CONNECT else f"{runbook}-{key}" for key in task.after)
-            first = [before.pop(server)] if server in before else []
-            found[name] = (*(key for key in keys if key in found), *first)
-            last[server] = name
-    return found
 
 
 def _nodes(subject: Subject) -> dict[str, Node]:

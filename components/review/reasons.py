@@ -2,43 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 
+from components.naming import CONNECT, STEPS, Name, listed
 from components.preview import Change, Op
-from components.repair import RUNBOOKS
-from components.review.subject import CONNECT, Subject
-from components.runbook import Edge, Scope, Step
+from components.review.subject import Subject
+from components.runbook import Edge, Scope
 
-STEPS: Mapping[str, Mapping[str, Step]] = {name: {step.name: step for step in steps} for name, steps in RUNBOOKS}
-# Commands beside the runbooks: they belong to the servers.
-BESIDE = (CONNECT, "firewall", "uninstall")
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # what stands in a preview for what is known only later
-
-
-@dataclass(frozen=True, order=True)
-class Name:
-    """A task's, taken apart; `runbook` is empty for commands that belong to the server itself."""
-
-    runbook: str
-    step: str
-    server: str
-
-    @classmethod
-    def parse(cls, name: str) -> Name:
-        """Raises ValueError for a name that no task has."""
-        for runbook, steps in (*STEPS.items(), ("", dict.fromkeys(BESIDE))):
-            for step in sorted(steps, key=len, reverse=True):
-                prefix = f"{runbook}-{step}-" if runbook else f"{step}-"
-                if name.startswith(prefix):
-                    return cls(runbook, step, name.removeprefix(prefix))
-        raise ValueError(f"{name} is no task of the runbooks")
-
-    @property
-    def task(self) -> str:
-        """Without the server."""
-        return f"{self.runbook} {self.step}".strip()
 
 
 def reasons(subject: Subject, change: Change) -> tuple[str, ...]:
@@ -92,18 +63,3 @@ def _ends(subject: Subject, name: Name, edge: Edge) -> list[str]:
     task = edge.step if edge.step == CONNECT else f"{name.runbook} {edge.step}"
     found = [Name.parse(change.name) for change in subject.running if change.op in (Op.CREATE, Op.REPLACE)]
     return [other.server for other in found if other.task == task and wanted in (None, other.server)]
-
-
-def listed(servers: list[str]) -> str:
-    """`backend-0, backend-1, frontend-0 to frontend-19`: three or more in a row are folded."""
-    runs: list[list[str]] = []
-    for server in servers:
-        if runs and _next(runs[-1][-1]) == server:
-            runs[-1].append(server)
-        else:
-            runs.append([server])
-    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(run) for run in runs)
-
-
-def _next(server: str) -> str:
-    return re.sub(r"\d+$", lambda number: str(int(number[0]) + 1), server)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from components.naming import Name, listed
 from components.preview import Op
-from components.review.reasons import Name, listed
 from components.review.subject import Subject
 from components.topology import Kind, Role
 

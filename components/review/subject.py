@@ -12,11 +12,11 @@ from functools import cached_property
 
 from components import preview as parser
 from components import repair
+from components.naming import CONNECT
 from components.preview import Change, Op, Preview, PreviewError
 from components.settings import SettingsError, read_topology
 from components.topology import Topology
 
-CONNECT = "connect"
 INSTANCE = "aws:ec2/instance:Instance"
 STACK = "pulumi:pulumi:Stack"
 OTHERS = ("aws:", "pulumi:")  # settings that are not the program's

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from components.naming import Name, listed
 from components.preview import Op
 from components.review.firewall import opened
-from components.review.reasons import Name, listed
 from components.review.services import PUSHY, interrupts, restarting
 from components.review.subject import Subject
 
 ROTATE = "push-jobs rotate"
 # A package file in an install script; one that was uploaded has a part of its digest in front.
-FILE = re.compile(r"(?:chef-rollout-[0-9a-f]{12}-)?([\w.+~-]+\.(?:deb|rpm))\b")
+FILE = re.compile(r"(?<![\w.+~-])(?:chef-rollout-[0-9a-f]{12}-)?([\w.+~-]+\.(?:deb|rpm))\b")
 
 
 def warnings(subject: Subject) -> tuple[str, ...]:
@@ -45,8 +45,10 @@ def _machines(subject: Subject) -> Iterator[str]:
 def _packages(subject: Subject) -> Iterator[str]:
     told: dict[str, list[str]] = {}
     for change in subject.running:
+        if Name.parse(change.name).step != "install":
+            continue
         files = [FILE.search(str(inputs.get("stdin", ""))) for inputs in (change.before, change.after)]
-        if Name.parse(change.name).step == "install" and files[0] and files[1] and files[0][1] != files[1][1]:
+        if files[0] and files[1] and files[0][1] != files[1][1]:
             text = f"**Another package is installed**: `{files[1][1]}` in place of `{files[0][1]}`"
             told.setdefault(text, []).append(Name.parse(change.name).server)
     yield from (f"{text}, on {listed(servers)}." for text, servers in told.items())

@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given
 
 from components import repair
+from components.naming import Name, listed
+from components.order import waits as planned_waits
 from components.preview import COMMAND, Change, Op, Preview, PreviewError
 from components.review import __main__ as command
 from components.review import picture
 from components.review.comment import LIMIT, comment
-from components.review.reasons import Name, listed, reasons
+from components.review.reasons import reasons
 from components.review.subject import Subject, read
 from components.review.warnings import warnings
 from components.topology import Topology
@@ -211,7 +213,7 @@ def test_the_arrows_of_a_whole_rollout_say_what_the_plan_says(topology: Topology
     nodes, arrows = drawn(picture.mermaid(first_rollout(topology)))
     boxes = {server.name: server.name for server in topology.backends}
     boxes |= dict.fromkeys((s.name for s in topology.frontends), listed([s.name for s in topology.frontends]))
-    waits = picture.waits(topology)
+    waits = planned_waits(topology)
 
     def node(name: str) -> tuple[str, str]:
         task = Name.parse(name)
