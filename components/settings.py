@@ -72,7 +72,7 @@ def load(
     `tasks` are those that a topology has: the runbooks know them, and they need settings. Without `files`, those that
     settings name are taken as they are: a plan needs none of them. Raises SettingsError.
     """
-    decoded = {key: json.loads(value) if value[:1] in ("{", "[") else value for key, value in raw.items()}
+    decoded = _decoded(raw)
     values, problems = read(StackFile, decoded)
     servers = _servers(values, problems)
     problems += _cidrs(values) + _ports(values) + _existing(decoded, values)
@@ -85,6 +85,19 @@ def load(
         raise SettingsError(problems)
     file = StackFile.model_validate(decoded)
     return Settings(file, Topology(file.topology, servers), push_jobs_package, chef_server_package, public_key)
+
+
+def read_topology(raw: Mapping[str, str]) -> Topology:
+    """The servers alone, where nothing else matters: no file is looked for. Raises SettingsError."""
+    values, problems = read(StackFile, _decoded(raw))
+    servers, kind = _servers(values, problems), values.get("topology")
+    if problems or not isinstance(kind, Kind):
+        raise SettingsError(problems)
+    return Topology(kind, servers)
+
+
+def _decoded(raw: Mapping[str, str]) -> dict[str, object]:
+    return {key: json.loads(value) if value[:1] in ("{", "[") else value for key, value in raw.items()}
 
 
 def _servers(values: Values, problems: list[Problem]) -> tuple[Server, ...]:

@@ -26,6 +26,8 @@ openssl /usr/bin/openssl
 curl /usr/bin/curl
 python3 /usr/bin/python3
 shellcheck /usr/bin/shellcheck
+jq /usr/bin/jq
+chromium /usr/bin/chromium
 END
     "$python" -c 'import ensurepip, venv' 2> /dev/null || printf 'python3-venv '
 }

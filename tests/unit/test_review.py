@@ -1,0 +1,261 @@
+"""The comment on a pull request, from recorded previews of ten kinds of change (tests/recordings.py)."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from components import repair
+from components.naming import Name, listed
+from components.order import waits as planned_waits
+from components.preview import COMMAND, Change, Op, Preview, PreviewError
+from components.review import __main__ as command
+from components.review import picture
+from components.review.comment import LIMIT, comment
+from components.review.reasons import reasons
+from components.review.subject import Subject, read
+from components.review.warnings import warnings
+from components.topology import Topology
+from tests.examples import EXAMPLES, examples
+from tests.unit.clusters import topologies
+
+PREVIEWS = Path(__file__).parent / "files" / "previews"
+RECORDED = sorted(file.stem for file in PREVIEWS.glob("*.json"))
+RESTART = "Push jobs is restarted in stack sandbox"
+# What each comment warns of, in its order.
+WARNINGS = {
+    "client-cidr-added": ["The firewall is widened"],
+    "credentials-rotated": [RESTART, "The push jobs credentials are made anew"],
+    "frontend-added": [],
+    "frontend-removed": ["frontend-1 goes, with what is on it."],
+    "nothing-changed": [],
+    "package-upgraded": ["Another package is installed", RESTART],
+    "ports-changed": [RESTART, "The firewall is widened"],
+    "primary-replaced": ["The primary is replaced", RESTART],
+    "settings-changed": [RESTART],
+    "standby-replaced": [
+        "backend-1 is replaced, with what is on it.",
+        "Push jobs is restarted on backend-1 if it is the master now",
+    ],
+}
+
+
+def recorded(name: str) -> Subject:
+    return read((PREVIEWS / f"{name}.json").read_text(), "sandbox")
+
+
+def changed(name: str, edit: Any) -> Subject:
+    """A recording with something else in it."""
+    content = json.loads((PREVIEWS / f"{name}.json").read_text())
+    edit(content)
+    return read(json.dumps(content), "sandbox")
+
+
+def test_there_are_ten_recordings() -> None:
+    assert set(RECORDED) == set(WARNINGS)
+
+
+def test_the_examples_are_what_the_command_says_now() -> None:
+    stale = [name for name, text in examples() if (EXAMPLES / name).read_text() != text]
+    assert not stale, f"run python -m tests.examples: {stale}"
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_the_worst_is_told_first_and_nothing_else_is_warned_of(name: str) -> None:
+    subject = recorded(name)
+    told = [re.sub(r"\*\*(.+?)\*\*.*", r"\1", text, flags=re.DOTALL) for text in warnings(subject)]
+    assert told == WARNINGS[name]
+    text = comment(subject)
+    assert not told or text.index("[!WARNING]") < text.index("####"), "a warning stands above all else"
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_every_task_that_runs_has_a_reason_that_the_runbook_gives(name: str) -> None:
+    subject = recorded(name)
+    for change in subject.running:
+        for reason in reasons(subject, change):
+            assert "--replace" not in reason, f"{change.name} runs, and no edge says why"
+
+
+def test_a_task_that_nothing_but_the_command_line_replaces_is_said_to_be_so() -> None:
+    def untouched(content: Any) -> None:
+        content["steps"] = [step for step in content["steps"] if step["urn"].endswith("push-jobs-test-backend-0")]
+        for step in content["steps"]:
+            step["newState"]["inputs"]["triggers"] = step["oldState"]["inputs"]["triggers"]
+
+    subject = changed("settings-changed", untouched)
+    assert [reasons(subject, change) for change in subject.running] == [("the command line asks for it (`--replace`)",)]
+
+
+def test_a_changed_setting_is_shown_as_the_script_has_it() -> None:
+    text = comment(recorded("settings-changed"))
+    assert "+opscode_pushy_server['heartbeat_interval'] = 2000" in text
+    assert "| `push-jobs configure` | backend-0 | its script changed (below) |" in text
+
+
+def test_servers_that_come_and_go_are_the_reason_where_a_script_names_them() -> None:
+    for name, reason in (("frontend-added", "frontend-2 comes"), ("frontend-removed", "frontend-1 goes")):
+        assert f"its script names the servers: {reason}" in comment(recorded(name))
+
+
+def test_a_rule_for_the_whole_world_is_named_so() -> None:
+    def wide(content: Any) -> None:
+        for step in content["steps"]:
+            step["newState"]["inputs"]["cidrIpv4"] = "0.0.0.0/0"
+
+    assert "TCP 10000 from the whole world: push jobs heartbeat" in comment(changed("client-cidr-added", wide))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "widened"),
+    [
+        ("10.1.0.0/24", "10.1.0.0/25", False),
+        ("10.1.0.0/24", "10.1.0.0/16", True),
+        ("10.1.0.0/24", "10.2.0.0/24", True),
+    ],
+)
+def test_a_changed_rule_widens_where_it_lets_in_more_than_before(before: str, after: str, widened: bool) -> None:
+    def update(content: Any) -> None:
+        step = content["steps"][0]
+        rule = step["newState"]["inputs"]
+        step |= {"op": "update", "oldState": {"inputs": {**rule, "cidrIpv4": before}}}
+        rule["cidrIpv4"] = after
+        content["steps"] = [step]
+
+    assert bool(warnings(changed("client-cidr-added", update))) == widened
+
+
+def test_a_comment_that_is_too_long_for_github_leaves_the_scripts_out() -> None:
+    def long(content: Any) -> None:
+        for step in content["steps"]:
+            if step["urn"].endswith("push-jobs-configure-backend-0"):
+                step["newState"]["inputs"]["stdin"] = "x" * LIMIT
+
+    text = comment(changed("settings-changed", long))
+    assert len(text) < LIMIT
+    assert "too long for a comment" in text
+
+
+def test_a_preview_that_failed_is_told_with_what_it_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = {"severity": "error", "message": "backends: '3': topology ha has two backends"}
+    (tmp_path / "preview.json").write_text(json.dumps({"steps": [], "diagnostics": [told], "changeSummary": {}}))
+    assert command.main(["--preview", str(tmp_path / "preview.json"), "--stack", "production"]) == 1
+    said = capsys.readouterr().out
+    assert said.startswith(
+        "<!-- chef-push-jobs: review of stack production -->\n### Stack `production`: the preview failed"
+    )
+    assert told["message"] in said
+
+
+def test_what_is_no_preview_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "preview.json").write_text("Previewing update")
+    assert command.main(["--preview", str(tmp_path / "preview.json")]) == 2
+    assert "error: it is not the output of `pulumi preview --json`" in capsys.readouterr().err
+    with pytest.raises(PreviewError, match="its configuration is not one of this program"):
+        read(json.dumps({"steps": [], "changeSummary": {}, "config": {"other:name": "x"}}))
+
+
+def test_the_command_writes_the_comment_to_a_file(tmp_path: Path) -> None:
+    arguments = ["--preview", str(PREVIEWS / "ports-changed.json"), "--stack", "sandbox"]
+    assert command.main([*arguments, "-o", str(tmp_path / "comment.md")]) == 0
+    assert (tmp_path / "comment.md").read_text() == (EXAMPLES / "review-ports-changed.md").read_text()
+
+
+def test_servers_in_a_row_are_folded() -> None:
+    many = [f"frontend-{number}" for number in range(20)]
+    assert listed(["backend-0", "backend-1", *many]) == "backend-0, backend-1, frontend-0 to frontend-19"
+
+
+# The picture
+
+
+def first_rollout(topology: Topology) -> Subject:
+    names = repair.tasks(topology)
+    return Subject(
+        "s", topology, Preview(tuple(Change(Op.CREATE, COMMAND, n, n, after={"create": "x"}) for n in names))
+    )
+
+
+def closure(edges: set[tuple[Any, Any]]) -> set[tuple[Any, Any]]:
+    after: dict[Any, set[Any]] = {}
+    for one, other in edges:
+        after.setdefault(one, set()).add(other)
+
+    def reach(node: Any, found: set[Any]) -> set[Any]:
+        for other in after.get(node, ()):
+            if other not in found:
+                found.add(other)
+                reach(other, found)
+        return found
+
+    return {(node, other) for node in after for other in reach(node, set())}
+
+
+def drawn(text: str) -> tuple[dict[str, tuple[str, str]], set[tuple[str, str]]]:
+    """Nodes by id, as (box, task), and arrows."""
+    nodes, box = {}, ""
+    for line in text.splitlines():
+        if found := re.fullmatch(r'  subgraph s\d+\["(.+)"\]', line):
+            box = found[1]
+        elif found := re.fullmatch(r'    (t\d+)\["(.+)"\]', line):
+            nodes[found[1]] = (box, found[2])
+    return nodes, set(re.findall(r"^  (t\d+) --> (t\d+)$", text, flags=re.MULTILINE))
+
+
+@given(topologies(most=30))
+def test_the_arrows_of_a_whole_rollout_say_what_the_plan_says(topology: Topology) -> None:
+    """No more and no less, but for the order among servers that share a box."""
+    nodes, arrows = drawn(picture.mermaid(first_rollout(topology)))
+    boxes = {server.name: server.name for server in topology.backends}
+    boxes |= dict.fromkeys((s.name for s in topology.frontends), listed([s.name for s in topology.frontends]))
+    waits = planned_waits(topology)
+
+    def node(name: str) -> tuple[str, str]:
+        task = Name.parse(name)
+        return boxes[task.server], task.task
+
+    planned = {(node(before), node(name)) for name, found in waits.items() for before in found}
+    assert closure({(nodes[one], nodes[other]) for one, other in arrows}) == closure(planned)
+    assert set(nodes.values()) == {node(name) for name in waits}
+
+
+def test_a_picture_of_many_servers_is_as_large_as_one_of_few() -> None:
+    sizes = []
+    for count in ("2", "20"):
+        subject = changed(
+            "primary-replaced",
+            lambda content, count=count: content["config"].update({"chef-push-jobs:frontends": count}),
+        )
+        sizes.append(len(picture.mermaid(first_rollout(subject.topology)).splitlines()))
+    assert sizes[0] == sizes[1]
+
+
+# Policies
+
+POLICIES = """Previewing update (sandbox):
+
+Policies:
+    ❌ chef-push-jobs@v0.1.0 (local: policy)
+        - [mandatory]  ssh-from-known-networks  (aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule: in-ssh)
+          SSH is open to 0.0.0.0/0
+
+Resources:
+    97 unchanged
+"""
+
+
+def test_a_broken_policy_is_the_first_warning_and_is_quoted() -> None:
+    text = comment(recorded("client-cidr-added"), POLICIES)
+    assert text.index("A policy forbids it") < text.index("The firewall is widened")
+    assert "SSH is open to 0.0.0.0/0\n```" in text
+    assert "97 unchanged" not in text
+
+
+@pytest.mark.parametrize("printed", ["", "Policies:\n    ✅ chef-push-jobs@v0.1.0 (local: policy)\n"])
+def test_policies_that_are_kept_are_not_told(printed: str) -> None:
+    assert comment(recorded("client-cidr-added"), printed) == comment(recorded("client-cidr-added"))
