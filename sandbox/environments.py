@@ -20,7 +20,7 @@ def make(folder: Path) -> Path:
     if not stamp.exists() or stamp.read_text() != wanted:
         print(f"making the Python environment in {environment}: once, half a minute or so", file=sys.stderr, flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
-        install = ["pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "-r", requirements]
+        install = ["pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "-r", str(requirements)]
         subprocess.run([environment / "bin" / "python", "-m", *install], check=True)
         stamp.write_text(wanted)
     return environment
