@@ -1,34 +1,15 @@
-"""A highly available Chef server with push jobs: the settings, the servers, the two rollouts, and what they tell."""
+"""A highly available Chef server with push jobs: the settings, all that they say, and what it tells."""
 
 from pathlib import Path
 
 import pulumi
 
-from components import chef_server, push_jobs
 from components.advising import advise_on_errors
+from components.assembly import assemble
 from components.configuration import read_settings
-from components.connection import Cluster
-from components.existing import ExistingServers
-from components.network import ChefNetwork
-from components.rollout import Rollout
-from components.servers import ChefServers
 
 settings = read_settings(Path(__file__).parent)
 advise_on_errors()
 
-cluster: Cluster
-if settings.existing:
-    cluster = ExistingServers("servers", settings)
-else:
-    cluster = ChefServers("servers", settings, ChefNetwork("network", settings))
-
-chef = None
-if settings.runs_chef_server_runbook:
-    chef = Rollout(chef_server.NAME, chef_server.STEPS, settings, cluster.servers)
-
-push = Rollout(push_jobs.NAME, push_jobs.STEPS, settings, cluster.servers, firewall=cluster.firewall, after=chef)
-cluster.depart_after(push.last)
-
-pulumi.export("servers", {name: server.summary for name, server in cluster.servers.items()})
-pulumi.export("ports", push_jobs.ports(settings))
-pulumi.export("test", push.output("test"))
+for name, value in assemble(settings).items():
+    pulumi.export(name, value)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from sandbox import environments
 
 WHY = "these tests make network namespaces and mounts, so they need root: run scripts/test with sudo"
 
@@ -19,3 +22,11 @@ def root() -> None:
         if os.environ.get("CI") == "true":
             pytest.fail(WHY)
         pytest.skip(WHY)
+
+
+@pytest.fixture(scope="session")
+def policy_pack() -> Path:
+    """The policy pack's folder, with its environment in it."""
+    folder = Path(__file__).parents[1] / "policy"
+    environments.make(folder)
+    return folder

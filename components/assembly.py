@@ -1,0 +1,44 @@
+"""Everything that a stack makes: its servers, the two rollouts on them, and what they tell."""
+
+from __future__ import annotations
+
+import pulumi
+
+from components import chef_server, push_jobs
+from components.connection import Cluster
+from components.existing import ExistingServers
+from components.network import ChefNetwork
+from components.rollout import Rollout
+from components.servers import ChefServers
+from components.settings import Settings
+
+Outputs = dict[str, pulumi.Input[object]]
+
+
+def assemble(settings: Settings, opts: pulumi.ResourceOptions | None = None) -> Outputs:
+    """Makes it all, with `opts` for each of its components; the outputs by name, as `outputs.py` documents them."""
+    cluster = _cluster(settings, opts)
+    chef = None
+    if settings.runs_chef_server_runbook:
+        chef = Rollout(chef_server.NAME, chef_server.STEPS, settings, cluster.servers, opts=opts)
+    push = Rollout(
+        push_jobs.NAME,
+        push_jobs.STEPS,
+        settings,
+        cluster.servers,
+        firewall=cluster.firewall,
+        after=chef,
+        opts=opts,
+    )
+    cluster.depart_after(push.last)
+    return {
+        "servers": {name: server.summary for name, server in cluster.servers.items()},
+        "ports": push_jobs.ports(settings),
+        "test": push.output("test"),
+    }
+
+
+def _cluster(settings: Settings, opts: pulumi.ResourceOptions | None) -> Cluster:
+    if settings.existing:
+        return ExistingServers("servers", settings, opts)
+    return ChefServers("servers", settings, ChefNetwork("network", settings, opts), opts)

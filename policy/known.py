@@ -1,0 +1,69 @@
+"""What the policies must know of the stack: its ports and tags, from its own configuration or the pack's. Pure.
+
+There is no second copy of the ports, and no silence where they are not known, or where two sources disagree.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from components.reading import read
+from components.stack_file import StackFile
+
+# The pack's own configuration of a policy, for stacks of other programs: property, and the setting that it stands for.
+PORTS = {
+    "heartbeatPort": "pushJobs.heartbeatPort",
+    "commandPort": "pushJobs.commandPort",
+    "apiPort": "pushJobs.apiPort",
+    "sshPort": "ssh.port",
+}
+
+
+@dataclass(frozen=True)
+class Known:
+    """TCP `ports` by the setting's path, those that are known; keys of the `tags` that the stack gives everything.
+
+    `disputed` are settings that the stack and the pack's configuration give differently: (setting, stack's, pack's).
+    """
+
+    ports: Mapping[str, int] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    disputed: tuple[tuple[str, int, int], ...] = ()
+
+    @property
+    def clients(self) -> Mapping[str, int]:
+        """What push jobs clients connect to."""
+        return self._some("pushJobs.heartbeatPort", "pushJobs.commandPort")
+
+    @property
+    def push_jobs(self) -> Mapping[str, int]:
+        return self._some("pushJobs.heartbeatPort", "pushJobs.commandPort", "pushJobs.apiPort")
+
+    @property
+    def ssh(self) -> Mapping[str, int]:
+        return self._some("ssh.port")
+
+    def _some(self, *settings: str) -> dict[str, int]:
+        return {setting: self.ports[setting] for setting in settings if setting in self.ports}
+
+
+def known(stack: Mapping[str, str], pack: Mapping[str, Any]) -> Known:
+    """From a stack's settings (as Pulumi gives them, without the project's prefix) and a policy's configuration.
+
+    A setting that is wrong is unknown here: the program tells it. So are all where there is no push jobs among them:
+    they are another program's, and our defaults say nothing about it.
+    """
+    ours = {name: _decoded(value) for name, value in stack.items()} if "pushJobs" in stack else None
+    values, _ = read(StackFile, ours) if ours else ({}, [])
+    own = {setting: port for setting in PORTS.values() if isinstance(port := values.get(setting), int)}
+    given = {PORTS[name]: int(port) for name, port in pack.items() if name in PORTS}
+    tags = values.get("tags")
+    disputed = tuple((name, own[name], given[name]) for name in own if given.get(name, own[name]) != own[name])
+    return Known({**given, **own}, tuple(tags) if isinstance(tags, dict) else (), disputed)
+
+
+def _decoded(value: str) -> object:
+    return json.loads(value) if value[:1] in ("{", "[") else value

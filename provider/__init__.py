@@ -1,0 +1,1 @@
+"""The component package as a Pulumi provider."""

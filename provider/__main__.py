@@ -1,0 +1,41 @@
+"""The component package as a Pulumi provider, run by the engine: `packages: {chef-push-jobs: PATH-OF-THIS-FOLDER}`.
+
+Not by Pulumi's component_provider_host, which reads a schema from annotations: ours comes from the settings, as the
+rules do.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import pulumi
+from pulumi.provider import ConstructResult, Provider, main
+
+from components.package import ChefPushJobsCluster
+from components.schema import TOKEN, VERSION, schema
+
+
+class ChefPushJobsProvider(Provider):
+    """Constructs the one component of the package."""
+
+    def __init__(self) -> None:
+        super().__init__(VERSION, json.dumps(schema()))
+
+    def construct(
+        self,
+        name: str,
+        resource_type: str,
+        inputs: pulumi.Inputs,
+        options: pulumi.ResourceOptions | None = None,
+    ) -> ConstructResult:
+        if resource_type != TOKEN:
+            raise pulumi.RunError(f"there is no {resource_type} in this package, only {TOKEN}")
+        made = ChefPushJobsCluster(name, inputs, options)
+        return ConstructResult(made.urn, made.outputs)
+
+
+main(ChefPushJobsProvider(), sys.argv[1:])

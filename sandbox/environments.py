@@ -1,0 +1,46 @@
+"""Python environments beside the program's own, each in FOLDER/.venv by FOLDER/requirements.txt; made once.
+
+python -m sandbox.environments FOLDER…   makes those that are not there, or whose requirements have changed
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def make(folder: Path) -> Path:
+    """The environment's folder. Raises subprocess.CalledProcessError; what pip said is above it then."""
+    environment, requirements = folder / ".venv", folder / "requirements.txt"
+    stamp = environment / "stamp"
+    wanted = _digest(requirements)
+    if not stamp.exists() or stamp.read_text() != wanted:
+        print(f"making the Python environment in {environment}: once, half a minute or so", file=sys.stderr, flush=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
+        install = ["pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "-r", str(requirements)]
+        subprocess.run([environment / "bin" / "python", "-m", *install], check=True)
+        stamp.write_text(wanted)
+    return environment
+
+
+def _digest(requirements: Path) -> str:
+    """Of everything that decides what is installed, the interpreter too."""
+    content = sys.version + "".join(file.read_text() for file in _files(requirements))
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _files(requirements: Path) -> Iterator[Path]:
+    """The file, and those that it refers to by -r and -c."""
+    yield requirements
+    for line in requirements.read_text().splitlines():
+        option, _, name = line.partition(" ")
+        if option in ("-r", "-c"):
+            yield from _files(requirements.parent / name)
+
+
+if __name__ == "__main__":
+    for each in sys.argv[1:]:
+        make(Path(each).resolve())

@@ -1,0 +1,50 @@
+"""The policy pack has nothing to say of our own stacks: previews alone, on one sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sandbox import lifecycle
+from sandbox.paths import CLONE, Sandbox
+from tests.e2e.cli import pulumi
+from tests.e2e.conftest import PROJECT
+from tests.sandbox.conftest import new_name
+
+STACKS = sorted(file.name.split(".")[1] for file in (CLONE / "stacks").glob("Pulumi.*.yaml"))
+
+
+@pytest.fixture(scope="module")
+def sandbox(root: None) -> Iterator[Sandbox]:
+    made = Sandbox(new_name())
+    lifecycle.start(made, print)
+    pulumi(made, "stack", "init", "sandbox")
+    yield made
+    lifecycle.stop(made, print)
+
+
+def on_the_sandbox(name: str) -> dict[str, Any]:
+    """A stack's settings. One that is for AWS itself gets the sandbox's place of the API, and its image."""
+    content: dict[str, Any] = yaml.safe_load((CLONE / "stacks" / f"Pulumi.{name}.yaml").read_text())
+    ours = yaml.safe_load((CLONE / "stacks" / "Pulumi.sandbox.yaml").read_text())
+    if "aws:region" in content["config"] and "aws:endpoints" not in content["config"]:
+        aws = {key: value for key, value in ours["config"].items() if key.startswith("aws:")}
+        content["config"] |= {**aws, f"{PROJECT}:machines": ours["config"][f"{PROJECT}:machines"]}
+    return {**content, "encryptionsalt": ours["encryptionsalt"]}
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_our_stacks_pass(name: str, sandbox: Sandbox, policy_pack: Path, tmp_path: Path) -> None:
+    file = tmp_path / f"Pulumi.{name}.yaml"
+    file.write_text(yaml.safe_dump(on_the_sandbox(name), default_style='"'))
+    told = pulumi(
+        sandbox, "preview", "--stack", "sandbox", "--config-file", str(file), "--policy-pack", str(policy_pack)
+    )
+    assert "chef-push-jobs@v" in told, "the policies were asked"
+    assert "[mandatory]" not in told
+    assert "[advisory]" not in told
+    assert "-test-backend-0" in told, "the program ran to its end"
