@@ -31,7 +31,7 @@ chef-server-ctl status | sed 's/(pid [0-9]*) [0-9]*s/(pid)/; s/: [0-9]*s/:/' | s
 ss -Hltn | awk '{ print "listens", $4 }' | sort
 status=var/opt/opscode/keepalived/current_cluster_status
 [ ! -e $status ] || sed 's/^/cluster status: /' $status
-for script in $(pgrep -f /var/lib/chef-rollout/ || true); do
+for script in $(pgrep -f '[/]var/lib/chef-rollout/'); do
   echo "still runs: $(tr '\0' ' ' < /proc/$script/cmdline)"
 done
 """
