@@ -7,7 +7,9 @@ import pulumi
 from components import chef_server, push_jobs
 from components.configuration import read_settings
 from components.connection import Cluster
+from components.entry import ChefEntry
 from components.existing import ExistingServers
+from components.lookup import look_up
 from components.network import ChefNetwork
 from components.rollout import Rollout
 from components.servers import ChefServers
@@ -18,7 +20,12 @@ cluster: Cluster
 if settings.existing:
     cluster = ExistingServers("servers", settings)
 else:
-    cluster = ChefServers("servers", settings, ChefNetwork("network", settings))
+    network = ChefNetwork("network", settings, look_up(settings))
+    cluster = made = ChefServers("servers", settings, network)
+    entry = ChefEntry("entry", settings, network, made.machines)
+    pulumi.export("entry", {"apiFqdn": settings.api_fqdn, "loadBalancer": entry.address})
+    if made.bastion:
+        pulumi.export("bastion", made.bastion.summary)
 
 chef = None
 if settings.runs_chef_server_runbook:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SHELL = {"configuration", "connection", "existing", "network", "rollout", "servers"}
+SHELL = {
+    *("bastion", "configuration", "connection", "entry", "existing", "lookup", "network", "rollout", "servers", "vpc"),
+}
 MODULES = sorted((ROOT / "components").glob("*.py"))
 
 
