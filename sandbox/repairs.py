@@ -46,6 +46,12 @@ def user_data(value: Any) -> Base64EncodedString | None:
     return Base64EncodedString.from_raw_bytes(value) if isinstance(value, bytes) else parse_user_data(value)
 
 
+def description(rule: Any) -> str | None:
+    """Moto tells a rule's description only where its source is a network."""
+    told = rule.ip_range.get("Description") or rule.source_group.get("Description")
+    return None if told is None else str(told)
+
+
 def modify_rules(backend: Any, arguments: Arguments) -> None:
     """ModifySecurityGroupRules: moto's knows no group references, and no rule for all protocols."""
     group = backend.get_security_group_from_id(arguments["group_id"])

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from moto.ec2.models import ec2_backends
+from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.responses import instances as instance_requests
 from moto.elbv2.models import ELBv2Backend
 from moto.server import ThreadedMotoServer
@@ -83,6 +84,7 @@ def start(hosts: Hosts, address: str, port: int) -> ThreadedMotoServer:
     repairs.images_without_alias(ec2_backends[ACCOUNT][REGION])  # makes the backend, too: slow, so before any request
     filters = Filtering(hosts)
     setattr(instance_requests, "parse_user_data", repairs.user_data)  # noqa: B010 - moto does not export it
+    setattr(SecurityGroupRule, "description", property(repairs.description))  # noqa: B010 - moto's has no setter
     install(methods(Instances(hosts, filters), filters))
     install(BALANCER_METHODS, ELBv2Backend)
     server = ThreadedMotoServer(address, port, verbose=False)
