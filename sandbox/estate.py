@@ -46,7 +46,7 @@ def _network(backend: Any) -> None:
     backend.create_route(public.id, "0.0.0.0/0", gateway_id=gateway.id)
     for subnet_id, (block, zone, near) in SUBNETS.items():
         with _named(subnets, "random_subnet_id", subnet_id):
-            backend.create_subnet(VPC_ID, block, availability_zone=f"{REGION}{zone}", tags=dict(OWNER))
+            backend.create_subnet(VPC_ID, block, availability_zone=f"{REGION}{zone}", tags={"subnet": OWNER})
         if near:
             backend.associate_route_table(public.id, subnet_id=subnet_id)
 

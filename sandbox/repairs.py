@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any
 
 from moto.core.types import Base64EncodedString
@@ -34,6 +35,19 @@ def interface_of_instance(backend: Any, arguments: Arguments, reservation: Any) 
         interface.delete_on_termination = True
         interface._group_set = list(dict.fromkeys(interface._group_set))
         instance.security_groups = list(interface._group_set)
+
+
+def launch_protected(run_instances: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """RunInstances: moto's does not take up that the API shall not terminate the instance."""
+
+    @wraps(run_instances)
+    def protecting(request: Any) -> Any:
+        answer = run_instances(request)
+        for instance in answer.result.instances:
+            instance.disable_api_termination = bool(request._get_param("DisableApiTermination"))
+        return answer
+
+    return protecting
 
 
 def groups_of_interface(backend: Any, arguments: Arguments, instance: Any) -> None:

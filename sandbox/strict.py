@@ -83,6 +83,8 @@ def start(hosts: Hosts, address: str, port: int) -> ThreadedMotoServer:
     """Serve; returns when requests are answered. Once a process."""
     repairs.images_without_alias(ec2_backends[ACCOUNT][REGION])  # makes the backend, too: slow, so before any request
     filters = Filtering(hosts)
+    requests = instance_requests.InstanceResponse
+    setattr(requests, "run_instances", repairs.launch_protected(requests.run_instances))  # noqa: B010 - moto's own
     setattr(instance_requests, "parse_user_data", repairs.user_data)  # noqa: B010 - moto does not export it
     setattr(SecurityGroupRule, "description", property(repairs.description))  # noqa: B010 - moto's has no setter
     install(methods(Instances(hosts, filters), filters))
