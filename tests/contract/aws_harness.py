@@ -35,6 +35,13 @@ INGRESS = "vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 EGRESS = "vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 KEY = "ec2/keyPair:KeyPair"
 INSTANCE = "ec2/instance:Instance"
+ADDRESS = "ec2/eip:Eip"
+NAT = "ec2/natGateway:NatGateway"
+BALANCER = "lb/loadBalancer:LoadBalancer"
+TARGET_GROUP = "lb/targetGroup:TargetGroup"
+ATTACHMENT = "lb/targetGroupAttachment:TargetGroupAttachment"
+LISTENER = "lb/listener:Listener"
+RECORD = "route53/record:Record"
 
 
 class FakeCloud:
@@ -57,7 +64,10 @@ class FakeCloud:
     @cached_property
     def ec2(self) -> Any:
         """A client of the API itself, to see and do what the plugin does not."""
-        return boto3.client("ec2", region_name=REGION, endpoint_url=self.url, **CREDENTIALS)
+        return self.client("ec2")
+
+    def client(self, service: str) -> Any:
+        return boto3.client(service, region_name=REGION, endpoint_url=self.url, **CREDENTIALS)
 
     def notes(self, method: str = "", id: str = "") -> list[dict[str, Any]]:
         lines = self._file.read_text().splitlines() if self._file.exists() else []
@@ -169,5 +179,5 @@ def provider_config(url: str) -> dict[str, object]:
         "skipCredentialsValidation": "true",
         "skipMetadataApiCheck": "true",
         "skipRequestingAccountId": "true",
-        "endpoints": json.dumps([{"ec2": url, "sts": url}]),
+        "endpoints": json.dumps([dict.fromkeys(("ec2", "elbv2", "route53", "sts"), url)]),
     }
