@@ -16,26 +16,31 @@ from sandbox.paths import REGION
 from tests.e2e.conftest import Stack, stack
 from tests.e2e.test_operators import assert_nothing_left, destroy, inside
 
+# Reads lines [service, method, arguments], answers with a list.
 CLIENT = """
 import boto3, json, sys
-service, method, key = sys.argv[2:5]
-client = boto3.client(service, region_name=sys.argv[1], endpoint_url="http://127.0.0.1:5000")
-print(json.dumps(getattr(client, method)(**json.loads(sys.argv[5]))[key], default=str))
+clients = {}
+answers = []
+for service, method, arguments in json.load(sys.stdin):
+    made = boto3.client(service, region_name=sys.argv[1], endpoint_url="http://127.0.0.1:5000")
+    answers.append(getattr(clients.setdefault(service, made), method)(**arguments))
+print(json.dumps(answers, default=str))
 """
-BACKEND_SUBNET, FRONTEND_SUBNET, SMALL_SUBNET = (f"subnet-0e57a7e00000000{letter}" for letter in "abe")
+EXISTING = {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]}
+BACKEND_SUBNET, FRONTEND_SUBNET = "subnet-0e57a7e00000000a", "subnet-0e57a7e00000000b"
+Question = tuple[str, str, dict[str, Any]]
+INSTANCES: Question = ("ec2", "describe_instances", {"Filters": [EXISTING]})
 
 
-def asked(cluster: Stack, service: str, method: str, key: str, **arguments: Any) -> Any:
+def asked(cluster: Stack, *questions: Question) -> list[Any]:
     """What the cloud itself says."""
-    told = inside(cluster, sys.executable, "-c", CLIENT, REGION, service, method, key, json.dumps(arguments))
-    return json.loads(told)
+    told: list[Any] = json.loads(inside(cluster, sys.executable, "-c", CLIENT, REGION, stdin=json.dumps(questions)))
+    return told
 
 
-def machines(cluster: Stack) -> dict[str, dict[str, Any]]:
-    """By their Name, those that there are."""
-    states = {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]}
-    found = asked(cluster, "ec2", "describe_instances", "Reservations", Filters=[states])
-    every = [instance for reservation in found for instance in reservation["Instances"]]
+def machines(answer: Any) -> dict[str, dict[str, Any]]:
+    """By their Name."""
+    every = [instance for reservation in answer["Reservations"] for instance in reservation["Instances"]]
     return {next(tag["Value"] for tag in each["Tags"] if tag["Key"] == "Name"): each for each in every}
 
 
@@ -93,7 +98,10 @@ def test_the_operator_reaches_the_bastion_alone_and_nobody_else_reaches_even_tha
 
 
 def test_no_subnet_of_a_server_has_a_route_to_the_internet_gateway_but_one_to_nat(private: Stack) -> None:
-    found = machines(private)
+    told, tables, volumes = asked(
+        private, INSTANCES, ("ec2", "describe_route_tables", {}), ("ec2", "describe_volumes", {})
+    )
+    found = machines(told)
     zones = {name: each["Placement"]["AvailabilityZone"] for name, each in found.items()}
     assert zones == {
         "backend-0": f"{REGION}a",
@@ -101,10 +109,9 @@ def test_no_subnet_of_a_server_has_a_route_to_the_internet_gateway_but_one_to_na
         "frontend-1": f"{REGION}b",
         "bastion": f"{REGION}a",
     }
-    tables = asked(private, "ec2", "describe_route_tables", "RouteTables")
     ways = {
         association["SubnetId"]: route
-        for table in tables
+        for table in tables["RouteTables"]
         for association in table["Associations"]
         for route in table["Routes"]
         if route.get("DestinationCidrBlock") == "0.0.0.0/0" and "SubnetId" in association
@@ -113,26 +120,35 @@ def test_no_subnet_of_a_server_has_a_route_to_the_internet_gateway_but_one_to_na
         way = ways[machine["SubnetId"]]
         assert ("NatGatewayId" in way) == (name != "bastion"), f"{name} leaves by {way}"
         assert bool(machine.get("PublicIpAddress")) == (name == "bastion")
+    tag = {"Key": "CostCenter", "Value": "platform"}
+    assert all(tag in each["Tags"] for each in (*found.values(), *volumes["Volumes"])), "the stack's tags are on all"
+    assert len(volumes["Volumes"]) == 4 and all(each["Encrypted"] for each in volumes["Volumes"])
 
 
 def test_the_load_balancer_has_the_frontends_and_the_record_is_its_alias(private: Stack) -> None:
-    (balancer,) = asked(private, "elbv2", "describe_load_balancers", "LoadBalancers")
+    told, balancers, groups, records = asked(
+        private,
+        INSTANCES,
+        ("elbv2", "describe_load_balancers", {}),
+        ("elbv2", "describe_target_groups", {}),
+        ("route53", "list_resource_record_sets", {"HostedZoneId": "ZSANDBOX"}),
+    )
+    (balancer,) = balancers["LoadBalancers"]
     assert (balancer["Type"], balancer["Scheme"]) == ("network", "internet-facing")
     assert {zone["ZoneName"] for zone in balancer["AvailabilityZones"]} == {f"{REGION}a", f"{REGION}b"}
-    frontends = {each["InstanceId"] for name, each in machines(private).items() if name.startswith("frontend")}
-    groups = asked(private, "elbv2", "describe_target_groups", "TargetGroups")
-    assert {(each["Port"], each["HealthCheckProtocol"], each["HealthCheckPort"]) for each in groups} == {
+    targets = groups["TargetGroups"]
+    assert {(each["Port"], each["HealthCheckProtocol"], each["HealthCheckPort"]) for each in targets} == {
         (443, "TCP", "443"),
         (80, "TCP", "443"),
     }
-    for group in groups:
-        arn = group["TargetGroupArn"]
-        health = asked(private, "elbv2", "describe_target_health", "TargetHealthDescriptions", TargetGroupArn=arn)
-        assert {each["Target"]["Id"] for each in health} == frontends
-    zone = {"HostedZoneId": "ZSANDBOX"}
-    records = asked(private, "route53", "list_resource_record_sets", "ResourceRecordSets", **zone)
-    aliases = {each["Name"]: each["AliasTarget"]["DNSName"].rstrip(".") for each in records if "AliasTarget" in each}
-    assert aliases == {"api.chef.test.": balancer["DNSName"]}
+    arns = [each["TargetGroupArn"] for each in targets]
+    frontends = {each["InstanceId"] for name, each in machines(told).items() if name.startswith("frontend")}
+    for health in asked(private, *[("elbv2", "describe_target_health", {"TargetGroupArn": arn}) for arn in arns]):
+        assert {each["Target"]["Id"] for each in health["TargetHealthDescriptions"]} == frontends
+    aliases = {each["Name"]: each["AliasTarget"] for each in records["ResourceRecordSets"] if "AliasTarget" in each}
+    assert {name: alias["DNSName"].rstrip(".") for name, alias in aliases.items()} == {
+        "api.chef.test.": balancer["DNSName"]
+    }
     assert private.outputs()["entry"]["loadBalancer"] == balancer["DNSName"]
 
 
@@ -142,22 +158,16 @@ def test_doctor_goes_through_the_bastion_too(private: Stack) -> None:
     assert told["well"], told
 
 
-def test_the_stacks_tags_are_on_machines_and_their_volumes(private: Stack) -> None:
-    tag = [{"Name": "tag:CostCenter", "Values": ["platform"]}]
-    assert len(asked(private, "ec2", "describe_instances", "Reservations", Filters=tag)) == 4
-    assert len(asked(private, "ec2", "describe_volumes", "Volumes", Filters=tag)) == 4
-
-
 def test_a_protected_cluster_is_destroyed_only_after_the_stack_says_that_it_is_not(private: Stack) -> None:
     """Pulumi refuses, the cloud refuses, and after `protect: false` and `up` nothing is left."""
     arguments = ("destroy", "--yes", "--skip-preview", "--config-file", str(private.settings))
     refused = private.pulumi(*arguments, check=False)
     assert refused.returncode != 0
     assert "protected" in refused.stdout + refused.stderr
-    found = machines(private)
+    found = machines(asked(private, INSTANCES)[0])
     assert len(found) == 4, "nothing was deleted"
     with pytest.raises(subprocess.CalledProcessError) as error:
-        asked(private, "ec2", "terminate_instances", "", InstanceIds=[found["backend-0"]["InstanceId"]])
+        asked(private, ("ec2", "terminate_instances", {"InstanceIds": [found["backend-0"]["InstanceId"]]}))
     assert "OperationNotPermitted" in error.value.stderr
     before = private.connections()
     private.change(protect=None)
@@ -170,42 +180,28 @@ def test_a_protected_cluster_is_destroyed_only_after_the_stack_says_that_it_is_n
 def test_an_existing_vpc_is_used_as_it_is_and_left_as_it_was(
     root: None, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
+    """With an existing target group, too, which the frontend is attached to."""
     with stack("sandbox-existing-vpc", tmp_path_factory.mktemp("existing")) as cluster:
         its = cluster.setting("network")
-        cluster.change(
-            network={**its, "backendSubnetId": "subnet-0e57a7e0000000ff", "frontendSubnetIds": ["subnet-0b"]}
-        )
-        told = cluster.pulumi("preview", "--config-file", str(cluster.settings), check=False).stdout
-        assert "1 problem in the stack's settings; nothing was changed." in told, (
-            "one that needs no look-up comes first"
-        )
         cluster.change(network={**its, "backendSubnetId": "subnet-0e57a7e0000000ff"})
         told = cluster.up(check=False).stdout
         assert "network.backendSubnetId: 'subnet-0e57a7e0000000ff', which there is not" in told
         assert "Traceback" not in told
-        cluster.change(network=its)
-        before = asked(cluster, "ec2", "describe_subnets", "Subnets")
-        group = asked(
-            cluster,
-            "elbv2",
-            "create_target_group",
-            "TargetGroups",
-            Name="theirs",
-            Protocol="TCP",
-            Port=443,
-            VpcId=its["vpcId"],
-        )[0]["TargetGroupArn"]
-        cluster.change(entry={"targetGroupArn": group, "loadBalancerCidrs": ["10.40.3.0/24"]})
+        theirs = {"Name": "theirs", "Protocol": "TCP", "Port": 443, "VpcId": its["vpcId"]}
+        before, made = asked(cluster, ("ec2", "describe_subnets", {}), ("elbv2", "create_target_group", theirs))
+        group = {"TargetGroupArn": made["TargetGroups"][0]["TargetGroupArn"]}
+        entry = {"targetGroupArn": group["TargetGroupArn"], "loadBalancerCidrs": ["10.40.3.0/24"]}
+        cluster.change(network=its, entry=entry)
         cluster.up()
         assert cluster.outputs()["test"].endswith("0 failures")
-        found = machines(cluster)
+        told, health = asked(cluster, INSTANCES, ("elbv2", "describe_target_health", group))
+        found = machines(told)
         places = {name: each["SubnetId"] for name, each in found.items()}
         assert places == {"backend-0": BACKEND_SUBNET, "frontend-0": FRONTEND_SUBNET}
-        health = asked(cluster, "elbv2", "describe_target_health", "TargetHealthDescriptions", TargetGroupArn=group)
-        assert [each["Target"]["Id"] for each in health] == [found["frontend-0"]["InstanceId"]]
+        attached = [each["Target"]["Id"] for each in health["TargetHealthDescriptions"]]
+        assert attached == [found["frontend-0"]["InstanceId"]]
         unchanged(cluster)
         destroy(cluster)
-        asked(cluster, "elbv2", "delete_target_group", "ResponseMetadata", TargetGroupArn=group)
+        after, _ = asked(cluster, ("ec2", "describe_subnets", {}), ("elbv2", "delete_target_group", group))
+        assert after["Subnets"] == before["Subnets"], "the VPC's own subnets are as they were"
         assert_nothing_left(cluster)
-        after = asked(cluster, "ec2", "describe_subnets", "Subnets")
-        assert after == before, "the VPC's own subnets are as they were"

@@ -51,7 +51,9 @@ MORE: dict[str, Mapping[str, Any]] = {
 # What look-ups answer: enough for the program to go on.
 ANSWERS: dict[str, dict[str, Any]] = {
     "aws:ec2/getAmi:getAmi": {"id": "ami-00000001"},
-    "aws:index/getAvailabilityZones:getAvailabilityZones": {"names": ["us-east-1a", "us-east-1b"]},
+    "aws:index/getAvailabilityZones:getAvailabilityZones": {
+        "names": ["us-east-1a", "us-east-1b", "eu-central-1a", "eu-central-1b"]
+    },
     "aws:ec2/getVpcs:getVpcs": {"ids": ["vpc-0e57a7e000000001"]},
     "aws:ec2/getInstances:getInstances": {"ids": []},
 }
