@@ -6,7 +6,9 @@ import pulumi
 
 from components import chef_server, push_jobs
 from components.connection import Cluster
+from components.entry import ChefEntry
 from components.existing import ExistingServers
+from components.lookup import look_up
 from components.network import ChefNetwork
 from components.rollout import Rollout
 from components.servers import ChefServers
@@ -17,7 +19,7 @@ Outputs = dict[str, pulumi.Input[object]]
 
 def assemble(settings: Settings, opts: pulumi.ResourceOptions | None = None) -> Outputs:
     """Makes it all, with `opts` for each of its components; the outputs by name, as `outputs.py` documents them."""
-    cluster = _cluster(settings, opts)
+    cluster, ways_in = _cluster(settings, opts)
     chef = None
     if settings.runs_chef_server_runbook:
         chef = Rollout(chef_server.NAME, chef_server.STEPS, settings, cluster.servers, opts=opts)
@@ -35,10 +37,16 @@ def assemble(settings: Settings, opts: pulumi.ResourceOptions | None = None) -> 
         "servers": {name: server.summary for name, server in cluster.servers.items()},
         "ports": push_jobs.ports(settings),
         "test": push.output("test"),
+        **ways_in,
     }
 
 
-def _cluster(settings: Settings, opts: pulumi.ResourceOptions | None) -> Cluster:
+def _cluster(settings: Settings, opts: pulumi.ResourceOptions | None) -> tuple[Cluster, Outputs]:
+    """The servers, and what the ways to them tell."""
     if settings.existing:
-        return ExistingServers("servers", settings, opts)
-    return ChefServers("servers", settings, ChefNetwork("network", settings, opts), opts)
+        return ExistingServers("servers", settings, opts), {}
+    network = ChefNetwork("network", settings, look_up(settings), opts)
+    servers = ChefServers("servers", settings, network, opts)
+    entry = ChefEntry("entry", settings, network, servers.machines, opts)
+    told: Outputs = {"entry": {"apiFqdn": settings.api_fqdn, "loadBalancer": entry.address}}
+    return servers, told | ({"bastion": servers.bastion.summary} if servers.bastion else {})

@@ -41,8 +41,7 @@ def _configure(cluster: Cluster, server: Server) -> str:
 def _settings_file(cluster: Cluster, listed: Sequence[Server]) -> str:
     topology, chef_server = cluster.topology, cluster.settings.file.chef_server
     servers = [(s.fqdn, str(s.role), cluster.facts[s.name].address) for s in listed]
-    entry = (*topology.frontends, topology.primary)[0]
-    return commands.chef_settings(topology.kind, chef_server.api_fqdn or entry.fqdn, servers, chef_server.settings)
+    return commands.chef_settings(topology.kind, cluster.settings.api_fqdn, servers, chef_server.settings)
 
 
 def without_frontends(settings: Settings) -> str:

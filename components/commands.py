@@ -169,6 +169,9 @@ def runner(name: str, limit: int, shows: int) -> str:
 NOTHING = "cat > /dev/null"
 
 
+# What tells the key by which a server is known.
+HOST_KEY = "cat /etc/ssh/ssh_host_ed25519_key.pub"
+
 # What connect's script is given to; it needs no runner, it brings it.
 CONNECT = (
     "sudo -n sh -s || { s=$?; "

@@ -9,9 +9,10 @@ import pulumi
 import pulumi_command as command
 
 from components import commands
+from components.bastion import Bastion
 from components.cluster import Facts
 from components.settings import Settings
-from components.stack_file import Ssh
+from components.stack_file import Proxy, Ssh
 from components.topology import Server
 
 # Seconds that the first boot may take, once SSH answers.
@@ -40,9 +41,15 @@ class ConnectedServer:
 
 
 def connection(
-    settings: Settings, address: pulumi.Input[str], host_key: pulumi.Input[str] | None
+    settings: Settings,
+    address: pulumi.Input[str],
+    host_key: pulumi.Input[str] | None,
+    bastion: Bastion | None = None,
 ) -> command.remote.ConnectionArgs:
-    """How the operator reaches the server at `address`; without `host_key` (an OpenSSH line), any key is taken."""
+    """How the operator reaches the server at `address`; without `host_key` (an OpenSSH line), any key is taken.
+
+    `bastion` is the one that the stack makes.
+    """
     ssh = settings.file.ssh
     key = ssh.private_key.get_secret_value() if ssh.private_key else None
     return command.remote.ConnectionArgs(
@@ -53,19 +60,21 @@ def connection(
         host_key=host_key,
         dial_error_limit=ssh.dial_error_limit,
         per_dial_timeout=ssh.per_dial_timeout,
-        proxy=_bastion(ssh, key),
+        proxy=_proxy(ssh, key, bastion),
     )
 
 
-def _bastion(ssh: Ssh, key: str | None) -> command.remote.ProxyConnectionArgs | None:
-    if ssh.proxy is None:
+def _proxy(ssh: Ssh, key: str | None, made: Bastion | None) -> command.remote.ProxyConnectionArgs | None:
+    """The bastion that the stack makes, or the one that there is already."""
+    there: Bastion | Proxy | None = made or ssh.proxy
+    if there is None:
         return None
     return command.remote.ProxyConnectionArgs(
-        host=ssh.proxy.host,
-        port=ssh.proxy.port,
-        user=ssh.proxy.user,
+        host=there.host,
+        port=there.port,
+        user=there.user,
         private_key=key,
-        host_key=ssh.proxy.host_key,
+        host_key=there.host_key,
         dial_error_limit=ssh.dial_error_limit,
         per_dial_timeout=ssh.per_dial_timeout,
     )
@@ -96,12 +105,14 @@ class Reachable:
     host_key: str | None = None
 
 
-def connect(settings: Settings, reachable: Reachable, parent: pulumi.Resource) -> ConnectedServer:
+def connect(
+    settings: Settings, reachable: Reachable, parent: pulumi.Resource, bastion: Bastion | None = None
+) -> ConnectedServer:
     """Prepares the server for tasks."""
     limit = settings.limit("connect", CONNECT_LIMIT)
     connected = command.remote.Command(
         f"connect-{reachable.server.name}",
-        connection=connection(settings, reachable.address, reachable.host_key),
+        connection=connection(settings, reachable.address, reachable.host_key, bastion),
         create=commands.CONNECT,
         stdin=commands.connect(limit, adopts=bool(settings.existing)),
         triggers=[reachable.identity, *settings.repair(f"connect-{reachable.server.name}")],
@@ -112,5 +123,5 @@ def connect(settings: Settings, reachable: Reachable, parent: pulumi.Resource) -
     known = pulumi.Output.all(reachable.private_address, connected.stdout)
     facts = known.apply(lambda told: Facts.parse(*told))
     host_key = facts.apply(lambda found: found.host_key)
-    pinned = connection(settings, reachable.address, host_key)
+    pinned = connection(settings, reachable.address, host_key, bastion)
     return ConnectedServer(reachable.server, reachable.address, pinned, connected, facts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -17,6 +17,11 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.setting}: {self.given}\n     Rule: {self.rule}.\n     Do:   {self.remedy}."
+
+
+def without_use(settings: Iterable[str], rule: str) -> list[Problem]:
+    """Settings that are given where they mean nothing."""
+    return [Problem(setting, "given", rule, "take it out") for setting in settings]
 
 
 def report(problems: Sequence[Problem]) -> str:

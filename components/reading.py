@@ -50,6 +50,14 @@ def read(model: type[BaseModel], raw: Mapping[str, object], path: str = "") -> t
     return values, problems
 
 
+def is_given(raw: Mapping[str, object], path: str) -> bool:
+    """Whether the stack's file has the setting at all."""
+    value: object = raw
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value is not None
+
+
 def _field(field: FieldInfo, raw: Mapping[str, object], key: str, setting: str) -> tuple[Values, list[Problem]]:
     given = raw.get(key)
     if given is None and field.is_required():

@@ -8,14 +8,23 @@ from shlex import quote
 import pulumi
 import pulumi_aws as aws
 
+from components.bastion import Bastion, connect_bastion
 from components.connection import Cluster, Reachable, connect
 from components.network import ChefNetwork
+from components.network_rules import BASTION
 from components.settings import Settings
 from components.topology import Server
+from components.vpc import Place
+
+# EC2's names for ours.
+ARCHITECTURES = {"amd64": "x86_64", "arm64": "arm64"}
 
 
 class ChefServers(Cluster):
-    """One machine a server of the topology; `firewall` are the rules of the push jobs ports."""
+    """One machine a server of the topology; `firewall` are the rules of the push jobs ports.
+
+    `bastion` is the way in where the stack makes one, `machines` are the instances by server name.
+    """
 
     def __init__(
         self,
@@ -28,8 +37,11 @@ class ChefServers(Cluster):
         self._settings, self._network = settings, network
         self._key_name = self._key_pair(name)
         self._image = _image(settings)
+        self.bastion = self._bastion()
+        self.machines = {server.name: self._machine(server) for server in settings.topology.servers}
         self.servers = {
-            server.name: connect(settings, self._reachable(server), self) for server in settings.topology.servers
+            server.name: connect(settings, self._reachable(server), self, self.bastion)
+            for server in settings.topology.servers
         }
         self.firewall = network.push_jobs_rules
         self.register_outputs({})
@@ -48,21 +60,62 @@ class ChefServers(Cluster):
         ).key_name
 
     def _machine(self, server: Server) -> aws.ec2.Instance:
+        subnet = self._network.subnet(server)
         machines = self._settings.file.machines
-        return aws.ec2.Instance(
+        return self._instance(
             server.name,
-            ami=self._image,
+            server.fqdn,
+            str(server.role),
+            subnet,
+            self._network.groups(server),
             instance_type=machines.instance_type,
+            volume_size=machines.volume_size,
+            public=self._settings.has_public_address(server),
+        )
+
+    def _bastion(self) -> Bastion | None:
+        """It stands in a public subnet, with an address there whichever is used."""
+        bastion, fqdn = self._settings.file.bastion, self._settings.bastion_fqdn
+        if bastion is None:
+            return None
+        place, group = self._network.public_subnet, self._network.group(BASTION)
+        machine = self._instance(
+            BASTION, fqdn, BASTION, place, [group], instance_type=bastion.instance_type, volume_size=8, public=True
+        )
+        address = machine.public_ip if bastion.address == "public" else machine.private_ip
+        return connect_bastion(self._settings, address, machine.id, self)
+
+    def _instance(
+        self,
+        name: str,
+        fqdn: str,
+        role: str,
+        place: Place,
+        groups: Sequence[aws.ec2.SecurityGroup],
+        *,
+        instance_type: str,
+        volume_size: int,
+        public: bool,
+    ) -> aws.ec2.Instance:
+        protect = self._settings.file.protect
+        tags = self._settings.tags(name, Fqdn=fqdn, Role=role)
+        return aws.ec2.Instance(
+            name,
+            ami=self._image,
+            instance_type=instance_type,
             key_name=self._key_name,
-            subnet_id=self._network.subnet(server).id,
-            vpc_security_group_ids=[group.id for group in self._network.groups(server)],
-            associate_public_ip_address=self._settings.file.ssh.address == "public",
-            user_data=first_boot(server.fqdn),
+            subnet_id=place.id,
+            vpc_security_group_ids=[group.id for group in groups],
+            associate_public_ip_address=public,
+            user_data=first_boot(fqdn),
             metadata_options={"http_tokens": "required", "http_endpoint": "enabled"},
-            root_block_device={"volume_type": "gp3", "volume_size": machines.volume_size, "encrypted": True},
-            tags={**self._settings.file.tags, "Name": server.name, "Fqdn": server.fqdn, "Role": str(server.role)},
+            root_block_device={"volume_type": "gp3", "volume_size": volume_size, "encrypted": True, "tags": tags},
+            disable_api_termination=protect,
+            tags=tags,
             opts=pulumi.ResourceOptions(
                 parent=self,
+                depends_on=place.ready,
+                protect=protect,
                 # A newer image, a first boot worded otherwise, another key for it: no reasons to replace a server.
                 # Another FQDN is.
                 ignore_changes=["ami", "userData", "keyName"],
@@ -72,7 +125,7 @@ class ChefServers(Cluster):
         )
 
     def _reachable(self, server: Server) -> Reachable:
-        machine = self._machine(server)
+        machine = self.machines[server.name]
         address = machine.public_ip if self._settings.file.ssh.address == "public" else machine.private_ip
         return Reachable(server, address, machine.private_ip, machine.id)
 
@@ -97,5 +150,8 @@ def _image(settings: Settings) -> pulumi.Input[str]:
     image = settings.file.machines.image
     if image.id is not None:
         return image.id
-    filters: Sequence[aws.ec2.GetAmiFilterArgsDict] = [{"name": "name", "values": [image.name]}]
+    filters: Sequence[aws.ec2.GetAmiFilterArgsDict] = [
+        {"name": "name", "values": [image.name]},
+        {"name": "architecture", "values": [ARCHITECTURES[settings.file.machines.architecture]]},
+    ]
     return aws.ec2.get_ami_output(owners=[image.owner], filters=filters, most_recent=True).id

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from components import packages, topology
+from components import network_rules, packages, topology
 from components.chef_ports import RESERVED
 from components.packages import Package, Source
-from components.problems import Problem, report
-from components.reading import Values, read
+from components.problems import Problem, report, without_use
+from components.reading import Values, is_given, read
 from components.stack_file import ServerEntry, StackFile
-from components.topology import Kind, Server, Topology
+from components.topology import Kind, Role, Server, Topology
 
 # The least prefix length that still names somebody: a wider network is "anywhere".
 WIDEST = 8
@@ -51,6 +51,37 @@ class Settings:
         """Servers that exist already run Chef server, unless the stack gives the package for it."""
         return not self.existing or self.chef_server_package is not None
 
+    @property
+    def makes_load_balancer(self) -> bool:
+        return self.file.entry.load_balancer != "none"
+
+    @property
+    def entry_servers(self) -> tuple[Server, ...]:
+        """Those that answer clients."""
+        return self.topology.frontends or (self.topology.primary,)
+
+    def has_public_address(self, server: Server) -> bool:
+        """Frontends in public subnets beside private backends have one too: it is their way out."""
+        network = self.file.network
+        beside = network.private == "backends" and server.role is Role.FRONTEND
+        return self.file.ssh.address == "public" or (network.vpc_id is None and beside)
+
+    @property
+    def bastion_fqdn(self) -> str:
+        """Of the bastion that the stack makes: beside the primary."""
+        return f"{network_rules.BASTION}.{self.topology.primary.fqdn.split('.', 1)[1]}"
+
+    @property
+    def api_fqdn(self) -> str:
+        """The name under which clients reach Chef server."""
+        record = self.file.entry.record
+        given = self.file.chef_server.api_fqdn or (record.name if record else None)
+        return given or self.entry_servers[0].fqdn
+
+    def tags(self, name: str, **others: str) -> dict[str, str]:
+        """Of the resource of that name."""
+        return {**self.file.tags, "Name": name, **others}
+
     def repair(self, task: str) -> tuple[str, ...]:
         """What makes a task run once more: nothing, or what doctor proposed."""
         return tuple(nonce for name, nonce in self.file.repair.items() if name == task)
@@ -76,6 +107,7 @@ def load(
     values, problems = read(StackFile, decoded)
     servers = _servers(values, problems)
     problems += _cidrs(values) + _ports(values) + _existing(decoded, values)
+    problems += network_rules.problems(decoded, values, servers)
     problems += _repair(values, servers, tasks)
     folder = root if files else None
     push_jobs_package = _package(values, "pushJobs.package", folder, problems)
@@ -186,7 +218,10 @@ def _ports(values: Values) -> list[Problem]:
 
 
 # What describes machines that are to be made; a stack of servers that exist already has no use for it.
-FOR_NEW_MACHINES = ("ssh.keyName", "ssh.publicKeyFile", "machines.image", "machines.instanceType", "vpcCidr")
+FOR_NEW_MACHINES = (
+    *("ssh.keyName", "ssh.publicKeyFile", "machines.image", "machines.instanceType", "vpcCidr"),
+    *("network", "bastion", "entry", "protect"),
+)
 
 
 def _existing(raw: Mapping[str, object], values: Values) -> list[Problem]:
@@ -198,23 +233,12 @@ def _existing(raw: Mapping[str, object], values: Values) -> list[Problem]:
         unused = [f"servers[{number}].hostKey" for number, entry in enumerate(servers) if entry.host_key]
         unused += ["uninstallOnDestroy"] if values.get("uninstallOnDestroy") else []
         rule = "it is for servers that exist already, which have an address"
-        return [*_unused(unused, rule), *_ssh_key(values)]
-    found = _unused([name for name in FOR_NEW_MACHINES if _is_given(raw, name)], "it is for machines that are made")
+        return [*without_use(unused, rule), *_ssh_key(values)]
+    found = without_use([name for name in FOR_NEW_MACHINES if is_given(raw, name)], "it is for machines that are made")
     if without:
         rule = "either all servers exist already or all are made"
         found.append(Problem("servers", f"no address for {', '.join(without)}", rule, "give all an address, or none"))
     return found
-
-
-def _unused(settings: Iterable[str], rule: str) -> list[Problem]:
-    return [Problem(setting, "given", rule, "take it out") for setting in settings]
-
-
-def _is_given(raw: Mapping[str, object], path: str) -> bool:
-    value: object = raw
-    for part in path.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value is not None
 
 
 def _ssh_key(values: Values) -> list[Problem]:

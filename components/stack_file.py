@@ -232,6 +232,82 @@ class Machines(Section):
     volume_size: int = Field(40, ge=8, le=16384, description="Size of the root volume in GiB.")
 
 
+Zone = Annotated[
+    str,
+    pattern(
+        r"[a-z]{2}(-[a-z]+)+-\d[a-z]",
+        "it is the name of an availability zone",
+        "write it as, for example, eu-central-1a",
+    ),
+]
+VpcId = Annotated[
+    str, pattern(r"vpc-[0-9a-f]{8,17}", "it is the id of a VPC", "write it as, for example, vpc-0a1b2c3d")
+]
+SubnetId = Annotated[
+    str, pattern(r"subnet-[0-9a-f]{8,17}", "it is the id of a subnet", "write it as, for example, subnet-0a1b2c3d")
+]
+TargetGroupArn = Annotated[
+    str,
+    pattern(
+        r"arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:\d{12}:targetgroup/[A-Za-z0-9-]+/[0-9a-f]+",
+        "it is the ARN of a target group",
+        "copy it from `aws elbv2 describe-target-groups`",
+    ),
+]
+
+
+class Network(Section):
+    """The VPC: one that is made, or an existing one by its ids."""
+
+    private: Literal["none", "backends", "servers"] = Field(
+        "none", description="Which servers stand in subnets without a route to the internet gateway; servers: all."
+    )
+    nat: bool = Field(False, description="Whether private servers reach the web, for packages, by a NAT gateway.")
+    zones: list[Zone] = Field(
+        [], description="Availability zones: backends in the first, frontends spread over all; without, AWS chooses."
+    )
+    vpc_id: VpcId | None = Field(None, description="Existing VPC, instead of one that is made.")
+    backend_subnet_id: SubnetId | None = Field(None, description="Its subnet for backends; one, so they share a zone.")
+    frontend_subnet_ids: list[SubnetId] = Field(
+        [], description="Its subnets for frontends, which are spread over them."
+    )
+    public_subnet_ids: list[SubnetId] = Field(
+        [], description="Its subnets for a public load balancer, one a zone; a bastion stands in the first."
+    )
+
+
+class Bastion(Section):
+    """A bastion that the stack makes: it alone then takes SSH from operatorCidrs, and the servers from it."""
+
+    instance_type: Word = Field("t3.micro", description="EC2 instance type, of the servers' architecture.")
+    address: Literal["public", "private"] = Field("public", description="Which of its addresses to connect to.")
+
+
+class Record(Section):
+    """A Route 53 record, an alias of the load balancer."""
+
+    zone_id: Annotated[
+        str,
+        pattern(r"Z[A-Z0-9]{1,31}", "it is the id of a hosted zone", "copy it from `aws route53 list-hosted-zones`"),
+    ] = Field(description="Id of the hosted zone.")
+    name: Domain | None = Field(None, description="Name of the record; without it, chefServer.apiFqdn.")
+
+
+class Entry(Section):
+    """What clients reach Chef server through; without any of it, the frontends themselves."""
+
+    load_balancer: Literal["none", "public", "internal"] = Field(
+        "none", description="A network load balancer that is made, and from where it is reached."
+    )
+    target_group_arn: TargetGroupArn | None = Field(
+        None, description="Target group of an existing load balancer, which the frontends are attached to."
+    )
+    load_balancer_cidrs: list[Cidr] = Field(
+        [], description="Networks of that load balancer, for its health checks and connections."
+    )
+    record: Record | None = Field(None, description="Name of the load balancer that is made, in Route 53.")
+
+
 class StackFile(Section):
     """Everything that a stack can set."""
 
@@ -248,6 +324,12 @@ class StackFile(Section):
     operator_cidrs: list[Cidr] = Field(min_length=1, description="Networks that operators use SSH from.")
     allow_operators_from_anywhere: bool = Field(False, description="Allows 0.0.0.0/0 in operatorCidrs.")
     vpc_cidr: Cidr = Field("10.0.0.0/16", description="Address range of the VPC that is made.")
+    network: Network = Field(Network.model_validate({}), description="The VPC and its subnets.")
+    bastion: Bastion | None = Field(None, description="A bastion that is made; ssh.proxy is for one that there is.")
+    entry: Entry = Field(Entry.model_validate({}), description="What clients reach Chef server through.")
+    protect: bool = Field(
+        False, description="Whether servers and load balancer are protected from being deleted, here and in the cloud."
+    )
     push_jobs: PushJobs = Field(description="The push jobs server.")
     chef_server: ChefServer = Field(ChefServer.model_validate({}), description="The Chef server under it.")
     machines: Machines = Field(Machines.model_validate({}), description="The virtual machines.")

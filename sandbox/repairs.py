@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any
 
 from moto.core.types import Base64EncodedString
@@ -36,6 +37,19 @@ def interface_of_instance(backend: Any, arguments: Arguments, reservation: Any) 
         instance.security_groups = list(interface._group_set)
 
 
+def launch_protected(run_instances: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """RunInstances: moto's does not take up that the API shall not terminate the instance."""
+
+    @wraps(run_instances)
+    def protecting(request: Any) -> Any:
+        answer = run_instances(request)
+        for instance in answer.result.instances:
+            instance.disable_api_termination = bool(request._get_param("DisableApiTermination"))
+        return answer
+
+    return protecting
+
+
 def groups_of_interface(backend: Any, arguments: Arguments, instance: Any) -> None:
     """Moto leaves the interface with the groups that the instance had."""
     instance.nics[0]._group_set = list(instance.security_groups)
@@ -44,6 +58,12 @@ def groups_of_interface(backend: Any, arguments: Arguments, instance: Any) -> No
 def user_data(value: Any) -> Base64EncodedString | None:
     """ModifyInstanceAttribute: moto has decoded the value already, and decodes it again."""
     return Base64EncodedString.from_raw_bytes(value) if isinstance(value, bytes) else parse_user_data(value)
+
+
+def description(rule: Any) -> str | None:
+    """Moto tells a rule's description only where its source is a network."""
+    told = rule.ip_range.get("Description") or rule.source_group.get("Description")
+    return None if told is None else str(told)
 
 
 def modify_rules(backend: Any, arguments: Arguments) -> None:

@@ -54,10 +54,10 @@ class Lock:
 LOCK = Lock()
 
 
-def install(rows: Mapping[str, Wrap]) -> None:
+def install(rows: Mapping[str, Wrap], backend: type = EC2Backend) -> None:
     """Wrap the methods of these names, once a process."""
     for name, row in rows.items():
-        setattr(EC2Backend, name, _wrapped(getattr(EC2Backend, name), row))
+        setattr(backend, name, _wrapped(getattr(backend, name), row))
 
 
 def _wrapped(original: Callable[..., Any], row: Wrap) -> Callable[..., Any]:

@@ -48,7 +48,7 @@ async def doctor(name: str | None, config_file: str | None, seconds: float, *, a
     of = await stack.read(name, config_file)
     ports = list(push_jobs.ports(of.settings).values())
     script = questions.script(nonce, [push_jobs.SETTINGS_FILE, *questions.CREDENTIALS], ports, _versions(of.settings))
-    asked = visit.visit_all(of.targets, of.settings.file.ssh, script, ports, seconds)
+    asked = visit.visit_all(of.targets, of.ssh, script, ports, seconds)
     groups, machines = (list(of.ids(kind).values()) for kind in (whole.GROUP, whole.INSTANCE))
     looked = asyncio.to_thread(cloud.look, of.aws, groups, machines) if groups else _no_cloud()
     visits, found = await asyncio.gather(asked, looked)

@@ -13,6 +13,7 @@ from typing import Any
 from components import stacks
 from components.doctor.seen import Place, Rule, Target
 from components.settings import Settings
+from components.stack_file import Proxy, Ssh
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 120
@@ -28,13 +29,20 @@ class StackError(Exception):
 
 @dataclass(frozen=True)
 class Stack:
-    """`aws` are the settings `aws:…`; `resources` is the state."""
+    """`aws` are the settings `aws:…`; `resources` is the state; `bastion` is one that the stack made."""
 
     place: Place
     settings: Settings
     aws: Mapping[str, str]
     targets: Sequence[Target]
     resources: Sequence[Mapping[str, Any]]
+    bastion: Proxy | None = None
+
+    @property
+    def ssh(self) -> Ssh:
+        """How the operator reaches the servers: through the bastion that the stack made, where it made one."""
+        ssh = self.settings.file.ssh
+        return ssh.model_copy(update={"proxy": self.bastion}) if self.bastion else ssh
 
     def ids(self, kind: str) -> dict[str, str]:
         """Of the resources of a type, by name."""
@@ -85,14 +93,16 @@ async def read(stack: str | None, config_file: str | None) -> Stack:
         _pulumi("stack", "export", "--stack", place.stack),
     )
     resources = json.loads(state)["deployment"].get("resources") or []
-    servers = json.loads(outputs).get("servers")
+    told_of = json.loads(outputs)
+    servers = told_of.get("servers")
     if not servers:
         raise StackError(f"stack {place.stack} has no servers yet; make them: pulumi up --stack {place.stack}")
     project = str(resources[0]["urn"]).split("::")[1]
     settings = await asyncio.to_thread(stacks.settings, stacks.Configuration(project, configuration), ROOT)
     targets = [Target(name, told["address"], told["hostKey"]) for name, told in servers.items()]
     aws = {key: value for key, value in configuration.items() if key.startswith("aws:")}
-    return Stack(place, settings, aws, targets, resources)
+    bastion = Proxy.model_validate(told_of["bastion"]) if "bastion" in told_of else None
+    return Stack(place, settings, aws, targets, resources, bastion)
 
 
 async def _configuration(place: Place) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Stand-in for pulumi-resource-aws 7.51.1: the EC2 types that this project uses, on the configured endpoint alone.
+"""Stand-in for pulumi-resource-aws 7.51.1: the types that this project uses, on the configured endpoint alone.
 
 Used only where the official plugin cannot be had. Each type has a module of its own; everything else of
 the real plugin is refused.
@@ -13,15 +13,20 @@ import grpc  # type: ignore[import-untyped]  # publishes no types
 
 from sandbox.plugins import diff, process
 from sandbox.plugins.aws_api import API, CONFIG, explain
+from sandbox.plugins.aws_balancer import BALANCER
 from sandbox.plugins.aws_functions import FUNCTIONS
 from sandbox.plugins.aws_gateway import GATEWAY
 from sandbox.plugins.aws_instance import INSTANCE
 from sandbox.plugins.aws_key_pair import KEY_PAIR
 from sandbox.plugins.aws_kind import limited
+from sandbox.plugins.aws_nat import ADDRESS, NAT
+from sandbox.plugins.aws_plural import PLURAL_FUNCTIONS
+from sandbox.plugins.aws_record import RECORD
 from sandbox.plugins.aws_routing import ASSOCIATION, ROUTE, TABLE
 from sandbox.plugins.aws_security_group import GROUP
 from sandbox.plugins.aws_security_rule import RULES
 from sandbox.plugins.aws_subnet import SUBNET
+from sandbox.plugins.aws_target_group import ATTACHMENT, LISTENER, TARGET_GROUP
 from sandbox.plugins.aws_vpc import VPC
 from sandbox.plugins.protocol import provider_pb2_grpc
 from sandbox.plugins.provider import Provider
@@ -29,14 +34,19 @@ from sandbox.plugins.table import Plugin
 from sandbox.plugins.values import from_struct, to_struct
 
 KINDS = {
-    kind.token: kind for kind in (VPC, SUBNET, GATEWAY, TABLE, ROUTE, ASSOCIATION, GROUP, *RULES, KEY_PAIR, INSTANCE)
+    kind.token: kind
+    for kind in (
+        *(VPC, SUBNET, GATEWAY, TABLE, ROUTE, ASSOCIATION, GROUP, *RULES, KEY_PAIR, INSTANCE),
+        *(ADDRESS, NAT),
+        *(BALANCER, TARGET_GROUP, ATTACHMENT, LISTENER, RECORD),
+    )
 }
 
 PLUGIN = Plugin(
     name="aws",
     version="7.51.1",
     resources=[kind.row() for kind in KINDS.values()],
-    functions=FUNCTIONS,
+    functions=(*FUNCTIONS, *PLURAL_FUNCTIONS),
     config=CONFIG,
     configure=API.configure,
     explain=explain,

@@ -95,6 +95,7 @@ INSTANCE = Kind(
                 "iops": Input(int),
                 "throughput": Input(int),
                 "kmsKeyId": Input(str),
+                "tags": Input(dict, each=Input(str)),
             },
         ),
         "ebsOptimized": Input(bool, replaces=True),

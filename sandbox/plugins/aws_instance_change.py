@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sandbox.plugins.aws_api import API, retag
+from sandbox.plugins.aws_api import API, listed, retag
 from sandbox.plugins.aws_instance_launch import (
     DEAD,
     DELETE_SECONDS,
@@ -59,6 +59,12 @@ def _change_volume(call: Call) -> None:
     }
     if changed:
         API.ec2.modify_volume(VolumeId=old["volumeId"], **changed)
+    tags, had = new.get("tags"), old.get("tags") or {}
+    if tags is not None and tags != had:
+        dropped = [{"Key": key} for key in sorted(had.keys() - tags.keys())]
+        if dropped:
+            API.ec2.delete_tags(Resources=[old["volumeId"]], Tags=dropped)
+        API.ec2.create_tags(Resources=[old["volumeId"]], Tags=listed(tags))
     if new.get("deleteOnTermination") is not None and new["deleteOnTermination"] != old.get("deleteOnTermination"):
         ebs = {"DeleteOnTermination": new["deleteOnTermination"]}
         set_attribute(call.id, BlockDeviceMappings=[{"DeviceName": old["deviceName"], "Ebs": ebs}])

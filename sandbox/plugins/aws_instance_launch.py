@@ -7,7 +7,15 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.plugins.aws_api import API, POLL_SECONDS, PROPAGATION_SECONDS, listed, propagated, wanted_tags
+from sandbox.plugins.aws_api import (
+    API,
+    POLL_SECONDS,
+    PROPAGATION_SECONDS,
+    default_tags,
+    listed,
+    propagated,
+    wanted_tags,
+)
 from sandbox.plugins.aws_lookup import described, first
 from sandbox.plugins.table import Call, PluginError
 from sandbox.plugins.values import Values
@@ -56,8 +64,10 @@ def make_instance(call: Call) -> str:
         device = renamed(given["rootBlockDevice"], VOLUME)
         request["BlockDeviceMappings"] = [{"DeviceName": _root_device(given["ami"]), "Ebs": device}]
     tags = listed(wanted_tags(call))
-    if tags:
-        request["TagSpecifications"] = [{"ResourceType": "instance", "Tags": tags}]
+    on_volume = listed(default_tags(call.config) | ((given.get("rootBlockDevice") or {}).get("tags") or {}))
+    specified = {"instance": tags, "volume": on_volume}
+    if any(specified.values()):
+        request["TagSpecifications"] = [{"ResourceType": what, "Tags": of} for what, of in specified.items() if of]
     request |= {"MinCount": 1, "MaxCount": 1, **_interface(given)}
     return str(_launched(call, request)["Instances"][0]["InstanceId"])
 

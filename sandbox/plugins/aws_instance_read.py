@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.plugins.aws_api import API, found_tags
+from sandbox.plugins.aws_api import API, default_tags, found_tags
 from sandbox.plugins.aws_instance_launch import METADATA, described_instance
 from sandbox.plugins.aws_lookup import first
 from sandbox.plugins.table import Call
@@ -40,7 +40,7 @@ def find_instance(call: Call, identity: str) -> Values | None:
         "monitoring": (instance.get("Monitoring") or {}).get("State") in ("enabled", "pending"),
         "iamInstanceProfile": profile.rpartition("/")[2],
         "metadataOptions": _named(instance.get("MetadataOptions") or {}, METADATA),
-        "rootBlockDevice": _root_volume(instance),
+        "rootBlockDevice": _root_volume(call, instance),
         **_attributes(identity),
         **_found_user_data(call, identity),
         **found_tags(call, instance.get("Tags")),
@@ -51,7 +51,7 @@ def _named(answer: Mapping[str, Any], names: Mapping[str, str]) -> Values:
     return {name: answer[key] for name, key in names.items() if answer.get(key) is not None}
 
 
-def _root_volume(instance: Any) -> Values | None:
+def _root_volume(call: Call, instance: Any) -> Values | None:
     mappings = [each for each in instance["BlockDeviceMappings"] if each["DeviceName"] == instance["RootDeviceName"]]
     mapping = first(mappings)
     if mapping is None:
@@ -70,7 +70,16 @@ def _root_volume(instance: Any) -> Values | None:
         "deleteOnTermination": mapping["Ebs"]["DeleteOnTermination"],
         "kmsKeyId": volume.get("KmsKeyId", ""),
         **_named(volume, renamed),
+        **_volume_tags(call, volume),
     }
+
+
+def _volume_tags(call: Call, volume: Any) -> Values:
+    """Those that are not the provider's default ones, unless the program names them itself."""
+    default, given = default_tags(call.config), (call.inputs.get("rootBlockDevice") or {}).get("tags")
+    everything = {tag["Key"]: tag["Value"] for tag in volume.get("Tags") or []}
+    own = {key: value for key, value in everything.items() if default.get(key) != value or key in (given or {})}
+    return {"tags": own} if own or given is not None else {}
 
 
 def _attributes(identity: str) -> Values:

@@ -57,13 +57,14 @@ class Kind:
     not_imported: Sequence[str] = ()
     named: str = ""
     tagged: bool = True
+    regional: bool = True
     normal: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
 
     def row(self) -> ResourceType:
         return ResourceType(
             self.token,
             inputs={**self.inputs, **(TAGS if self.tagged else {})},
-            outputs=(*self.outputs, *self.computed, "region", *(("tagsAll",) if self.tagged else ())),
+            outputs=(*self.outputs, *self.computed, *self._region, *(("tagsAll",) if self.tagged else ())),
             volatile=("tagsAll",) if self.tagged else (),
             create=self._create,
             read=self._read,
@@ -71,6 +72,10 @@ class Kind:
             delete=self._delete,
             check=self.check,
         )
+
+    @property
+    def _region(self) -> dict[str, str]:
+        return {"region": API.region} if self.regional else {}
 
     def _create(self, call: Call) -> tuple[str, Values]:
         with told(f"creating {self.noun}"):
@@ -103,7 +108,7 @@ class Kind:
 
     def _found(self, call: Call, identity: str) -> Values | None:
         found = self.find(call, identity)
-        return None if found is None else {"region": API.region, **found}
+        return None if found is None else {**self._region, **found}
 
     def _delete(self, call: Call) -> None:
         with told(f"deleting {self.noun} ({call.id})"):

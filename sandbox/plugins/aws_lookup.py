@@ -14,10 +14,10 @@ def first(items: list[Any] | None) -> Any:
     return items[0] if items else None
 
 
-def described(method: str, key: str, **request: Any) -> Any:
+def described(method: str, key: str, *, service: str = "ec2", **request: Any) -> Any:
     """The one thing that a Describe… request finds, or None."""
     try:
-        return first(getattr(API.ec2, method)(**request)[key])
+        return first(getattr(API.client(service), method)(**request)[key])
     except Exception as error:
         if is_gone(error):
             return None

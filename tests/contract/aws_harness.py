@@ -36,6 +36,13 @@ INGRESS = "vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 EGRESS = "vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 KEY = "ec2/keyPair:KeyPair"
 INSTANCE = "ec2/instance:Instance"
+ADDRESS = "ec2/eip:Eip"
+NAT = "ec2/natGateway:NatGateway"
+BALANCER = "lb/loadBalancer:LoadBalancer"
+TARGET_GROUP = "lb/targetGroup:TargetGroup"
+ATTACHMENT = "lb/targetGroupAttachment:TargetGroupAttachment"
+LISTENER = "lb/listener:Listener"
+RECORD = "route53/record:Record"
 
 
 class FakeCloud:
@@ -59,12 +66,12 @@ class FakeCloud:
     @cached_property
     def ec2(self) -> Any:
         """A client of the API itself, to see and do what the plugin does not."""
-        return self.client()
+        return self.client("ec2")
 
-    def client(self, max_attempts: int = 3) -> Any:
+    def client(self, service: str, max_attempts: int = 3) -> Any:
         """One that tries each request that often."""
         retries = Config(retries={"mode": "standard", "total_max_attempts": max_attempts})
-        return boto3.client("ec2", region_name=REGION, endpoint_url=self.url, config=retries, **CREDENTIALS)
+        return boto3.client(service, region_name=REGION, endpoint_url=self.url, config=retries, **CREDENTIALS)
 
     def notes(self, method: str = "", id: str = "") -> list[dict[str, Any]]:
         lines = self._file.read_text().splitlines() if self._file.exists() else []
@@ -176,5 +183,5 @@ def provider_config(url: str) -> dict[str, object]:
         "skipCredentialsValidation": "true",
         "skipMetadataApiCheck": "true",
         "skipRequestingAccountId": "true",
-        "endpoints": json.dumps([{"ec2": url, "sts": url}]),
+        "endpoints": json.dumps([dict.fromkeys(("ec2", "elbv2", "route53", "sts"), url)]),
     }

@@ -240,8 +240,8 @@ TYPES = [(row.token, row) for row in PLUGIN.resources]
 @pytest.mark.parametrize(("token", "row"), TYPES)
 def test_no_argument_of_a_type_is_invented(token: str, row: Any) -> None:
     module, name = token.split(":")[1].split("/", maxsplit=1)[0], token.rsplit(":", 1)[1]
-    arguments = getattr(getattr(pulumi_aws, module), f"{name}Args")
-    assert sorted(unknown_names(row.inputs, arguments)) == []
+    place = getattr(pulumi_aws, module)
+    assert sorted(unknown_names(row.inputs, getattr(place, f"{name}Args"), place)) == []
 
 
 @pytest.mark.parametrize(("token", "row"), TYPES)
@@ -273,15 +273,15 @@ def camel(snake: str) -> str:
     return first + "".join(part.title() for part in others)
 
 
-def unknown_names(declared: dict[str, Input], arguments: type) -> Iterator[str]:
+def unknown_names(declared: dict[str, Input], arguments: type, place: Any) -> Iterator[str]:
     signature = inspect.signature(arguments.__init__).parameters  # type: ignore[misc]  # a class, not an instance
     known = {camel(name): parameter for name, parameter in signature.items()}
     for name, rule in declared.items():
         if name not in known:
             yield name
-        elif rule.fields is not None:
+        elif inside := rule.fields or (rule.each and rule.each.fields):
             inner = str(known[name].annotation).split("'")[1]
-            yield from unknown_names(dict(rule.fields), getattr(pulumi_aws.ec2, inner))
+            yield from unknown_names(dict(inside), getattr(place, inner), place)
 
 
 @pytest.mark.parametrize("token", [token for token, _ in TYPES])

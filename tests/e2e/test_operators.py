@@ -31,17 +31,29 @@ table inet watch {
 INVENTORY = """
 import boto3, json, sys
 ec2 = boto3.client("ec2", region_name=sys.argv[1], endpoint_url="http://127.0.0.1:5000")
+elb = boto3.client("elbv2", region_name=sys.argv[1], endpoint_url="http://127.0.0.1:5000")
+route53 = boto3.client("route53", region_name=sys.argv[1], endpoint_url="http://127.0.0.1:5000")
 gone = ("terminated",)
+ours = lambda thing: {"Key": "Owner", "Value": "estate"} not in thing.get("Tags", [])
+zones = [z["Id"] for z in route53.list_hosted_zones()["HostedZones"]]
+records = [r for z in zones for r in route53.list_resource_record_sets(HostedZoneId=z)["ResourceRecordSets"]]
 instances = [i for r in ec2.describe_instances()["Reservations"] for i in r["Instances"]]
-vpcs = [v["VpcId"] for v in ec2.describe_vpcs()["Vpcs"] if not v["IsDefault"]]
+vpcs = [v["VpcId"] for v in ec2.describe_vpcs()["Vpcs"] if not v["IsDefault"] and ours(v)]
 print(json.dumps({
     "instances": [i["InstanceId"] for i in instances if i["State"]["Name"] not in gone],
     "vpcs": vpcs,
     "groups": [g["GroupId"] for g in ec2.describe_security_groups()["SecurityGroups"] if g["GroupName"] != "default"],
-    "subnets": [s["SubnetId"] for s in ec2.describe_subnets()["Subnets"] if not s["DefaultForAz"]],
-    "gateways": [g["InternetGatewayId"] for g in ec2.describe_internet_gateways()["InternetGateways"]],
+    "subnets": [s["SubnetId"] for s in ec2.describe_subnets()["Subnets"] if not s["DefaultForAz"] and ours(s)],
+    "gateways": [g["InternetGatewayId"] for g in ec2.describe_internet_gateways()["InternetGateways"] if ours(g)],
     "keys": [k["KeyName"] for k in ec2.describe_key_pairs()["KeyPairs"]],
     "interfaces": [n["NetworkInterfaceId"] for n in ec2.describe_network_interfaces()["NetworkInterfaces"]],
+    "addresses": [a["AllocationId"] for a in ec2.describe_addresses()["Addresses"]],
+    "nat": [n["NatGatewayId"] for n in ec2.describe_nat_gateways()["NatGateways"] if n["State"] != "deleted"],
+    "routes": [t["RouteTableId"] for t in ec2.describe_route_tables()["RouteTables"]
+               if ours(t) and not any(a["Main"] for a in t["Associations"])],
+    "balancers": [b["LoadBalancerName"] for b in elb.describe_load_balancers()["LoadBalancers"]],
+    "targets": [t["TargetGroupName"] for t in elb.describe_target_groups()["TargetGroups"]],
+    "records": [r["Name"] for r in records if r["Type"] not in ("NS", "SOA")],
     "volumes": [v["VolumeId"] for v in ec2.describe_volumes()["Volumes"]],
 }))
 """

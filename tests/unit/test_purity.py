@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SHELL = {"advising", "configuration", "connection", "existing", "network", "rollout", "servers"}
+SHELL = {
+    *("advising", "assembly", "bastion", "configuration", "connection", "entry", "existing", "lookup", "network"),
+    *("rollout", "servers", "vpc"),
+}
 MODULES = sorted((ROOT / "components").glob("*.py"))
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from components import chef_server, push_jobs
-from components.network import rules
+from components.firewall import rules
 from components.runbook import Key, Step, Task, every, everywhere, others, plan, primary, same
 from components.topology import Kind, Topology, numbered, topology
 from tests.unit.clusters import settings, topologies

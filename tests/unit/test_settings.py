@@ -281,6 +281,169 @@ TABLE += [
 ]
 
 
+PRIVATE = {"network": {"private": "servers"}}
+FOUND: dict[str, Any] = {
+    "vpcId": "vpc-0a1b2c3d",
+    "backendSubnetId": "subnet-0a1b2c3d",
+    "frontendSubnetIds": ["subnet-0a1b2c3e"],
+}
+FOR_MADE = ("it is for a VPC that is made", "take it out")
+FOR_FOUND = ("it is for an existing VPC, which vpcId names", "take it out")
+ONE_NAME = "clients reach Chef server under one name, which its certificate has"
+LASTING = "clients reach Chef server under a name that outlives the load balancer's own"
+AMD64 = "the servers, their image and packages are amd64 (setting machines.architecture)"
+AMD64_REMEDY = "choose a type for amd64, for example m5.large or t3.micro, or change machines.architecture"
+GROUP_ARN = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/chef/0123456789abcdef"
+API = {"apiFqdn": "api.chef.test"}
+TABLE += [
+    (
+        {"network": {"vpcId": "vpc-x"}},
+        ("network.vpcId", "'vpc-x'", "it is the id of a VPC", "write it as, for example, vpc-0a1b2c3d"),
+    ),
+    (
+        {"network": {"zones": ["eu-central-1"]}},
+        (
+            "network.zones[0]",
+            "'eu-central-1'",
+            "it is the name of an availability zone",
+            "write it as, for example, eu-central-1a",
+        ),
+    ),
+    (
+        {"network": {"zones": ["eu-central-1a", "eu-central-1a"]}},
+        ("network.zones", "'eu-central-1a', twice", "each zone is named once", "take one out"),
+    ),
+    ({"network": FOUND, "vpcCidr": "10.0.0.0/16"}, ("vpcCidr", "given", *FOR_MADE)),
+    ({"network": {**FOUND, "nat": True}}, ("network.nat", "given", *FOR_MADE)),
+    ({"network": {"publicSubnetIds": ["subnet-0a1b2c3d"]}}, ("network.publicSubnetIds", "given", *FOR_FOUND)),
+    (
+        {"network": {**FOUND, "backendSubnetId": None}},
+        (
+            "network.backendSubnetId",
+            "not given",
+            "backends stand in a subnet of the VPC that vpcId names",
+            "give backendSubnetId",
+        ),
+    ),
+    (
+        {"network": {**FOUND, "frontendSubnetIds": []}},
+        (
+            "network.frontendSubnetIds",
+            "not given",
+            "frontends stand in a subnet of the VPC that vpcId names",
+            "give frontendSubnetIds",
+        ),
+    ),
+    (
+        {"network": {**FOUND, "frontendSubnetIds": ["subnet-0a1b2c3e"] * 2}},
+        ("network.frontendSubnetIds", "'subnet-0a1b2c3e', twice", "each subnet is named once", "take one out"),
+    ),
+    (
+        {"network": FOUND, "bastion": {}},
+        (
+            "network.publicSubnetIds",
+            "not given",
+            "a bastion and a public load balancer stand in a subnet of the VPC that vpcId names",
+            "give publicSubnetIds",
+        ),
+    ),
+    (
+        {"network": {"nat": True}},
+        (
+            "network.nat",
+            "true, without private servers",
+            "a NAT gateway is for servers in private subnets",
+            "set network.private, or take it out",
+        ),
+    ),
+    (
+        {**PRIVATE, "ssh.address": "public"},
+        (
+            "ssh.address",
+            "public, with network.private servers",
+            "servers in private subnets have no public address",
+            "set it to private, add a bastion",
+        ),
+    ),
+    (
+        {"network": {"private": "servers", "zones": ["eu-a-1a", "eu-a-1b", "eu-a-1c"]}, "vpcCidr": "10.0.0.0/24"},
+        (
+            "vpcCidr",
+            "'10.0.0.0/24'",
+            "it has room for 4 subnets, and these zones and tiers need 6",
+            "choose a larger network, or fewer zones",
+        ),
+    ),
+    (
+        {"bastion": {}, "ssh.proxy": {"host": "192.0.2.1"}},
+        (
+            "bastion",
+            "given beside ssh.proxy",
+            "connections go through one bastion",
+            "take ssh.proxy out where the stack makes the bastion",
+        ),
+    ),
+    (
+        {
+            **dict.fromkeys(("domain", "backends", "frontends")),
+            "topology": "standalone",
+            "bastion": {},
+            "servers": [{"name": "bastion", "fqdn": "a.test.org", "role": "backend"}],
+        },
+        ("servers", "name 'bastion'", "the bastion that the stack makes has that name", "rename the server"),
+    ),
+    (
+        {"entry": {"loadBalancer": "public"}},
+        ("chefServer.apiFqdn", "not given", LASTING, "give it, or entry.record.name"),
+    ),
+    (
+        {"entry": {"record": {"zoneId": "Z1"}}},
+        ("entry.record", "given", "it is an alias of the load balancer that is made", "take it out"),
+    ),
+    (
+        {"entry": {"loadBalancer": "public", "record": {"zoneId": "Z1", "name": "b.chef.test"}}, "chefServer": API},
+        ("entry.record.name", "'b.chef.test', with apiFqdn api.chef.test", ONE_NAME, "give the name once"),
+    ),
+    (
+        {"entry": {"loadBalancer": "public", "targetGroupArn": GROUP_ARN, "loadBalancerCidrs": ["10.2.0.0/24"]}},
+        (
+            "entry",
+            "loadBalancer public and targetGroupArn",
+            "clients enter by one load balancer: one that is made, or an existing one",
+            "take one of the two out",
+        ),
+    ),
+    (
+        {"entry": {"targetGroupArn": GROUP_ARN}},
+        (
+            "entry.loadBalancerCidrs",
+            "not given",
+            "the firewall lets in the existing load balancer's networks",
+            "give the networks of its subnets",
+        ),
+    ),
+    (
+        {"entry": {"loadBalancerCidrs": ["10.2.0.0/24"]}},
+        (
+            "entry.loadBalancerCidrs",
+            "given",
+            "it is of an existing load balancer, which targetGroupArn attaches the frontends to",
+            "take it out",
+        ),
+    ),
+    (
+        {"machines": {"instanceType": "m6g.large"}},
+        ("machines.instanceType", "'m6g.large', which is arm64", AMD64, AMD64_REMEDY),
+    ),
+    (
+        {"bastion": {"instanceType": "t4g.micro"}},
+        ("bastion.instanceType", "'t4g.micro', which is arm64", AMD64, AMD64_REMEDY),
+    ),
+    ({**EXISTING, "bastion": {}}, ("bastion", "given", *FOR_NEW)),
+    ({**EXISTING, "protect": "true"}, ("protect", "given", *FOR_NEW)),
+]
+
+
 def refused(changes: Mapping[str, Any], root: Path) -> SettingsError:
     with pytest.raises(SettingsError) as caught:
         load(raw(changes), root)
@@ -325,6 +488,24 @@ def test_servers_that_exist_need_no_key_and_run_no_runbook_of_chef_server(tmp_pa
 def test_the_world_is_let_in_where_the_stack_says_so_by_name() -> None:
     opened = settings(clientCidrs=["0.0.0.0/0"], allowClientsFromAnywhere="true")
     assert opened.file.client_cidrs == ["0.0.0.0/0"]
+
+
+@pytest.mark.parametrize("kind", ["m5.large", "g5.xlarge", "t3.micro", "c5d.xlarge", "r6i.large", "gr6.4xlarge"])
+def test_a_type_of_the_packages_architecture_is_taken(kind: str) -> None:
+    assert settings(machines={"instanceType": kind}).file.machines.instance_type == kind
+
+
+@pytest.mark.parametrize("kind", ["a1.large", "m6g.large", "c7gn.large", "im4gn.large", "is4gen.large", "g5g.xlarge"])
+def test_gravitons_are_known_by_their_names(kind: str, tmp_path: Path) -> None:
+    (problem,) = refused({"machines": {"instanceType": kind}}, tmp_path).problems
+    assert problem.given == f"'{kind}', which is arm64"
+
+
+def test_clients_reach_chef_server_under_the_name_that_is_given_or_the_records_or_the_first_frontends() -> None:
+    balanced = {"loadBalancer": "public", "record": {"zoneId": "Z1", "name": "api.chef.test"}}
+    assert settings(entry=balanced).api_fqdn == "api.chef.test"
+    assert settings(chefServer={"apiFqdn": "chef.test"}, entry={"loadBalancer": "internal"}).api_fqdn == "chef.test"
+    assert settings().api_fqdn == "frontend-0.chef.test"
 
 
 def test_the_ports_are_those_of_the_runbook_unless_set() -> None:

@@ -369,7 +369,7 @@ def faults(cloud: FakeCloud) -> Iterator[Faults]:
 @pytest.fixture
 def once(cloud: FakeCloud) -> Any:
     """A client that never tries again."""
-    return cloud.client(max_attempts=1)
+    return cloud.client("ec2", max_attempts=1)
 
 
 def test_a_fault_meets_its_requests_as_often_as_it_is_told_and_no_others(once: Any, faults: Faults) -> None:
@@ -385,7 +385,7 @@ def test_a_fault_meets_its_requests_as_often_as_it_is_told_and_no_others(once: A
 
 def test_a_client_that_tries_again_does_not_notice_throttling(cloud: FakeCloud, faults: Faults) -> None:
     faults.inject("RequestLimitExceeded", times=2)
-    cloud.client(max_attempts=5).describe_vpcs()
+    cloud.client("ec2", max_attempts=5).describe_vpcs()
     assert faults.waiting() == ()
 
 

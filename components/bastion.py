@@ -1,0 +1,50 @@
+"""The bastion that the stack makes, as the way to the servers: its address, and its host key once it is up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_command as command
+
+from components import commands
+from components.settings import Settings
+
+
+@dataclass(frozen=True)
+class Bastion:
+    """`host_key` is an OpenSSH line, trusted at first use. It is logged in to as the servers are."""
+
+    host: pulumi.Input[str]
+    port: int
+    user: str
+    host_key: pulumi.Output[str]
+
+    @property
+    def summary(self) -> dict[str, pulumi.Input[str] | int]:
+        """What a stack's outputs say of it; the settings of ssh.proxy."""
+        return {"host": self.host, "port": self.port, "user": self.user, "hostKey": self.host_key}
+
+
+def connect_bastion(
+    settings: Settings, address: pulumi.Input[str], identity: pulumi.Input[str], parent: pulumi.Resource
+) -> Bastion:
+    """Asks the machine `identity` for its host key, again when another one takes its place."""
+    ssh = settings.file.ssh
+    asked = command.remote.Command(
+        "connect-bastion",
+        connection=command.remote.ConnectionArgs(
+            host=address,
+            port=ssh.port,
+            user=ssh.user,
+            private_key=ssh.private_key.get_secret_value() if ssh.private_key else None,
+            dial_error_limit=ssh.dial_error_limit,
+            per_dial_timeout=ssh.per_dial_timeout,
+        ),
+        create=commands.HOST_KEY,
+        triggers=[identity],
+        add_previous_output_in_env=False,
+        logging=command.remote.Logging.NONE,
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+    return Bastion(address, ssh.port, ssh.user, asked.stdout.apply(lambda key: " ".join(key.split()[:2])))

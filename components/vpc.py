@@ -1,0 +1,133 @@
+"""The VPC with its subnets: one that is made, with its ways to the internet, or an existing one as it was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_aws as aws
+
+from components.firewall import ANYWHERE, slug
+from components.premises import Premises
+from components.settings import Settings
+from components.subnets import Subnet, block, subnets
+from components.topology import Role
+
+
+@dataclass(frozen=True)
+class Place:
+    """A subnet. `ready` is what its machines need for their way out, and what must outlive their public addresses."""
+
+    id: pulumi.Input[str]
+    availability_zone: pulumi.Input[str]
+    private: bool = False
+    ready: Sequence[pulumi.Resource] = ()
+
+
+@dataclass(frozen=True)
+class Vpc:
+    """`servers` are the subnets of a role, `public` those of a bastion and a public load balancer.
+
+    `inside` are the networks of the servers, by what they are called in the names of rules.
+    """
+
+    id: pulumi.Input[str]
+    servers: Mapping[Role, Sequence[Place]]
+    public: Sequence[Place]
+    inside: Mapping[str, str] = field(default_factory=dict)
+
+
+def found_vpc(settings: Settings, premises: Premises) -> Vpc:
+    """Nothing of it is changed."""
+    network = settings.file.network
+
+    def places(ids: Sequence[str]) -> list[Place]:
+        return [Place(id, premises.subnets[id].zone) for id in ids]
+
+    servers = {
+        Role.BACKEND: places([str(network.backend_subnet_id)]),
+        Role.FRONTEND: places(network.frontend_subnet_ids),
+    }
+    blocks = {premises.subnets[str(place.id)].block for tier in servers.values() for place in tier}
+    inside = {f"subnet-{slug(cidr)}": cidr for cidr in sorted(blocks)}
+    return Vpc(str(network.vpc_id), servers, places(network.public_subnet_ids), inside)
+
+
+class MadeVpc:
+    """Its resources are children of the component that `opts` names."""
+
+    def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions) -> None:
+        self._name, self._settings, self._opts = name, settings, opts
+        file = settings.file
+        self._vpc = aws.ec2.Vpc(
+            name, cidr_block=file.vpc_cidr, enable_dns_hostnames=True, tags=settings.tags(name), opts=opts
+        )
+        planned = subnets(file, settings.topology)
+        made = {subnet: self._subnet(subnet) for subnet in planned}
+        gateway = aws.ec2.InternetGateway(
+            f"{name}-internet", vpc_id=self._vpc.id, tags=settings.tags(f"{name}-internet"), opts=opts
+        )
+        to_internet = self._routes(f"{name}-routes", f"{name}-to-internet", gateway_id=gateway.id)
+        public = [self._joined(subnet, made[subnet], to_internet) for subnet in planned if not subnet.private]
+        private: list[tuple[Subnet, Place]] = []
+        if any(subnet.private for subnet in planned):
+            nat = self._nat(public[0][1], gateway) if file.network.nat else None
+            out = self._routes(f"{name}-private-routes", f"{name}-to-nat", nat_gateway_id=nat.id if nat else None)
+            private = [self._joined(subnet, made[subnet], out) for subnet in planned if subnet.private]
+        joined = [*public, *private]
+        servers = {role: [place for subnet, place in joined if subnet.role is role] for role in Role}
+        doors = [place for subnet, place in public if subnet.role is None]
+        door_tier = Role.FRONTEND if servers[Role.FRONTEND] else Role.BACKEND
+        self.vpc = Vpc(self._vpc.id, servers, doors or servers[door_tier], {"vpc": file.vpc_cidr})
+
+    def _subnet(self, subnet: Subnet) -> aws.ec2.Subnet:
+        name = f"{self._name}-{subnet.name}"
+        return aws.ec2.Subnet(
+            name,
+            vpc_id=self._vpc.id,
+            cidr_block=block(self._settings.file.vpc_cidr, subnet.number),
+            availability_zone=subnet.zone,
+            tags=self._settings.tags(name),
+            opts=self._opts,
+        )
+
+    def _routes(
+        self,
+        name: str,
+        route: str,
+        *,
+        gateway_id: pulumi.Input[str] | None = None,
+        nat_gateway_id: pulumi.Input[str] | None = None,
+    ) -> tuple[aws.ec2.RouteTable, list[pulumi.Resource]]:
+        """A table, with a default route where there is a gateway."""
+        table = aws.ec2.RouteTable(name, vpc_id=self._vpc.id, tags=self._settings.tags(name), opts=self._opts)
+        if gateway_id is None and nat_gateway_id is None:
+            return table, []
+        made = aws.ec2.Route(
+            route,
+            route_table_id=table.id,
+            destination_cidr_block=ANYWHERE,
+            gateway_id=gateway_id,
+            nat_gateway_id=nat_gateway_id,
+            opts=self._opts,
+        )
+        return table, [made]
+
+    def _joined(
+        self, subnet: Subnet, made: aws.ec2.Subnet, routes: tuple[aws.ec2.RouteTable, list[pulumi.Resource]]
+    ) -> tuple[Subnet, Place]:
+        table, ways = routes
+        association = aws.ec2.RouteTableAssociation(
+            f"{self._name}-{subnet.name}", subnet_id=made.id, route_table_id=table.id, opts=self._opts
+        )
+        return subnet, Place(made.id, made.availability_zone, subnet.private, [association, *ways])
+
+    def _nat(self, place: Place, gateway: aws.ec2.InternetGateway) -> aws.ec2.NatGateway:
+        """One for all zones: private servers need it for packages only, and AWS counts by the hour."""
+        name = f"{self._name}-nat"
+        after = pulumi.ResourceOptions.merge(self._opts, pulumi.ResourceOptions(depends_on=[gateway]))
+        address = aws.ec2.Eip(name, domain="vpc", tags=self._settings.tags(name), opts=after)
+        return aws.ec2.NatGateway(
+            name, allocation_id=address.id, subnet_id=place.id, tags=self._settings.tags(name), opts=after
+        )

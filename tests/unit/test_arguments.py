@@ -1,0 +1,218 @@
+"""Every argument that the program gives AWS's resources and look-ups is pulumi-aws's own, and known to the stand-in.
+
+The program's own components run against an engine that only takes notes of what it is asked to make.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi_aws
+import pytest
+import yaml
+from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
+
+from components.entry import ChefEntry
+from components.lookup import look_up
+from components.network import ChefNetwork
+from components.servers import ChefServers
+from components.settings import Settings
+from sandbox.plugins.aws import PLUGIN
+from sandbox.plugins.table import Input
+from tests.unit.clusters import SHA256, settings
+
+ROOT = Path(__file__).parents[2]
+PROJECT = "chef-push-jobs:"
+URL = "https://packages.test/{}_1-1_amd64.deb"
+BALANCED = {"loadBalancer": "internal", "record": {"zoneId": "Z1", "name": "api.chef.test"}}
+ARN = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/chef/0123456789abcdef"
+
+# Settings that no stack in stacks/ has.
+MORE: dict[str, Mapping[str, Any]] = {
+    "all-at-once": {
+        "protect": True,
+        "network": {"private": "backends", "nat": True, "zones": ["us-east-1a"]},
+        "bastion": {},
+        "entry": BALANCED,
+        "tags": {"CostCenter": "x"},
+    },
+    "attached": {"entry": {"targetGroupArn": ARN, "loadBalancerCidrs": ["10.2.0.0/24"]}},
+    "key-of-its-own": {"ssh": {"publicKeyFile": "operator.pub"}, "tags": {"CostCenter": "x"}},
+    "image-by-id": {"machines": {"image": {"id": "ami-00000001"}}},
+}
+
+# What look-ups answer: enough for the program to go on.
+ANSWERS: dict[str, dict[str, Any]] = {
+    "aws:ec2/getAmi:getAmi": {"id": "ami-00000001"},
+    "aws:index/getAvailabilityZones:getAvailabilityZones": {
+        "names": ["us-east-1a", "us-east-1b", "eu-central-1a", "eu-central-1b"]
+    },
+    "aws:ec2/getVpcs:getVpcs": {"ids": ["vpc-0e57a7e000000001"]},
+    "aws:ec2/getInstances:getInstances": {"ids": []},
+}
+
+
+KEYS = "ssh-ed25519 AAAA\nssh-ed25519 BBBB\n"
+INSTANCE = "aws:ec2/instance:Instance"
+GET_SUBNET, GET_SUBNETS = "aws:ec2/getSubnet:getSubnet", "aws:ec2/getSubnets:getSubnets"
+
+
+@dataclass
+class Notes(Mocks):
+    """Everything that the engine is asked for, with its inputs as they go over the wire."""
+
+    asked: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        self.asked.append((args.typ, args.inputs))
+        outputs = {"arn": f"arn:{args.name}", "privateIp": "10.0.0.4", "publicIp": "192.0.2.4", "stdout": KEYS}
+        return f"{args.name}-id", {**args.inputs, **outputs}
+
+    def call(self, args: MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        return self._answer(args), []
+
+    def _answer(self, args: MockCallArgs) -> dict[str, Any]:
+        self.asked.append((args.token, args.args))
+        if args.token == GET_SUBNETS:
+            return {"ids": args.args["filters"][0]["values"]}
+        if args.token == GET_SUBNET:
+            facts = {"vpcId": "vpc-0e57a7e000000001", "availabilityZone": "us-east-1a", "cidrBlock": "10.0.0.0/24"}
+            return {**facts, "id": args.args["id"], "availableIpAddressCount": 250}
+        return ANSWERS[args.token]
+
+
+def of_stack(name: str) -> Settings | None:
+    """A stack's settings, with packages and keys that need no file; None where no machine is made."""
+    content = yaml.safe_load((ROOT / "stacks" / f"Pulumi.{name}.yaml").read_text())["config"]
+    given = {key.removeprefix(PROJECT): value for key, value in content.items() if key.startswith(PROJECT)}
+    for package in ("chefServer", "pushJobs"):
+        if given.get(package, {}).get("package"):
+            given[package]["package"] = {"url": URL.format(package), "sha256": SHA256}
+    given["ssh"] = {**given.get("ssh", {}), "publicKeyFile": None, "keyName": "operators"}
+    given = {name: given.get(name) for name in {*given, "backends", "frontends", "domain"}}
+    if any("address" in server for server in given.get("servers") or []):
+        return None
+    return settings(**given)
+
+
+STACKS = {path.name.split(".")[1]: path for path in sorted((ROOT / "stacks").glob("Pulumi.*.yaml"))}
+CASES = {
+    **{name: found for name in STACKS if (found := of_stack(name))},
+    **{name: settings(**given) for name, given in MORE.items()},
+}
+
+
+@cache
+def asked_for(name: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """All types and functions of AWS that the program uses, with their arguments."""
+    notes, of = Notes(), CASES[name]
+    pulumi.runtime.set_mocks(notes, project="chef-push-jobs", stack="test")
+
+    @pulumi.runtime.test  # type: ignore[untyped-decorator]  # publishes no type
+    def program() -> None:
+        network = ChefNetwork("network", of, look_up(of))
+        servers = ChefServers("servers", of, network)
+        ChefEntry("entry", of, network, servers.machines)
+
+    program()
+    return [(token, inputs) for token, inputs in notes.asked if token.startswith("aws:")]
+
+
+KNOWN: dict[str, Mapping[str, Input]] = {
+    **{row.token: row.inputs for row in PLUGIN.resources},
+    **{function.token: function.inputs for function in PLUGIN.functions},
+}
+
+
+def paths(inputs: Mapping[str, Any], at: str = "") -> Iterator[str]:
+    """Each argument's path; entries of a list are told apart by nothing."""
+    for name, value in inputs.items():
+        yield f"{at}{name}"
+        if name in ("tags", "instanceTags"):
+            continue  # its keys are anybody's
+        for entry in value if isinstance(value, list) else [value]:
+            if isinstance(entry, Mapping):
+                yield from paths(entry, f"{at}{name}.")
+
+
+def known_paths(inputs: Mapping[str, Input], at: str = "") -> Iterator[str]:
+    for name, rule in inputs.items():
+        yield f"{at}{name}"
+        inside = rule.fields or (rule.each.fields if rule.each else None)
+        yield from known_paths(inside or {}, f"{at}{name}.")
+
+
+def sdk_paths(token: str) -> set[str]:
+    """From the signatures of the SDK: arguments, and one step into those that are objects."""
+    module, name = token.split(":")[1].split("/", maxsplit=1)[0], token.rsplit(":", 1)[1]
+    place = pulumi_aws if module == "index" else getattr(pulumi_aws, module)
+    function = name[0].islower()
+    used = getattr(place, snake(name)) if function else getattr(place, name)._internal_init
+    found = set()
+    for argument, parameter in inspect.signature(used).parameters.items():
+        found.add(camel(argument))
+        for inner in re.findall(r"'(\w+Args)'", str(parameter.annotation)):
+            members = inspect.signature(getattr(place, inner).__init__).parameters
+            found |= {f"{camel(argument)}.{camel(member)}" for member in members}
+    return found - {"opts", "self", "resourceName"}
+
+
+def snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+
+
+def camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(part.title() for part in others)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_argument_is_one_of_the_sdk_and_one_that_the_stand_in_knows(name: str) -> None:
+    asked = asked_for(name)
+    assert {"aws:ec2/instance:Instance", "aws:ec2/securityGroup:SecurityGroup"} <= {token for token, _ in asked}
+    for token, inputs in asked:
+        given = set(paths(inputs))
+        assert token in KNOWN, f"the stand-in does not know {token}"
+        assert given <= set(known_paths(KNOWN[token])), f"arguments of {token} that the stand-in does not know"
+        assert given <= sdk_paths(token), f"arguments of {token} that pulumi-aws does not have"
+
+
+def test_all_types_and_functions_that_the_stand_in_has_for_the_program_are_seen_here() -> None:
+    """So that a type which only one stack uses is not missed."""
+    seen = {token for name in CASES for token, _ in asked_for(name)}
+    assert {row.token for row in PLUGIN.resources} <= seen
+
+
+def test_an_argument_that_there_is_not_would_be_found() -> None:
+    assert "colour" not in sdk_paths("aws:ec2/instance:Instance")
+    assert "rootBlockDevice.encrypted" in sdk_paths("aws:ec2/instance:Instance")
+    assert "rootBlockDevice.colour" not in sdk_paths("aws:ec2/instance:Instance")
+    assert "aliases.zoneId" in sdk_paths("aws:route53/record:Record")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_everything_that_can_have_tags_has_those_of_the_stack_volumes_too(name: str) -> None:
+    of = CASES[name]
+    for token, inputs in asked_for(name):
+        if "tags" in KNOWN[token] and not token.split("/")[1].startswith("get"):
+            assert of.file.tags.items() <= (inputs.get("tags") or {}).items(), token
+        if token == INSTANCE:
+            assert inputs["rootBlockDevice"]["tags"] == inputs["tags"]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_machine_has_imdsv2_and_an_encrypted_gp3_volume_and_protection_where_the_stack_says_so(name: str) -> None:
+    of = CASES[name]
+    machines = [inputs for token, inputs in asked_for(name) if token == INSTANCE]
+    assert len(machines) == len(of.topology.servers) + (of.file.bastion is not None)
+    for inputs in machines:
+        assert inputs["metadataOptions"]["httpTokens"] == "required"
+        assert {"volumeType": "gp3", "encrypted": True}.items() <= inputs["rootBlockDevice"].items()
+        assert inputs["disableApiTermination"] is of.file.protect
