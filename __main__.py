@@ -29,4 +29,4 @@ cluster.depart_after(push.last)
 
 pulumi.export("servers", {name: server.summary for name, server in cluster.servers.items()})
 pulumi.export("ports", push_jobs.ports(settings))
-pulumi.export("test", push.output("test"))
+pulumi.export("test", push.output("test", push_jobs.tested))

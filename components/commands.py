@@ -503,8 +503,23 @@ done
 {note}"""
 
 
+# How the test's log ends on a backend that is not master.
+STANDBY = "not master: nothing was tested here"
+
+
 def test() -> str:
-    return "opscode-push-jobs-server-ctl test\n"
+    """Tests the service where it runs: a standby, where it is down (F32), says so and does nothing."""
+    return f"""\
+set -eu
+status=/var/opt/opscode/keepalived/current_cluster_status
+is=master
+if [ -e "$status" ]; then is=$(cat "$status"); fi
+if [ "$is" != master ]; then
+  echo "this backend is $is, {STANDBY}"
+  exit 0
+fi
+opscode-push-jobs-server-ctl test
+"""
 
 
 def share(user: str, readers: Sequence[tuple[str, str]]) -> str:
