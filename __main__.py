@@ -8,6 +8,7 @@ from components import chef_server, push_jobs
 from components.configuration import read_settings
 from components.connection import Cluster
 from components.existing import ExistingServers
+from components.high_availability import HighAvailability
 from components.network import ChefNetwork
 from components.rollout import Rollout
 from components.servers import ChefServers
@@ -18,7 +19,9 @@ cluster: Cluster
 if settings.existing:
     cluster = ExistingServers("servers", settings)
 else:
-    cluster = ChefServers("servers", settings, ChefNetwork("network", settings))
+    network = ChefNetwork("network", settings)
+    availability = HighAvailability("availability", settings, network) if settings.file.high_availability else None
+    cluster = ChefServers("servers", settings, network, availability)
 
 chef = None
 if settings.runs_chef_server_runbook:
@@ -28,5 +31,7 @@ push = Rollout(push_jobs.NAME, push_jobs.STEPS, settings, cluster.servers, firew
 cluster.depart_after(push.last)
 
 pulumi.export("servers", {name: server.summary for name, server in cluster.servers.items()})
+if settings.vip:
+    pulumi.export("vip", settings.vip)
 pulumi.export("ports", push_jobs.ports(settings))
 pulumi.export("test", push.output("test", push_jobs.tested))

@@ -9,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.connection import Cluster, Reachable, connect
+from components.high_availability import HighAvailability
 from components.network import ChefNetwork
 from components.settings import Settings
 from components.topology import Server
@@ -22,12 +23,15 @@ class ChefServers(Cluster):
         name: str,
         settings: Settings,
         network: ChefNetwork,
+        availability: HighAvailability | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("chef-push-jobs:index:ChefServers", name, None, opts)
-        self._settings, self._network = settings, network
+        self._settings, self._network, self._availability = settings, network, availability
         self._key_name = self._key_pair(name)
         self._image = _image(settings)
+        self.machines = {server.name: self._machine(server) for server in settings.topology.servers}
+        self._allowed = availability.allow(self.machines) if availability else ()
         self.servers = {
             server.name: connect(settings, self._reachable(server), self) for server in settings.topology.servers
         }
@@ -57,12 +61,14 @@ class ChefServers(Cluster):
             subnet_id=self._network.subnet(server).id,
             vpc_security_group_ids=[group.id for group in self._network.groups(server)],
             associate_public_ip_address=self._settings.file.ssh.address == "public",
+            iam_instance_profile=self._availability.profile(server) if self._availability else None,
             user_data=first_boot(server.fqdn),
             metadata_options={"http_tokens": "required", "http_endpoint": "enabled"},
             root_block_device={"volume_type": "gp3", "volume_size": machines.volume_size, "encrypted": True},
             tags={**self._settings.file.tags, "Name": server.name, "Fqdn": server.fqdn, "Role": str(server.role)},
             opts=pulumi.ResourceOptions(
                 parent=self,
+                depends_on=self._availability.first if self._availability else (),
                 # A newer image, a first boot worded otherwise, another key for it: no reasons to replace a server.
                 # Another FQDN is.
                 ignore_changes=["ami", "userData", "keyName"],
@@ -72,9 +78,11 @@ class ChefServers(Cluster):
         )
 
     def _reachable(self, server: Server) -> Reachable:
-        machine = self._machine(server)
+        machine, topology = self.machines[server.name], self._settings.topology
         address = machine.public_ip if self._settings.file.ssh.address == "public" else machine.private_ip
-        return Reachable(server, address, machine.private_ip, machine.id)
+        shared = self._availability.volume.id if self._availability and server == topology.primary else ""
+        after = self._allowed if server in topology.backends else ()
+        return Reachable(server, address, machine.private_ip, machine.id, volume=shared, after=after)
 
 
 def first_boot(fqdn: str) -> str:

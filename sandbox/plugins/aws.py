@@ -11,7 +11,7 @@ from typing import Any
 
 import grpc  # type: ignore[import-untyped]  # publishes no types
 
-from sandbox.plugins import diff, process
+from sandbox.plugins import aws_iam, aws_reservation, aws_volume, diff, process
 from sandbox.plugins.aws_api import API, CONFIG, explain
 from sandbox.plugins.aws_functions import FUNCTIONS
 from sandbox.plugins.aws_gateway import GATEWAY
@@ -29,14 +29,18 @@ from sandbox.plugins.table import Plugin
 from sandbox.plugins.values import from_struct, to_struct
 
 KINDS = {
-    kind.token: kind for kind in (VPC, SUBNET, GATEWAY, TABLE, ROUTE, ASSOCIATION, GROUP, *RULES, KEY_PAIR, INSTANCE)
+    kind.token: kind
+    for kind in (
+        *(VPC, SUBNET, GATEWAY, TABLE, ROUTE, ASSOCIATION, GROUP, *RULES, KEY_PAIR, INSTANCE),
+        *(*aws_iam.KINDS, *aws_volume.KINDS, *aws_reservation.KINDS),
+    )
 }
 
 PLUGIN = Plugin(
     name="aws",
     version="7.51.1",
     resources=[kind.row() for kind in KINDS.values()],
-    functions=FUNCTIONS,
+    functions=(*FUNCTIONS, *aws_reservation.FUNCTIONS),
     config=CONFIG,
     configure=API.configure,
     explain=explain,

@@ -17,7 +17,7 @@ from sandbox.plugins.values import Values
 
 POLL_SECONDS = 0.2
 DEPENDENCY_SECONDS = 10.0  # the real provider tries for 15 minutes, which on a sandbox only hides a wrong order
-ENDPOINT_SERVICES = ("ec2", "sts")
+ENDPOINT_SERVICES = ("ec2", "sts", "iam")
 
 CONFIG: Mapping[str, Input] = {
     "region": Input(str),
@@ -126,7 +126,7 @@ def code_of(error: Exception) -> str:
 
 
 def is_gone(error: Exception) -> bool:
-    return code_of(error).endswith(".NotFound")
+    return code_of(error).endswith(".NotFound") or code_of(error) == "NoSuchEntity"
 
 
 def explain(error: Exception) -> str | None:

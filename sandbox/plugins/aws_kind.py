@@ -37,7 +37,7 @@ class Kind:
     `computed` are inputs that are outputs too. `nested_replaces` are paths within an input whose change replaces.
     `sources` are inputs of which one is given: another one than before replaces. `named` is the one that is generated.
     `write_only` are inputs that only the provider knows: no API tells them back. `not_imported` are
-    inputs that say the same as another one.
+    inputs that say the same as another one. What is not `regional` belongs to the whole account.
     """
 
     token: str
@@ -57,13 +57,19 @@ class Kind:
     not_imported: Sequence[str] = ()
     named: str = ""
     tagged: bool = True
+    regional: bool = True
     normal: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
 
     def row(self) -> ResourceType:
         return ResourceType(
             self.token,
             inputs={**self.inputs, **(TAGS if self.tagged else {})},
-            outputs=(*self.outputs, *self.computed, "region", *(("tagsAll",) if self.tagged else ())),
+            outputs=(
+                *self.outputs,
+                *self.computed,
+                *(("region",) if self.regional else ()),
+                *(("tagsAll",) if self.tagged else ()),
+            ),
             volatile=("tagsAll",) if self.tagged else (),
             create=self._create,
             read=self._read,
@@ -101,7 +107,7 @@ class Kind:
 
     def _found(self, call: Call, identity: str) -> Values | None:
         found = self.find(call, identity)
-        return None if found is None else {"region": API.region, **found}
+        return None if found is None else {**({"region": API.region} if self.regional else {}), **found}
 
     def _delete(self, call: Call) -> None:
         removed(call, lambda: self.remove(call))
