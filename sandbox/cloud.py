@@ -52,6 +52,9 @@ def main(name: str) -> None:
         signal.signal(number, lambda *_: ended.set())  # not blocked: the hosts' processes would inherit that
     sandbox = Sandbox(name)
     server = serve(Hosts(sandbox), sandbox.run)
+    from sandbox import link_local  # noqa: PLC0415 - uses moto, which is imported with its settings by now
+
+    link_local.start(sandbox.namespace_path(sandbox.router))
     sandbox.cloud_ready.touch()
     ended.wait()
     sandbox.cloud_ready.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ ROOT = Path("/run/chef-sandbox")
 NAMESPACES = Path("/run/netns")  # iproute2's directory of named network namespaces
 CLOUD_URL = "http://127.0.0.1:5000"  # inside the operator namespace only
 REGION = "us-east-1"
+METADATA = "169.254.169.254"  # where every machine on EC2 finds what the cloud tells it
 
 _NAME = re.compile(r"[a-z0-9]{1,12}")
 _HOST_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")

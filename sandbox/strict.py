@@ -13,7 +13,7 @@ from moto.ec2.models import ec2_backends
 from moto.ec2.responses import instances as instance_requests
 from moto.server import ThreadedMotoServer
 
-from sandbox import filtering, guards, guards_instances, instances, repairs
+from sandbox import attachments, filtering, guards, guards_instances, instances, repairs
 from sandbox.filtering import Filtering
 from sandbox.images import ACCOUNT
 from sandbox.instances import Instances
@@ -23,7 +23,7 @@ from sandbox.wrapping import Wrap, install
 LOCKED = (  # not changed, but they must not run while something else changes what they go through
     *("describe_network_interfaces", "describe_route_tables", "describe_security_groups", "describe_subnets"),
     *("describe_security_group_rules", "disassociate_route_table", "replace_route_table_association", "create_tags"),
-    *("delete_route", "delete_key_pair", "delete_network_interface"),
+    *("delete_route", "delete_key_pair", "delete_network_interface", "create_volume", "delete_volume"),
 )
 
 
@@ -46,6 +46,9 @@ def methods(lifecycle: Instances, filters: Filtering) -> Mapping[str, Wrap]:
         "associate_route_table": Wrap(guards.association_new),
         "create_route": Wrap(guards.gateway_reachable),
         "replace_route": Wrap(guards.gateway_reachable),
+        "attach_volume": Wrap(attachments.volume_free),
+        "detach_volume": Wrap(attachments.volume_attached),
+        "assign_private_ip_addresses": Wrap(attachments.address_movable, repair=attachments.address_moved),
         "import_key_pair": Wrap(guards_instances.key_usable),
         "create_security_group": Wrap(guards_instances.security_group_named),
         "delete_security_group": Wrap(guards.security_group_unused),
@@ -71,6 +74,7 @@ def methods(lifecycle: Instances, filters: Filtering) -> Mapping[str, Wrap]:
 def start(hosts: Hosts, address: str, port: int) -> ThreadedMotoServer:
     """Serve; returns when requests are answered. Once a process."""
     repairs.images_without_alias(ec2_backends[ACCOUNT][REGION])  # makes the backend, too: slow, so before any request
+    attachments.instances_found_by_volume()
     filters = Filtering(hosts)
     setattr(instance_requests, "parse_user_data", repairs.user_data)  # noqa: B010 - moto does not export it
     install(methods(Instances(hosts, filters), filters))
