@@ -9,7 +9,7 @@ from sandbox.plugins.aws_lookup import first, network_address
 from sandbox.plugins.table import Call, Failure, Function, Input
 from sandbox.plugins.values import UNKNOWN, Values
 
-KEPT = {"cidrBlock": "Cidr", "reservationType": "ReservationType", "description": "Description", "ownerId": "OwnerId"}
+KEPT = {"cidrBlock": "Cidr", "reservationType": "ReservationType", "ownerId": "OwnerId"}
 
 
 def make_reservation(call: Call) -> str:
@@ -60,6 +60,7 @@ RESERVATION = Kind(
         "description": Input(str, replaces=True),
     },
     outputs=("ownerId",),
+    write_only=("description",),  # moto does not keep it
     make=make_reservation,
     find=find_reservation,
     remove=lambda call: API.ec2.delete_subnet_cidr_reservation(SubnetCidrReservationId=call.id),

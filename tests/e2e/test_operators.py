@@ -31,6 +31,7 @@ table inet watch {
 INVENTORY = """
 import boto3, json, sys
 ec2 = boto3.client("ec2", region_name=sys.argv[1], endpoint_url="http://127.0.0.1:5000")
+iam = boto3.client("iam", region_name=sys.argv[1], endpoint_url="http://127.0.0.1:5000")
 gone = ("terminated",)
 instances = [i for r in ec2.describe_instances()["Reservations"] for i in r["Instances"]]
 vpcs = [v["VpcId"] for v in ec2.describe_vpcs()["Vpcs"] if not v["IsDefault"]]
@@ -43,6 +44,8 @@ print(json.dumps({
     "keys": [k["KeyName"] for k in ec2.describe_key_pairs()["KeyPairs"]],
     "interfaces": [n["NetworkInterfaceId"] for n in ec2.describe_network_interfaces()["NetworkInterfaces"]],
     "volumes": [v["VolumeId"] for v in ec2.describe_volumes()["Volumes"]],
+    "roles": [r["RoleName"] for r in iam.list_roles()["Roles"]],
+    "profiles": [p["InstanceProfileName"] for p in iam.list_instance_profiles()["InstanceProfiles"]],
 }))
 """
 PULUMI = (sys.executable, "-m", "sandbox", "run", "--", "pulumi", "--non-interactive")

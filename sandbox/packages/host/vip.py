@@ -95,7 +95,7 @@ def _arp(link: socket.socket, *, sender: str, wanted: str) -> bytes:
 
 
 def main(arguments: list[str]) -> int:
-    """`ha-backend-ip attach|detach`, for cluster.sh; with the provider aws they move in the cloud too, and the volume."""
+    """`ha-backend-ip attach|detach`, for cluster.sh; with the provider aws also in the cloud, with the volume."""
     chef = read_json(RUNNING)["private_chef"]
     address = chef["backend_vips"]["ipaddress"]
     machine = aws.Machine.here(chef["ha"]) if aws.is_provider(chef) else None
