@@ -33,7 +33,9 @@ def volume_attached(backend: Any, arguments: Arguments) -> None:
     volume, identity = backend.get_volume(arguments["volume_id"]), arguments["instance_id"]
     if volume.attachment is None:
         refuse("IncorrectState", f"Volume '{volume.id}' is in the 'available' state.")
-    if identity and volume.attachment.instance.id != identity:
+    if not identity:
+        refuse("UnsupportedOperation", "here a volume is detached from an instance that is named")
+    if volume.attachment.instance.id != identity:
         refuse("InvalidAttachment.NotFound", f"The volume '{volume.id}' is not attached to instance '{identity}'.")
 
 

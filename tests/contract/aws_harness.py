@@ -169,5 +169,5 @@ def provider_config(url: str) -> dict[str, object]:
         "skipCredentialsValidation": "true",
         "skipMetadataApiCheck": "true",
         "skipRequestingAccountId": "true",
-        "endpoints": json.dumps([{"ec2": url, "sts": url}]),
+        "endpoints": json.dumps([{"ec2": url, "sts": url, "iam": url}]),
     }
