@@ -59,6 +59,7 @@ try:
 except StandinError as error:
     print(error)
 """
+FIRST_VERSION = "curl -s -o /dev/null -w '%{http_code}' http://169.254.169.254/latest/meta-data/instance-id"
 STATUS = "cat /var/opt/opscode/keepalived/current_cluster_status"
 # Asked through the address, as frontends do: where clients are told to send their heartbeat.
 ADVERTISED = (
@@ -121,6 +122,7 @@ def test_machines_may_do_nothing_but_failover(cluster: Stack) -> None:
     elsewhere = {"VolumeId": volume[0], "InstanceId": ids["frontend-0"], "Device": "/dev/xvdg"}
     assert f"instance/{ids['frontend-0']}" in asked(cluster, "backend-1", "AttachVolume", **elsewhere)
     assert "the machine has no role" in asked(cluster, "frontend-0", "DescribeInstances")
+    assert cluster.output("backend-1", FIRST_VERSION) == "401", "metadata is told by IMDSv2 alone"
 
 
 def test_when_keepalived_stops_on_the_master_the_other_backend_takes_over(cluster: Stack) -> None:

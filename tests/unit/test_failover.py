@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from components import chef_server, failover, network
+from components import chef_server, commands, failover, network
 from components.cluster import Cluster
 from components.runbook import everywhere
 from components.settings import Settings
@@ -94,19 +94,13 @@ def test_a_cluster_without_failover_gets_the_same_scripts_as_before() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        failover.require_lvm(),
-        failover.prepare_volume("/dev/xvdf", "10.0.15.254"),
-        failover.name_device("vol-0123456789abcdef0", "/dev/xvdf"),
-    ],
-)
-def test_the_scripts_are_clean_to_shellcheck(text: str) -> None:
-    checked = subprocess.run(
-        ["shellcheck", "--shell=dash", "-"], input=text, text=True, capture_output=True, check=False
-    )
-    assert checked.stdout == ""
+def test_of_scripts_in_turn_each_may_end_itself_and_a_failure_ends_them_all() -> None:
+    def told(*scripts: str) -> tuple[str, int]:
+        done = subprocess.run(["sh"], input=commands.in_turn(*scripts), text=True, capture_output=True, check=False)
+        return done.stdout, done.returncode
+
+    assert told("echo one\nexit 0\n", "echo two\n") == ("one\ntwo\n", 0)
+    assert told("set -eu\nfalse\n", "echo two\n") == ("", 1)
 
 
 @pytest.mark.parametrize("vpc", ["10.0.0.0/16", "10.7.8.0/24", "10.0.0.0/19"])
