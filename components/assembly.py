@@ -8,6 +8,7 @@ from components import chef_server, push_jobs
 from components.connection import Cluster
 from components.entry import ChefEntry
 from components.existing import ExistingServers
+from components.high_availability import HighAvailability
 from components.lookup import look_up
 from components.network import ChefNetwork
 from components.rollout import Rollout
@@ -19,7 +20,7 @@ Outputs = dict[str, pulumi.Input[object]]
 
 def assemble(settings: Settings, opts: pulumi.ResourceOptions | None = None) -> Outputs:
     """Makes it all, with `opts` for each of its components; the outputs by name, as `outputs.py` documents them."""
-    cluster, ways_in = _cluster(settings, opts)
+    cluster, more = _cluster(settings, opts)
     chef = None
     if settings.runs_chef_server_runbook:
         chef = Rollout(chef_server.NAME, chef_server.STEPS, settings, cluster.servers, opts=opts)
@@ -36,8 +37,8 @@ def assemble(settings: Settings, opts: pulumi.ResourceOptions | None = None) -> 
     return {
         "servers": {name: server.summary for name, server in cluster.servers.items()},
         "ports": push_jobs.ports(settings),
-        "test": push.output("test"),
-        **ways_in,
+        "test": push.output("test", push_jobs.tested),
+        **more,
     }
 
 
@@ -46,7 +47,11 @@ def _cluster(settings: Settings, opts: pulumi.ResourceOptions | None) -> tuple[C
     if settings.existing:
         return ExistingServers("servers", settings, opts), {}
     network = ChefNetwork("network", settings, look_up(settings), opts)
-    servers = ChefServers("servers", settings, network, opts)
+    availability = None
+    if settings.file.high_availability:
+        availability = HighAvailability("availability", settings, network, opts)
+    servers = ChefServers("servers", settings, network, availability, opts)
     entry = ChefEntry("entry", settings, network, servers.machines, opts)
     told: Outputs = {"entry": {"apiFqdn": settings.api_fqdn, "loadBalancer": entry.address}}
-    return servers, told | ({"bastion": servers.bastion.summary} if servers.bastion else {})
+    told |= {"bastion": servers.bastion.summary} if servers.bastion else {}
+    return servers, told | ({"vip": settings.vip} if settings.vip else {})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from components import commands
+from components import commands, failover
 from components.cluster import Cluster
 from components.push_jobs import copy, share
 from components.runbook import (
@@ -30,18 +30,43 @@ SETTINGS_FILE = "/etc/opscode/chef-server.rb"
 
 
 def _install(cluster: Cluster, server: Server) -> str:
-    package = cluster.settings.chef_server_package
-    return commands.install(package, cluster.settings.file.ssh.user) if package else commands.require_chef_server()
+    settings, user = cluster.settings, cluster.settings.file.ssh.user
+    package, failing_over = settings.chef_server_package, settings.file.high_availability
+    scripts = [commands.install(package, user) if package else commands.require_chef_server()]
+    if failing_over and server in cluster.topology.backends:
+        scripts += [commands.install(settings.chef_ha_package, user)] if settings.chef_ha_package else []
+        scripts += [failover.require_lvm()] if failing_over.prepare_volume else []
+    return commands.in_turn(*scripts)
 
 
 def _configure(cluster: Cluster, server: Server) -> str:
-    return commands.configure(SETTINGS_FILE, _settings_file(cluster, everywhere(cluster.topology)))
+    """With the data volume, which reconfigure wants to find."""
+    failing_over, vip = cluster.settings.file.high_availability, cluster.settings.vip
+    scripts = [commands.configure(SETTINGS_FILE, _settings_file(cluster, everywhere(cluster.topology)))]
+    if failing_over and vip and failing_over.prepare_volume:
+        scripts = [*_device(cluster, server), failover.prepare_volume(failing_over.device, vip), *scripts]
+    return commands.in_turn(*scripts)
+
+
+def _device(cluster: Cluster, server: Server) -> list[str]:
+    """Each backend knows the data volume by the same name, before it can become master."""
+    failing_over, topology = cluster.settings.file.high_availability, cluster.topology
+    if failing_over is None or not failing_over.prepare_volume or server not in topology.backends:
+        return []
+    return [failover.name_device(cluster.facts[topology.primary.name].volume, failing_over.device)]
 
 
 def _settings_file(cluster: Cluster, listed: Sequence[Server]) -> str:
     topology, chef_server = cluster.topology, cluster.settings.file.chef_server
     servers = [(s.fqdn, str(s.role), cluster.facts[s.name].address) for s in listed]
-    return commands.chef_settings(topology.kind, cluster.settings.api_fqdn, servers, chef_server.settings)
+    failing_over, vip = cluster.settings.file.high_availability, cluster.settings.vip
+    ha = None
+    if failing_over:
+        volume = cluster.facts[topology.primary.name].volume
+        ha = failover.chef_settings(volume, failing_over.device)
+    return commands.chef_settings(
+        topology.kind, cluster.settings.api_fqdn, servers, chef_server.settings, vip=vip, ha=ha
+    )
 
 
 def without_frontends(settings: Settings) -> str:
@@ -74,7 +99,7 @@ STEPS = (
             same("install", "a new machine has no settings"),
             every("connect", "a new machine may have a new address"),
         ),
-        limit=60,
+        limit=300,
     ),
     Step(
         "reconfigure-primary",
@@ -105,7 +130,7 @@ STEPS = (
     Step(
         "copy",
         on=others,
-        script=lambda cluster, server: copy("chef", cluster),
+        script=lambda cluster, server: commands.in_turn(*_device(cluster, server), copy("chef", cluster)),
         facts=primary,
         after=(
             every("share", "the primary must let this server in"),

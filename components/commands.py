@@ -318,6 +318,13 @@ _REFUSE_DOWNGRADE = [
 ]
 
 
+def in_turn(*scripts: str) -> str:
+    """One script of several: each may end itself, and the next one comes only if it went well."""
+    if len(scripts) == 1:
+        return scripts[0]
+    return "\n".join(["set -eu", *(f"(\n{script})" for script in scripts), ""])
+
+
 def require_chef_server() -> str:
     """In place of an installation, where the image holds Chef server already."""
     message = "this image holds no Chef server: set chefServer.package, or choose an image that has it"
@@ -349,8 +356,14 @@ def chef_settings(
     api_fqdn: str,
     servers: Sequence[tuple[str, str, str]],
     options: Mapping[str, object],
+    *,
+    vip: str | None = None,
+    ha: Mapping[str, str] | None = None,
 ) -> str:
-    """The text of chef-server.rb (F9). `servers` are (FQDN, role, address), the primary first."""
+    """The text of chef-server.rb (F9). `servers` are (FQDN, role, address), the primary first.
+
+    `vip` is the address of the backends that moves, if not the primary's own; `ha` are the settings of who moves it.
+    """
     lines = ["# Written by chef-rollout: change the stack's settings, not this file.", f'topology "{kind}"']
     lines.append(f'api_fqdn "{api_fqdn}"')
     if kind != "standalone":
@@ -359,8 +372,10 @@ def chef_settings(
             cluster = [f':cluster_ipaddress => "{address}"'] if kind == "ha" and role == "backend" else []
             parts = [f':ipaddress => "{address}"', f':role => "{role}"', *first, *cluster]
             lines.append(f'server "{fqdn}", {", ".join(parts)}')
-        vip = [f':ipaddress => "{servers[0][2]}"', ':device => "eth0"']
-        lines.append(f'backend_vip "{servers[0][0]}", {", ".join(vip)}')
+        moving = [f':ipaddress => "{vip or servers[0][2]}"', ':device => "eth0"']
+        moving += [':heartbeat_device => "eth0"'] if vip else []
+        lines.append(f'backend_vip "{servers[0][0]}", {", ".join(moving)}')
+        lines += [f"ha['{key}'] = {_ruby(value)}" for key, value in (ha or {}).items()]
     lines += [f"{key} {_ruby(value)}" for key, value in options.items()]
     return "\n".join([*lines, ""])
 
@@ -506,8 +521,23 @@ done
 {note}"""
 
 
+# How the test's log ends on a backend that is not master.
+STANDBY = "not master: nothing was tested here"
+
+
 def test() -> str:
-    return "opscode-push-jobs-server-ctl test\n"
+    """Tests the service where it runs: a standby, where it is down (F32), says so and does nothing."""
+    return f"""\
+set -eu
+status=/var/opt/opscode/keepalived/current_cluster_status
+is=master
+if [ -e "$status" ]; then is=$(cat "$status"); fi
+if [ "$is" != master ]; then
+  echo "this backend is $is, {STANDBY}"
+  exit 0
+fi
+opscode-push-jobs-server-ctl test
+"""
 
 
 def share(user: str, readers: Sequence[tuple[str, str]]) -> str:

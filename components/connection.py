@@ -96,6 +96,7 @@ class Reachable:
     """A server that answers SSH at `address`, and its peers at `private_address`.
 
     `identity` changes when another machine takes its place. `host_key` is None where it is trusted at first use.
+    `volume` is as in its facts. Its tasks wait for the resources in `after`.
     """
 
     server: Server
@@ -103,6 +104,8 @@ class Reachable:
     private_address: pulumi.Input[str]
     identity: pulumi.Input[str]
     host_key: str | None = None
+    volume: pulumi.Input[str] = ""
+    after: Sequence[pulumi.Resource] = ()
 
 
 def connect(
@@ -118,9 +121,9 @@ def connect(
         triggers=[reachable.identity, *settings.repair(f"connect-{reachable.server.name}")],
         add_previous_output_in_env=False,
         logging=command.remote.Logging.NONE,
-        opts=pulumi.ResourceOptions(parent=parent),
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=reachable.after),
     )
-    known = pulumi.Output.all(reachable.private_address, connected.stdout)
+    known = pulumi.Output.all(reachable.private_address, connected.stdout, reachable.volume)
     facts = known.apply(lambda told: Facts.parse(*told))
     host_key = facts.apply(lambda found: found.host_key)
     pinned = connection(settings, reachable.address, host_key, bastion)

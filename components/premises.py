@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
 
+from components import failover
 from components.problems import Problem
 from components.settings import Settings
 
@@ -70,7 +72,21 @@ def problems(settings: Settings, found: Premises) -> list[Problem]:
     if not found.vpc_exists:
         rule = "there is such a VPC in the account and region of the stack"
         return [Problem("network.vpcId", f"'{network.vpc_id}'", rule, "correct it, or aws:region or aws:profile")]
-    return [*_subnets(settings, found), *_addresses(settings, found), *_zones(settings, found)]
+    return [
+        *_subnets(settings, found),
+        *_addresses(settings, found),
+        *_zones(settings, found),
+        *_vip(settings, found),
+    ]
+
+
+def _vip(settings: Settings, found: Premises) -> Iterator[Problem]:
+    subnet = found.subnets.get(str(settings.file.network.backend_subnet_id))
+    if subnet and settings.vip and not failover.is_usable(settings.vip, ipaddress.IPv4Network(subnet.block)):
+        rule = (
+            f"it is in the backends' subnet, {subnet.block}, without its first four addresses and its last one (AWS's)"
+        )
+        yield Problem("highAvailability.vip", f"'{settings.vip}'", rule, "choose such an address that is free")
 
 
 def _subnets(settings: Settings, found: Premises) -> Iterator[Problem]:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from components import commands
 from components.cluster import Cluster
 from components.runbook import (
@@ -20,7 +22,7 @@ from components.runbook import (
     same,
 )
 from components.settings import Settings
-from components.topology import Server, Topology
+from components.topology import Server
 
 NAME = "push-jobs"
 SETTINGS_FILE = "/etc/opscode-push-jobs-server/opscode-push-jobs-server.rb"
@@ -59,9 +61,16 @@ def copy(what: str, cluster: Cluster) -> str:
     return commands.copy(what, ssh.user, ssh.port, source.address, source.host_key)
 
 
-def master(topology: Topology) -> tuple[Server, ...]:
-    """Where the service runs at first: keepalived starts with the primary as master (F32)."""
-    return (topology.primary,)
+def tested(told: Sequence[str]) -> str:
+    """What the test said on the master, of the last lines from all backends. Raises ValueError where none is master."""
+    for line in told:
+        if commands.STANDBY not in line:
+            return line
+    raise ValueError(
+        "nothing was tested: no backend was master, as in the middle of a failover\n"
+        "Rule: keepalived makes one backend master, and push jobs runs there.\n"
+        "Do:   see `sudo chef-server-ctl ha-status` on the backends; once one is master, set reverify to another text."
+    )
 
 
 STEPS = (
@@ -189,11 +198,11 @@ STEPS = (
         ),
         reruns_with=(same("chef-reconfigure", "the new configuration is read at the start"),),
     ),
-    # [8] Verify the installation.
+    # [8] Verify the installation. On both backends of an ha cluster, because only they know which one is master now.
     Step(
         "test",
         number=8,
-        on=master,
+        on=push_jobs_servers,
         script=lambda cluster, server: commands.test(),
         after=(
             every("restart-pushy", "it tests the running service"),

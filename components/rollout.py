@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pulumi
 import pulumi_command as command
@@ -56,12 +56,18 @@ class Rollout(pulumi.ComponentResource):
         """The last task on each server, by its name."""
         return self._last
 
-    def output(self, step: str) -> pulumi.Output[str]:
-        """What the task of `step` showed of its log, where one server has that step."""
+    def output(self, step: str, choose: Callable[[Sequence[str]], str]) -> pulumi.Output[str]:
+        """What `choose` makes of all that the tasks of `step` showed of their logs; its ValueError ends the run."""
         made = [resources[0] for key, resources in self._made.items() if key.step == step]
-        if len(made) != 1 or not isinstance(made[0], command.remote.Command):
-            raise ValueError(f"step {step} has not one task but {len(made)}")
-        return made[0].stdout
+        shown = [task.stdout for task in made if isinstance(task, command.remote.Command)]
+
+        def chosen(told: Sequence[str]) -> str:
+            try:
+                return choose(told)
+            except ValueError as error:
+                raise pulumi.RunError(str(error)) from None
+
+        return pulumi.Output.all(*shown).apply(chosen)
 
     def _command(self, task: Task) -> command.remote.Command:
         step, settings = task.step, self._cluster.settings

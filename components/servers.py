@@ -10,6 +10,7 @@ import pulumi_aws as aws
 
 from components.bastion import Bastion, connect_bastion
 from components.connection import Cluster, Reachable, connect
+from components.high_availability import HighAvailability
 from components.network import ChefNetwork
 from components.network_rules import BASTION
 from components.settings import Settings
@@ -31,14 +32,16 @@ class ChefServers(Cluster):
         name: str,
         settings: Settings,
         network: ChefNetwork,
+        availability: HighAvailability | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("chef-push-jobs:index:ChefServers", name, None, opts)
-        self._settings, self._network = settings, network
+        self._settings, self._network, self._availability = settings, network, availability
         self._key_name = self._key_pair(name)
         self._image = _image(settings)
         self.bastion = self._bastion()
         self.machines = {server.name: self._machine(server) for server in settings.topology.servers}
+        self._allowed = availability.allow(self.machines) if availability else ()
         self.servers = {
             server.name: connect(settings, self._reachable(server), self, self.bastion)
             for server in settings.topology.servers
@@ -71,6 +74,8 @@ class ChefServers(Cluster):
             instance_type=machines.instance_type,
             volume_size=machines.volume_size,
             public=self._settings.has_public_address(server),
+            profile=self._availability.profile(server) if self._availability else None,
+            after=self._availability.first if self._availability else (),
         )
 
     def _bastion(self) -> Bastion | None:
@@ -96,6 +101,8 @@ class ChefServers(Cluster):
         instance_type: str,
         volume_size: int,
         public: bool,
+        profile: pulumi.Input[str] | None = None,
+        after: Sequence[pulumi.Resource] = (),
     ) -> aws.ec2.Instance:
         protect = self._settings.file.protect
         tags = self._settings.tags(name, Fqdn=fqdn, Role=role)
@@ -107,6 +114,7 @@ class ChefServers(Cluster):
             subnet_id=place.id,
             vpc_security_group_ids=[group.id for group in groups],
             associate_public_ip_address=public,
+            iam_instance_profile=profile,
             user_data=first_boot(fqdn),
             metadata_options={"http_tokens": "required", "http_endpoint": "enabled"},
             root_block_device={"volume_type": "gp3", "volume_size": volume_size, "encrypted": True, "tags": tags},
@@ -114,7 +122,7 @@ class ChefServers(Cluster):
             tags=tags,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=place.ready,
+                depends_on=[*place.ready, *after],
                 protect=protect,
                 # A newer image, a first boot worded otherwise, another key for it: no reasons to replace a server.
                 # Another FQDN is.
@@ -125,9 +133,11 @@ class ChefServers(Cluster):
         )
 
     def _reachable(self, server: Server) -> Reachable:
-        machine = self.machines[server.name]
+        machine, topology = self.machines[server.name], self._settings.topology
         address = machine.public_ip if self._settings.file.ssh.address == "public" else machine.private_ip
-        return Reachable(server, address, machine.private_ip, machine.id)
+        shared = self._availability.volume.id if self._availability and server == topology.primary else ""
+        after = self._allowed if server in topology.backends else ()
+        return Reachable(server, address, machine.private_ip, machine.id, volume=shared, after=after)
 
 
 def first_boot(fqdn: str) -> str:

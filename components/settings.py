@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from components import network_rules, packages, topology
+from components import failover, network_rules, packages, topology
 from components.chef_ports import RESERVED
 from components.packages import Package, Source
 from components.problems import Problem, report, without_use
 from components.reading import Values, is_given, read
 from components.stack_file import ServerEntry, StackFile
+from components.subnets import backend_subnet
 from components.topology import Kind, Role, Server, Topology
 
 # The least prefix length that still names somebody: a wider network is "anywhere".
@@ -40,6 +41,15 @@ class Settings:
     push_jobs_package: Package
     chef_server_package: Package | None
     public_key: str | None
+    chef_ha_package: Package | None = None
+
+    @property
+    def vip(self) -> str | None:
+        """The backends' address that moves on failover, where there is one."""
+        chosen = self.file.high_availability
+        if chosen is None:
+            return None
+        return chosen.vip or failover.default_vip(backend_subnet(self.file.vpc_cidr))
 
     @property
     def existing(self) -> Mapping[str, ServerEntry]:
@@ -106,17 +116,19 @@ def load(
     decoded = _decoded(raw)
     values, problems = read(StackFile, decoded)
     servers = _servers(values, problems)
-    problems += _cidrs(values) + _ports(values) + _existing(decoded, values)
+    problems += _cidrs(values) + _ports(values) + _existing(decoded, values) + [*_high_availability(values)]
     problems += network_rules.problems(decoded, values, servers)
     problems += _repair(values, servers, tasks)
     folder = root if files else None
     push_jobs_package = _package(values, "pushJobs.package", folder, problems)
     chef_server_package = _package(values, "chefServer.package", folder, problems)
+    chef_ha_package = _package(values, "highAvailability.package", folder, problems)
     public_key = _public_key(values, root, problems) if files else None
     if problems or push_jobs_package is None:
         raise SettingsError(problems)
     file = StackFile.model_validate(decoded)
-    return Settings(file, Topology(file.topology, servers), push_jobs_package, chef_server_package, public_key)
+    all_servers = Topology(file.topology, servers)
+    return Settings(file, all_servers, push_jobs_package, chef_server_package, public_key, chef_ha_package)
 
 
 def read_topology(raw: Mapping[str, str]) -> Topology:
@@ -220,7 +232,7 @@ def _ports(values: Values) -> list[Problem]:
 # What describes machines that are to be made; a stack of servers that exist already has no use for it.
 FOR_NEW_MACHINES = (
     *("ssh.keyName", "ssh.publicKeyFile", "machines.image", "machines.instanceType", "vpcCidr"),
-    *("network", "bastion", "entry", "protect"),
+    *("network", "bastion", "entry", "protect", "highAvailability"),
 )
 
 
@@ -248,6 +260,28 @@ def _ssh_key(values: Values) -> list[Problem]:
         rule = "new servers authorize exactly one of them"
         return [Problem("ssh", given, rule, "give publicKeyFile, the .pub file of a key that your ssh-agent holds")]
     return []
+
+
+def _high_availability(values: Values) -> Iterable[Problem]:
+    if "highAvailability.provider" not in values:
+        return
+    kind, address, vpc = (values.get(name) for name in ("topology", "highAvailability.vip", "vpcCidr"))
+    if isinstance(kind, Kind) and kind is not Kind.HA:
+        rule = "only the two backends of an ha cluster stand in for each other"
+        yield Problem("highAvailability", f"given with topology {kind}", rule, "take it out, or set topology to ha")
+    if values.get("network.vpcId") is not None:
+        if "highAvailability.vip" in values and address is None:
+            rule = "in an existing VPC only its owner knows which address is free"
+            yield Problem("highAvailability.vip", "not given", rule, "give an address of the backends' subnet")
+    elif isinstance(address, str) and isinstance(vpc, str):
+        subnet = backend_subnet(vpc)
+        if not failover.is_usable(address, subnet):
+            rule = f"it is in the backends' subnet, {subnet}, without its first four addresses and its last one (AWS's)"
+            remedy = f"choose such an address, for example {failover.default_vip(subnet)}, or leave it out"
+            yield Problem("highAvailability.vip", f"'{address}'", rule, remedy)
+    if values.get("highAvailability.package.file") is not None:
+        rule = "this package is fetched by the backends, not uploaded"
+        yield Problem("highAvailability.package.file", "given", rule, "give url with sha256")
 
 
 def _repair(values: Values, servers: Sequence[Server], tasks: Callable[[Topology], Sequence[str]]) -> Iterable[Problem]:

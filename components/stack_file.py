@@ -116,6 +116,10 @@ Address = Annotated[
     str,
     rule(_is_ipv4_address, "it is an IPv4 address", "write it as, for example, 10.0.0.4"),
 ]
+Device = Annotated[
+    str,
+    pattern(r"/dev/(sd|xvd)[b-z]", "it is one of EC2's names, /dev/sdb to /dev/xvdz", "write it as /dev/xvdf"),
+]
 HostKey = Annotated[
     str,
     pattern(
@@ -161,6 +165,23 @@ class ChefServer(Section):
     )
     api_fqdn: Domain | None = Field(None, description="Name under which clients reach Chef server.")
     settings: Options = Field({}, description="Further keys of chef-server.rb.")
+
+
+class HighAvailability(Section):
+    """Failover of the two backends of an ha cluster. Without it, neither their address nor their data moves."""
+
+    provider: Literal["aws"] = Field(description="Who moves the address and the data: aws.")
+    vip: Address | None = Field(
+        None, description="The backends' address that moves; the last usable one of their subnet, if not given."
+    )
+    volume_size: int = Field(100, ge=8, le=16384, description="Size of the encrypted volume for the data in GiB.")
+    device: Device = Field("/dev/xvdf", description="By which that volume is attached, and found on the servers.")
+    prepare_volume: bool = Field(
+        True, description="Whether LVM and a filesystem are made on the volume while it is empty, and it is mounted."
+    )
+    package: PackageSource | None = Field(
+        None, description="The chef-ha package, from a URL; without it the image must already hold it."
+    )
 
 
 class ServerEntry(Section):
@@ -332,6 +353,9 @@ class StackFile(Section):
     )
     push_jobs: PushJobs = Field(description="The push jobs server.")
     chef_server: ChefServer = Field(ChefServer.model_validate({}), description="The Chef server under it.")
+    high_availability: HighAvailability | None = Field(
+        None, description="Failover of the backends; without it, the backends' address is the primary's own."
+    )
     machines: Machines = Field(Machines.model_validate({}), description="The virtual machines.")
     ssh: Ssh = Field(Ssh.model_validate({}), description="How the operator reaches the servers.")
     time_limits: dict[StepName, Annotated[int, Field(ge=1, le=86400)]] = Field(

@@ -76,5 +76,10 @@ def block(vpc: str, number: int) -> str:
     return str(next(found for position, found in enumerate(blocks) if position == number))
 
 
+def backend_subnet(vpc: str) -> ipaddress.IPv4Network:
+    """Of the VPC that is made."""
+    return ipaddress.IPv4Network(block(vpc, 0))
+
+
 def _prefix(vpc: str) -> int:
     return max(20, ipaddress.IPv4Network(vpc).prefixlen + 2)

@@ -52,9 +52,10 @@ def main(name: str) -> None:
         signal.signal(number, lambda *_: ended.set())  # not blocked: the hosts' processes would inherit that
     sandbox = Sandbox(name)
     server = serve(Hosts(sandbox), sandbox.run)
-    from sandbox import estate  # noqa: PLC0415 - moto reads its settings when it is imported
+    from sandbox import estate, link_local  # noqa: PLC0415 - moto reads its settings when it is imported
 
     estate.create()
+    link_local.start(sandbox.namespace_path(sandbox.router))
     sandbox.cloud_ready.touch()
     ended.wait()
     sandbox.cloud_ready.unlink(missing_ok=True)

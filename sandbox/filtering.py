@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from sandbox.firewall import Rule, ruleset
+from sandbox.paths import METADATA
 from sandbox.processes import SandboxError
 from sandbox.wrapping import LOCK
 
@@ -97,6 +98,7 @@ def _script(instance: Any, members: Iterable[Any]) -> str:
     groups = instance.security_groups
     ingress = [_rule(rule, members) for group in groups for rule in group.ingress_rules]
     egress = [_rule(rule, members) for group in groups for rule in group.egress_rules]
+    egress.append(Rule("tcp", 80, 80, (f"{METADATA}/32",)))  # no security group is asked about it
     return ruleset([rule for rule in ingress if rule.sources], [rule for rule in egress if rule.sources])
 
 

@@ -120,12 +120,16 @@ def instance_possible(backend: Any, arguments: Arguments) -> None:
         refuse("InvalidParameterValue", f"User data is limited to {MAX_USER_DATA} bytes")
 
 
-def _address_free(backend: Any, subnet: Any, address: str) -> None:
+def address_usable(subnet: Any, address: str) -> None:
     wanted, network = ipaddress.IPv4Address(address), subnet.cidr
     if wanted not in network:
         refuse("InvalidParameterValue", f"Address {address} does not fall within the subnet's address range")
     if int(wanted) - int(network.network_address) < RESERVED_ADDRESSES or wanted == network.broadcast_address:
         refuse("InvalidParameterValue", f"Address {address} is in subnet's reserved address range")
+
+
+def _address_free(backend: Any, subnet: Any, address: str) -> None:
+    address_usable(subnet, address)
     taken = {interface.private_ip_address for interface in backend.enis.values() if interface.subnet.id == subnet.id}
     if address in taken:
         refuse("InvalidIPAddress.InUse", f"Address {address} is in use.")

@@ -8,7 +8,7 @@ import os
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
-from sandbox.paths import NAMESPACES, ROOT, Sandbox
+from sandbox.paths import METADATA, NAMESPACES, ROOT, Sandbox
 from sandbox.processes import run
 
 BRIDGE = "br0"
@@ -50,6 +50,7 @@ def create_router(sandbox: Sandbox) -> None:
     settings = "; ".join(f"echo {value} >/proc/sys/net/ipv4/{key}" for key, value in ROUTER_SETTINGS.items())
     run([*enter(sandbox.router), "sh", "-euc", settings])
     batch(sandbox.router, f"link add {BRIDGE} address {BRIDGE_MAC} type bridge\nlink set {BRIDGE} up\nlink set lo up\n")
+    batch(sandbox.router, f"addr add {METADATA}/32 dev lo\n")
 
 
 def attach(sandbox: Sandbox, namespace: str, interface: IPv4Interface) -> None:

@@ -16,6 +16,7 @@ CLOUD_URL = "http://127.0.0.1:5000"  # inside the operator namespace only
 REGION = "us-east-1"
 FAULTS_FILE = "faults.json"  # in the run directory: what the cloud is to answer wrongly, see `faults.py`
 ACTIONS_FILE = "actions"  # there too: each action that the cloud was asked for, a line each
+METADATA = "169.254.169.254"  # where every machine on EC2 finds what the cloud tells it
 
 _NAME = re.compile(r"[a-z0-9]{1,12}")
 _HOST_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")

@@ -16,7 +16,7 @@ from moto.ec2.responses import instances as instance_requests
 from moto.elbv2.models import ELBv2Backend
 from moto.server import ThreadedMotoServer
 
-from sandbox import filtering, gate, guards, guards_entry, guards_instances, instances, repairs
+from sandbox import attachments, filtering, gate, guards, guards_entry, guards_instances, instances, repairs
 from sandbox.faults import Faults
 from sandbox.filtering import Filtering
 from sandbox.images import ACCOUNT
@@ -27,7 +27,7 @@ from sandbox.wrapping import Wrap, install
 LOCKED = (  # not changed, but they must not run while something else changes what they go through
     *("describe_network_interfaces", "describe_route_tables", "describe_security_groups", "describe_subnets"),
     *("describe_security_group_rules", "disassociate_route_table", "replace_route_table_association", "create_tags"),
-    *("delete_route", "delete_key_pair", "delete_network_interface"),
+    *("delete_route", "delete_key_pair", "delete_network_interface", "create_volume", "delete_volume"),
 )
 
 
@@ -53,6 +53,9 @@ def methods(lifecycle: Instances, filters: Filtering) -> Mapping[str, Wrap]:
         "associate_route_table": Wrap(guards.association_new),
         "create_route": Wrap(guards.gateway_reachable),
         "replace_route": Wrap(guards.gateway_reachable),
+        "attach_volume": Wrap(attachments.volume_free),
+        "detach_volume": Wrap(attachments.volume_attached),
+        "assign_private_ip_addresses": Wrap(attachments.address_movable, repair=attachments.address_moved),
         "import_key_pair": Wrap(guards_instances.key_usable),
         "create_security_group": Wrap(guards_instances.security_group_named),
         "delete_security_group": Wrap(guards_entry.security_group_without_balancer),
@@ -84,6 +87,7 @@ BALANCER_METHODS = {
 def start(hosts: Hosts, address: str, port: int, directory: Path) -> ThreadedMotoServer:
     """Serve; returns when requests are answered. Once a process. The files of `gate.py` are in the directory."""
     repairs.images_without_alias(ec2_backends[ACCOUNT][REGION])  # makes the backend, too: slow, so before any request
+    attachments.instances_found_by_volume()
     filters = Filtering(hosts)
     requests = instance_requests.InstanceResponse
     setattr(requests, "run_instances", repairs.launch_protected(requests.run_instances))  # noqa: B010 - moto's own

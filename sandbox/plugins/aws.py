@@ -11,7 +11,7 @@ from typing import Any
 
 import grpc  # type: ignore[import-untyped]  # publishes no types
 
-from sandbox.plugins import diff, process
+from sandbox.plugins import aws_iam, aws_reservation, aws_volume, diff, process
 from sandbox.plugins.aws_api import API, CONFIG, explain
 from sandbox.plugins.aws_balancer import BALANCER
 from sandbox.plugins.aws_functions import FUNCTIONS
@@ -39,6 +39,7 @@ KINDS = {
         *(VPC, SUBNET, GATEWAY, TABLE, ROUTE, ASSOCIATION, GROUP, *RULES, KEY_PAIR, INSTANCE),
         *(ADDRESS, NAT),
         *(BALANCER, TARGET_GROUP, ATTACHMENT, LISTENER, RECORD),
+        *(*aws_iam.KINDS, *aws_volume.KINDS, *aws_reservation.KINDS),
     )
 }
 
@@ -46,7 +47,7 @@ PLUGIN = Plugin(
     name="aws",
     version="7.51.1",
     resources=[kind.row() for kind in KINDS.values()],
-    functions=(*FUNCTIONS, *PLURAL_FUNCTIONS),
+    functions=(*FUNCTIONS, *PLURAL_FUNCTIONS, *aws_reservation.FUNCTIONS),
     config=CONFIG,
     configure=API.configure,
     explain=explain,

@@ -21,7 +21,7 @@ MAX_RETRIES = 25  # the real provider's, of what passes by itself: throttling, e
 CONNECTION_ATTEMPTS = 3  # where nothing answers, fewer: on a sandbox that does not pass by itself
 DEPENDENCY_SECONDS = 10.0  # the real provider tries for 15 minutes, which on a sandbox only hides a wrong order
 Result = TypeVar("Result")
-ENDPOINT_SERVICES = ("ec2", "sts", "elbv2", "route53")
+ENDPOINT_SERVICES = ("ec2", "sts", "iam", "elbv2", "route53")
 
 CONFIG: Mapping[str, Input] = {
     "region": Input(str),
@@ -132,7 +132,7 @@ def code_of(error: Exception) -> str:
 
 
 def is_gone(error: Exception) -> bool:
-    return code_of(error).endswith("NotFound")
+    return code_of(error).endswith("NotFound") or code_of(error) == "NoSuchEntity"
 
 
 def give_up(response: Any, operation: Any, attempts: int, caught_exception: Exception | None, **_: Any) -> None:

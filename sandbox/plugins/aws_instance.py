@@ -115,7 +115,7 @@ INSTANCE = Kind(
     ),
     outputs=(
         *("arn", "instanceState", "monitoring", "primaryNetworkInterfaceId", "privateDns", "publicDns", "publicIp"),
-        "tenancy",
+        *("tenancy", "secondaryPrivateIps"),
     ),
     write_only=("userDataReplaceOnChange", "forceDestroy", "getPasswordData"),
     nested_replaces=("rootBlockDevice.encrypted", "rootBlockDevice.kmsKeyId"),

@@ -30,6 +30,9 @@ def find_instance(call: Call, identity: str) -> Values | None:
         "subnetId": instance.get("SubnetId", ""),
         "vpcSecurityGroupIds": sorted(group["GroupId"] for group in instance["SecurityGroups"]),
         "privateIp": instance.get("PrivateIpAddress", ""),
+        "secondaryPrivateIps": sorted(
+            each["PrivateIpAddress"] for each in interface.get("PrivateIpAddresses", []) if not each.get("Primary")
+        ),
         "privateDns": instance.get("PrivateDnsName", ""),
         "publicIp": instance.get("PublicIpAddress", ""),
         "publicDns": instance.get("PublicDnsName", ""),

@@ -37,7 +37,7 @@ class Kind:
     `computed` are inputs that are outputs too. `nested_replaces` are paths within an input whose change replaces.
     `sources` are inputs of which one is given: another one than before replaces. `named` is the one that is generated.
     `write_only` are inputs that only the provider knows: no API tells them back. `not_imported` are
-    inputs that say the same as another one.
+    inputs that say the same as another one. What is not `regional` belongs to the whole account.
     """
 
     token: str

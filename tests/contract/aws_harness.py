@@ -183,5 +183,5 @@ def provider_config(url: str) -> dict[str, object]:
         "skipCredentialsValidation": "true",
         "skipMetadataApiCheck": "true",
         "skipRequestingAccountId": "true",
-        "endpoints": json.dumps([dict.fromkeys(("ec2", "elbv2", "route53", "sts"), url)]),
+        "endpoints": json.dumps([dict.fromkeys(("ec2", "elbv2", "iam", "route53", "sts"), url)]),
     }

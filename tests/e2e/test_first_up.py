@@ -131,7 +131,7 @@ def test_the_dependencies_in_the_state_are_those_of_the_plan(ha: Stack) -> None:
         assert wanted <= before(named[name]), f"{name} does not wait for {wanted - before(named[name])}"
     rules = {urn for urn in resources if "SecurityGroupIngressRule" in urn and re.search("in-(push-jobs|api)", urn)}
     assert len(rules) == 3
-    for name in ("push-jobs-restart-pushy-backend-0", "push-jobs-restart-pushy-backend-1", "push-jobs-test-backend-0"):
+    for name in (f"push-jobs-{step}-backend-{number}" for step in ("restart-pushy", "test") for number in (0, 1)):
         assert rules <= before(named[name]), f"{name} does not wait for the firewall"
 
 

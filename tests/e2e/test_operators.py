@@ -33,6 +33,7 @@ import boto3, json, sys
 ec2 = boto3.client("ec2", region_name=sys.argv[1], endpoint_url="http://127.0.0.1:5000")
 elb = boto3.client("elbv2", region_name=sys.argv[1], endpoint_url="http://127.0.0.1:5000")
 route53 = boto3.client("route53", region_name=sys.argv[1], endpoint_url="http://127.0.0.1:5000")
+iam = boto3.client("iam", region_name=sys.argv[1], endpoint_url="http://127.0.0.1:5000")
 gone = ("terminated",)
 ours = lambda thing: {"Key": "Owner", "Value": "estate"} not in thing.get("Tags", [])
 zones = [z["Id"] for z in route53.list_hosted_zones()["HostedZones"]]
@@ -55,6 +56,8 @@ print(json.dumps({
     "targets": [t["TargetGroupName"] for t in elb.describe_target_groups()["TargetGroups"]],
     "records": [r["Name"] for r in records if r["Type"] not in ("NS", "SOA")],
     "volumes": [v["VolumeId"] for v in ec2.describe_volumes()["Volumes"]],
+    "roles": [r["RoleName"] for r in iam.list_roles()["Roles"]],
+    "profiles": [p["InstanceProfileName"] for p in iam.list_instance_profiles()["InstanceProfiles"]],
 }))
 """
 PULUMI = (sys.executable, "-m", "sandbox", "run", "--", "pulumi", "--non-interactive")

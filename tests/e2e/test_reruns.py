@@ -26,10 +26,15 @@ SERVERS = ("backend-0", "backend-1", "frontend-0", "frontend-1")
 BASTION = "10.9.0.10"
 SET = (sys.executable, "-m", "sandbox", "run", "--", "pulumi", "config", "set", "--secret", "--path")
 
+# The backend that is not master says so.
+TEST = """
+    backend-0: push-jobs test
+    backend-1: push-jobs test
+"""
 # The frontends' part of a change of push jobs, and the whole of it, once the primary has other settings.
 FROM_CONFIGURE = """
     backend-0: push-jobs configure reconfigure-primary share chef-reconfigure restart-pushy test
-    backend-1: push-jobs copy reconfigure chef-reconfigure restart-pushy
+    backend-1: push-jobs copy reconfigure chef-reconfigure restart-pushy test
     frontend-0: push-jobs copy reconfigure
     frontend-1: push-jobs copy reconfigure
 """
@@ -62,7 +67,7 @@ def test_a_change_of_time_limits_has_no_effect_on_a_server(cluster: Stack) -> No
     assert found.planned == set()
     assert found.updated == {
         f"{rollout}-install-{server}" for rollout in ("chef", "push-jobs") for server in SERVERS
-    } | {"push-jobs-test-backend-0"}
+    } | {"push-jobs-test-backend-0", "push-jobs-test-backend-1"}
     assert (found.ctl, found.starts) == ({}, {})
     assert cluster.outputs()["test"].endswith("0 failures"), "the output outlives a run of nothing"
 
@@ -88,7 +93,7 @@ def test_a_bastion_can_be_added_later_and_everything_goes_through_it(cluster: St
     assert found.other == {"create SecurityGroupIngressRule": 2, "delete SecurityGroupIngressRule": 2}
     assert not operator_reaches(cluster, server)
     again = change(cluster, reverify="through the bastion")
-    assert again.planned == tasks("backend-0: push-jobs test")
+    assert again.planned == tasks(TEST)
     assert again.ctl == calls("backend-0: push test")
     last = cluster.output("backend-0", "grep 'Accepted publickey' /var/log/sshd.log | tail -n 1")
     assert f"from {BASTION} " in last
@@ -187,16 +192,16 @@ def test_a_client_network_touches_its_own_rules_only(cluster: Stack) -> None:
 
 def test_reverify_runs_the_test_and_nothing_else(cluster: Stack) -> None:
     found = change(cluster, reverify="1")
-    assert found.planned == tasks("backend-0: push-jobs test")
+    assert found.planned == tasks(TEST)
     assert (found.ctl, found.starts) == (calls("backend-0: push test"), {})
-    assert list(found.logins) == ["backend-0"]
+    assert list(found.logins) == ["backend-0", "backend-1"], "only they know which one is master"
 
 
 def test_a_frontend_more_and_less_is_nothing_to_the_other_frontends_and_restarts_nothing(cluster: Stack) -> None:
     more = change(cluster, frontends="3")
     assert more.planned == tasks("""
         backend-0: chef configure reconfigure-primary share, push-jobs share test
-        backend-1: chef copy reconfigure
+        backend-1: chef copy reconfigure, push-jobs test
         frontend-2: connect, chef install copy reconfigure, push-jobs install copy reconfigure
     """)
     assert more.ctl == calls("""
@@ -211,7 +216,7 @@ def test_a_frontend_more_and_less_is_nothing_to_the_other_frontends_and_restarts
     less = change(cluster, frontends="2")
     assert less.planned == tasks("""
         backend-0: chef configure reconfigure-primary share, push-jobs share test
-        backend-1: chef copy reconfigure
+        backend-1: chef copy reconfigure, push-jobs test
     """)
     assert less.ctl == calls("""
         backend-0: chef reconfigure, push test
@@ -227,7 +232,7 @@ def test_a_replaced_frontend_gets_its_own_tasks_and_restarts_nothing(cluster: St
     found = change(cluster, replace="frontend-1")
     assert found.planned == tasks("""
         backend-0: chef configure reconfigure-primary share, push-jobs share test
-        backend-1: chef copy reconfigure
+        backend-1: chef copy reconfigure, push-jobs test
         frontend-1: connect, chef install copy reconfigure, push-jobs install copy reconfigure
     """)
     assert found.ctl == calls("""
@@ -243,7 +248,7 @@ def test_a_replaced_standby_gets_its_own_tasks_and_restarts_nothing(cluster: Sta
     assert found.planned == tasks("""
         backend-0: chef configure reconfigure-primary share, push-jobs share test
         backend-1: connect, chef install copy reconfigure
-        backend-1: push-jobs install copy reconfigure chef-reconfigure restart-pushy
+        backend-1: push-jobs install copy reconfigure chef-reconfigure restart-pushy test
     """)
     assert found.ctl == calls("""
         backend-0: chef reconfigure, push test
@@ -280,7 +285,7 @@ def test_a_replaced_primary_runs_everything_that_came_from_it_everywhere(cluster
     assert found.planned == tasks("""
         backend-0: connect, chef install configure reconfigure-primary share
         backend-0: push-jobs install configure reconfigure-primary rotate share chef-reconfigure restart-pushy test
-        backend-1: chef copy reconfigure, push-jobs copy reconfigure chef-reconfigure restart-pushy
+        backend-1: chef copy reconfigure, push-jobs copy reconfigure chef-reconfigure restart-pushy test
         frontend-0: chef copy reconfigure, push-jobs copy reconfigure
         frontend-1: chef copy reconfigure, push-jobs copy reconfigure
     """)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from components import commands
+from components import commands, failover
 from components.packages import Package
 
 FILES = Path(__file__).parent / "files" / "commands"
@@ -44,6 +44,10 @@ SCRIPTS = {
     "restart-pushy-unless-fresh": commands.restart_pushy([10000, 10003, 10002], unless_fresh=True),
     "restart-pushy": commands.restart_pushy([10000, 10003, 10002]),
     "test": commands.test(),
+    "in-turn": commands.in_turn("echo one\nexit 0\n", "echo two\n"),
+    "require-lvm": failover.require_lvm(),
+    "prepare-volume": failover.prepare_volume("/dev/xvdf", "10.0.15.254"),
+    "name-device": failover.name_device("vol-0123456789abcdef0", "/dev/xvdf"),
 }
 
 

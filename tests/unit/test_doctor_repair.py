@@ -53,6 +53,7 @@ def test_what_follows_from_a_copy_is_its_reconfigure_and_the_test() -> None:
     assert repair.following(frozenset({"push-jobs-copy-frontend-0"}), HA) == {
         "push-jobs-reconfigure-frontend-0",
         "push-jobs-test-backend-0",
+        "push-jobs-test-backend-1",
     }
 
 

@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SHELL = {
-    *("advising", "assembly", "bastion", "configuration", "connection", "entry", "existing", "lookup", "network"),
-    *("rollout", "servers", "vpc"),
+    *("advising", "assembly", "bastion", "configuration", "connection", "entry", "existing", "high_availability"),
+    *("lookup", "network", "package", "rollout", "servers", "vpc"),
 }
 MODULES = sorted((ROOT / "components").glob("*.py"))
 

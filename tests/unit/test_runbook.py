@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from components import chef_server, push_jobs
+from components import chef_server, commands, push_jobs
 from components.firewall import rules
 from components.runbook import Key, Step, Task, every, everywhere, others, plan, primary, same
 from components.topology import Kind, Topology, numbered, topology
@@ -68,7 +68,7 @@ def test_each_server_gets_exactly_the_steps_of_its_role(cluster: Topology) -> No
     for frontend in cluster.frontends:
         assert steps[frontend.name] == ["install", "copy", "reconfigure"], "and connect: four tasks a frontend"
     for other in cluster.backends[1:]:
-        assert steps[other.name] == ["install", "copy", "reconfigure", "chef-reconfigure", "restart-pushy"]
+        assert steps[other.name] == ["install", "copy", "reconfigure", "chef-reconfigure", "restart-pushy", "test"]
     shared = ["share"] if cluster.others else []
     first = ["install", "configure", "reconfigure-primary", "rotate", *shared]
     assert steps[cluster.primary.name] == [*first, "chef-reconfigure", "restart-pushy", "test"]
@@ -80,7 +80,7 @@ def test_tasks_and_edges_are_linear_in_the_servers(cluster: Topology) -> None:
         tasks = plan(steps, cluster)
         edges = sum(len(task.after) + len(task.reruns_with) for task in tasks)
         assert len(tasks) <= 4 * len(cluster.servers) + 10
-        assert edges <= 16 * len(cluster.servers) + 20, "an edge from all to all makes the state quadratic (F22)"
+        assert edges <= 16 * len(cluster.servers) + 24, "an edge from all to all makes the state quadratic (F22)"
 
 
 @given(topologies(most=20))
@@ -103,7 +103,7 @@ def again(changed: str) -> set[str]:
 
 def test_a_new_frontend_restarts_nothing() -> None:
     own = {"install-frontend-0", "copy-frontend-0", "reconfigure-frontend-0"}
-    assert again("connect-frontend-0") == {*own, "share-backend-0", "test-backend-0"}
+    assert again("connect-frontend-0") == {*own, "share-backend-0", "test-backend-0", "test-backend-1"}
 
 
 def test_other_settings_run_everything_from_there_on_but_make_no_new_credentials() -> None:
@@ -111,6 +111,17 @@ def test_other_settings_run_everything_from_there_on_but_make_no_new_credentials
     assert again("configure-backend-0") == {
         str(task.key) for task in plan(push_jobs.STEPS, HA) if task.step.name not in unconcerned
     }
+
+
+def test_the_result_of_the_test_is_the_masters() -> None:
+    standby, passed = f"this backend is backup, {commands.STANDBY}", "7 examples, 0 failures"
+    assert commands.STANDBY in commands.test()
+    assert push_jobs.tested([passed, standby]) == push_jobs.tested([standby, passed]) == passed
+
+
+def test_a_cluster_in_which_nobody_was_master_was_not_tested() -> None:
+    with pytest.raises(ValueError, match="set reverify to another text"):
+        push_jobs.tested([f"this backend is backup, {commands.STANDBY}"] * 2)
 
 
 def test_every_line_of_the_seed_is_a_step() -> None:

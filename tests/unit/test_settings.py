@@ -246,6 +246,55 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
     ),
 ]
 
+AWS = {"provider": "aws"}
+VIP = "it is in the backends' subnet, 10.0.0.0/20, without its first four addresses and its last one (AWS's)"
+VIP_REMEDY = "choose such an address, for example 10.0.15.254, or leave it out"
+TABLE += [
+    (
+        {"highAvailability": {}},
+        ("highAvailability.provider", "not given", "it is needed: who moves the address and the data: aws", "set it"),
+    ),
+    (
+        {"highAvailability": {"provider": "drbd"}},
+        ("highAvailability.provider", "'drbd'", "it is one of 'aws'", "choose one of them"),
+    ),
+    (
+        {"highAvailability": AWS, "topology": "tier", "backends": "1"},
+        (
+            "highAvailability",
+            "given with topology tier",
+            "only the two backends of an ha cluster stand in for each other",
+            "take it out, or set topology to ha",
+        ),
+    ),
+    *(
+        ({"highAvailability": {**AWS, "vip": vip}}, ("highAvailability.vip", f"'{vip}'", VIP, VIP_REMEDY))
+        for vip in ("10.0.16.4", "10.0.0.0", "10.0.0.3", "10.0.15.255", "192.0.2.4")
+    ),
+    (
+        {"highAvailability": {**AWS, "vip": "backend"}},
+        ("highAvailability.vip", "'backend'", "it is an IPv4 address", "write it as, for example, 10.0.0.4"),
+    ),
+    (
+        {"highAvailability": {**AWS, "device": "xvdf"}},
+        (
+            "highAvailability.device",
+            "'xvdf'",
+            "it is one of EC2's names, /dev/sdb to /dev/xvdz",
+            "write it as /dev/xvdf",
+        ),
+    ),
+    (
+        {"highAvailability": {**AWS, "package": {"file": "chef-ha.deb"}}},
+        (
+            "highAvailability.package.file",
+            "given",
+            "this package is fetched by the backends, not uploaded",
+            "give url with sha256",
+        ),
+    ),
+]
+
 EXISTING: dict[str, Any] = {
     "domain": None,
     "backends": None,
@@ -260,6 +309,7 @@ EXISTING: dict[str, Any] = {
 FOR_NEW = ("it is for machines that are made", "take it out")
 TABLE += [
     ({**EXISTING, "ssh": {"keyName": "k"}}, ("ssh.keyName", "given", *FOR_NEW)),
+    ({**EXISTING, "highAvailability": AWS}, ("highAvailability", "given", *FOR_NEW)),
     ({**EXISTING, "machines": {"instanceType": "m5.large"}}, ("machines.instanceType", "given", *FOR_NEW)),
     (
         {**EXISTING, "servers": [EXISTING["servers"][0], {"name": "b", "fqdn": "b.test", "role": "frontend"}]},
@@ -511,6 +561,15 @@ def test_clients_reach_chef_server_under_the_name_that_is_given_or_the_records_o
 def test_the_ports_are_those_of_the_runbook_unless_set() -> None:
     push_jobs = settings().file.push_jobs
     assert (push_jobs.heartbeat_port, push_jobs.command_port, push_jobs.api_port) == (10000, 10003, 10002)
+
+
+@pytest.mark.parametrize(
+    ("vpc", "vip"), [("10.0.0.0/16", "10.0.15.254"), ("10.7.8.0/24", "10.7.8.62"), ("172.16.0.0/20", "172.16.3.254")]
+)
+def test_the_address_that_moves_is_the_last_usable_one_of_the_backends_subnet_unless_given(vpc: str, vip: str) -> None:
+    assert settings(vpcCidr=vpc, highAvailability=AWS).vip == vip
+    assert settings(highAvailability={**AWS, "vip": "10.0.0.100"}).vip == "10.0.0.100"
+    assert settings().vip is None
 
 
 def deb(folder: Path, name: str, architecture: str) -> Path:

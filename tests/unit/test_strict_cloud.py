@@ -543,12 +543,12 @@ def test_a_reboot_and_a_stop_and_start_boot_the_same_host_again(
 
 def test_a_rule_holds_when_the_request_for_it_is_answered(ec2: Any, cloud: FakeCloud, subnet: str, group: str) -> None:
     id = running(ec2, subnet, group)
-    assert "dport" not in cloud.firewall(id)
+    assert "dport 10003" not in cloud.firewall(id)
     permission = tcp(10003, IpRanges=[{"CidrIp": "10.1.0.0/24"}])
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=permission)
     assert "ip saddr 10.1.0.0/24 tcp dport 10003 accept" in cloud.firewall(id)
     ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=permission)
-    assert "dport" not in cloud.firewall(id)
+    assert "dport 10003" not in cloud.firewall(id)
 
 
 def test_a_rule_is_on_a_host_from_its_first_packet(ec2: Any, cloud: FakeCloud, subnet: str, group: str) -> None:

@@ -141,6 +141,7 @@ def running(config: ChefConfig, fqdn: str) -> dict[str, Any]:
     _default(chef, "postgresql", vip=database, port=5432, db_superuser="opscode-pgsql")
     _default(chef, "keepalived", enable=False, dir="/var/opt/opscode/keepalived")
     if config.topology == "ha" and role == "backend":
+        _check_provider(chef.get("ha", {}))
         chef["keepalived"].update(
             enable=True,
             vrrp_instance_interface=vip["device"],
@@ -148,6 +149,16 @@ def running(config: ChefConfig, fqdn: str) -> dict[str, Any]:
             vrrp_instance_ipaddress_dev=vip["device"],
         )
     return chef
+
+
+def _check_provider(ha: dict[str, Any]) -> None:
+    """`drbd` is the default. The real one needs a user's keys where the machine has no role."""
+    provider = ha.get("provider", "drbd")
+    if provider not in ("drbd", "aws"):
+        raise StandinError(f"ha['provider'] is drbd or aws, not {provider}")
+    missing = [name for name in ("ebs_volume_id", "ebs_device") if not ha.get(name)]
+    if provider == "aws" and missing:
+        raise StandinError(f"ha['provider'] aws needs {' and '.join(missing)} in {PATH}")
 
 
 def _key(name: str) -> str:

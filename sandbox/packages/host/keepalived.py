@@ -1,7 +1,8 @@
 """High availability of two backends: who is master, the failover script, `ha-status`.
 
-The stand-in has no VRRP: the bootstrap backend becomes master at its first reconfigure, and the real commands
-`chef-server-ctl master-recover` and `backup-recover` move the role by hand. Left out: all shared storage.
+The bootstrap backend becomes master at its first reconfigure. With the provider aws a daemon (`heartbeat.py`) moves the
+role from then on, address and volume with it. Otherwise the stand-in has no VRRP and no shared storage: the real
+commands `chef-server-ctl master-recover` and `backup-recover` move the role by hand.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ CURRENT = f"{DIRECTORY}/current_cluster_status"
 REQUESTED = f"{DIRECTORY}/requested_cluster_status"
 SCRIPT = f"{DIRECTORY}/bin/cluster.sh"
 LOG = f"{services.LOGS}/keepalived/cluster.log"
+DAEMON = "#!/bin/sh\nexec /opt/opscode/embedded/sbin/keepalived\n"
 
 CLUSTER_SH = Template("""#!/bin/bash
 # Stand-in. Makes this backend $$1 (master or backup) and moves the services that were known to keepalived when
@@ -70,6 +72,13 @@ def cluster_script(names: list[str]) -> str:
         start="\n".join(line.format("Starting", name, "start") for name in names),
         stop="\n".join(line.format("Stopping", name, "graceful-kill") for name in reversed(names)),
     )
+
+
+def start() -> None:
+    """The daemon, once this backend has its first role; it runs on, whoever is master."""
+    services.define("keepalived", DAEMON, ha=False)
+    if not services.control("up", "keepalived"):
+        raise StandinError(f"keepalived did not start: see {services.LOGS}/keepalived/current")
 
 
 def configure() -> None:

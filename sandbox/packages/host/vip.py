@@ -9,9 +9,11 @@ import json
 import socket
 import struct
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
+from . import aws
 from .files import StandinError, read_json
 
 PROBE_SECONDS = 0.5
@@ -93,13 +95,22 @@ def _arp(link: socket.socket, *, sender: str, wanted: str) -> bytes:
 
 
 def main(arguments: list[str]) -> int:
-    """`ha-backend-ip attach|detach`, for cluster.sh."""
+    """`ha-backend-ip attach|detach`, for cluster.sh; with the provider aws also in the cloud, with the volume."""
     chef = read_json(RUNNING)["private_chef"]
     address = chef["backend_vips"]["ipaddress"]
-    if arguments == ["attach"]:
-        attach(address, chef["keepalived"]["vrrp_instance_ipaddress_dev"])
-    elif arguments == ["detach"]:
-        detach(address)
-    else:
-        raise StandinError("usage: ha-backend-ip attach|detach")
+    machine = aws.Machine.here(chef["ha"]) if aws.is_provider(chef) else None
+    try:
+        if arguments == ["attach"]:
+            if machine:
+                machine.take(address)
+            attach(address, chef["keepalived"]["vrrp_instance_ipaddress_dev"])
+        elif arguments == ["detach"]:
+            detach(address)
+            if machine:
+                machine.give()
+        else:
+            raise StandinError("usage: ha-backend-ip attach|detach")
+    except StandinError as error:
+        print(f"ha-backend-ip: {error}", file=sys.stderr)
+        return error.status
     return 0

@@ -1,0 +1,117 @@
+"""Failover of the backends on AWS: the address that moves, what keepalived may do, how the data volume is prepared.
+
+Pure. Source: Chef's documentation of the era, "High Availability: AWS" (F9). The resources are in high_availability.py.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Mapping, Sequence
+from shlex import quote
+
+# What EC2 keeps of each subnet for itself: network, router, DNS, one for later use; and the last one, broadcast.
+RESERVED_FIRST, RESERVED_LAST = 4, 1
+# Where chef-ha looks for the data; volume group and logical volume must have these names.
+GROUP, LOGICAL, DATA = "chef", "data", "/var/opt/opscode/drbd/data"
+# Everything that keepalived does, and nothing else. The first ones know no resource: EC2 grants them on all or none.
+LOOKS = ("ec2:DescribeInstances", "ec2:DescribeVolumes")
+MOVES_VOLUME = ("ec2:AttachVolume", "ec2:DetachVolume")
+MOVES_ADDRESS = ("ec2:AssignPrivateIpAddresses",)
+
+
+def default_vip(subnet: ipaddress.IPv4Network) -> str:
+    """The last usable address: EC2 hands them out from anywhere, people from the front."""
+    return str(subnet[-1 - RESERVED_LAST])
+
+
+def is_usable(address: str, subnet: ipaddress.IPv4Network) -> bool:
+    """Whether a server in the subnet can have the address."""
+    found = ipaddress.IPv4Address(address)
+    return found in subnet and subnet[RESERVED_FIRST] <= found <= subnet[-1 - RESERVED_LAST]
+
+
+def assumed_by_machines() -> str:
+    """The trust policy of the role: machines may have it."""
+    statement = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def permissions(volume: str, machines: Mapping[str, str]) -> str:
+    """The role's policy, of the ARN of the volume and those of the backends with their network interfaces' ids."""
+    interfaces = [f"{arn.rpartition(':')[0]}:network-interface/{identity}" for arn, identity in machines.items()]
+    rows: Sequence[tuple[str, Sequence[str], Sequence[str] | str]] = (
+        ("Look", LOOKS, "*"),
+        ("MoveVolume", MOVES_VOLUME, [volume, *machines]),
+        ("MoveAddress", MOVES_ADDRESS, interfaces),
+    )
+    statements = [{"Sid": name, "Effect": "Allow", "Action": list(what), "Resource": on} for name, what, on in rows]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def chef_settings(volume: str, device: str) -> Mapping[str, str]:
+    """The `ha` table of chef-server.rb. Without keys of a user: the machines' role has the permissions."""
+    return {"provider": "aws", "ebs_volume_id": volume, "ebs_device": device}
+
+
+def require_lvm() -> str:
+    """Cloud images have it mostly."""
+    return """\
+set -eu
+if ! command -v vgcreate > /dev/null; then
+  if command -v apt-get > /dev/null; then apt-get install -y lvm2; else yum install -y lvm2; fi
+fi
+"""
+
+
+def name_device(volume: str, device: str) -> str:
+    """Has the kernel call the volume `device` on Nitro machines too, where volumes are found in any order.
+
+    So it can be the name that EC2 attaches it by, and the one that Chef server looks for, on every type of machine.
+    """
+    serial, link = volume.replace("-", ""), device.removeprefix("/dev/")
+    rule = f'KERNEL=="nvme*", ENV{{DEVTYPE}}=="disk", ATTRS{{serial}}=="{serial}", SYMLINK+="{link}"'
+    return f"""\
+set -eu
+printf '%s\\n' {quote(rule)} > /etc/udev/rules.d/70-chef-data.rules
+udevadm control --reload
+udevadm trigger --subsystem-match=block --settle
+"""
+
+
+def prepare_volume(device: str, vip: str) -> str:
+    """Makes LVM and a filesystem on the empty volume, and mounts it: what Chef's documentation has by hand.
+
+    Where the other backend holds the address already, it is master and has the volume: nothing is done. What is on the
+    volume is never touched: pvcreate and mkfs refuse it, since nobody answers their question.
+    """
+    return f"""\
+set -eu
+device={quote(device)} vip={quote(vip)} data={DATA} tries=0
+if ! ip -4 address show | grep -qF "inet $vip/" && ping -c 1 -W 2 "$vip" > /dev/null 2>&1; then
+  echo "the other backend is master, and has the volume"
+  exit 0
+fi
+until [ -b "$device" ]; do
+  tries=$((tries + 1))
+  if [ "$tries" = 60 ]; then
+    echo "the volume is not here: the kernel has no $device" >&2
+    echo "see lsblk and aws ec2 describe-volumes, and set highAvailability.device to what the kernel calls it" >&2
+    exit 1
+  fi
+  sleep 2
+done
+if ! vgs {GROUP} > /dev/null 2>&1; then
+  pvcreate "$device" < /dev/null
+  vgcreate {GROUP} "$device"
+fi
+vgchange -a y {GROUP}
+if ! lvs {GROUP}/{LOGICAL} > /dev/null 2>&1; then
+  lvcreate -l 85%VG -n {LOGICAL} {GROUP} < /dev/null
+fi
+if ! blkid /dev/{GROUP}/{LOGICAL} > /dev/null; then
+  mkfs.ext4 /dev/{GROUP}/{LOGICAL} < /dev/null
+fi
+mkdir -p "$data"
+if ! mountpoint -q "$data"; then mount /dev/{GROUP}/{LOGICAL} "$data"; fi
+"""

@@ -1,0 +1,8 @@
+set -eu
+(
+echo one
+exit 0
+)
+(
+echo two
+)

@@ -1,0 +1,4 @@
+set -eu
+if ! command -v vgcreate > /dev/null; then
+  if command -v apt-get > /dev/null; then apt-get install -y lvm2; else yum install -y lvm2; fi
+fi
