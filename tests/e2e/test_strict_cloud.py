@@ -18,12 +18,13 @@ from tests.e2e.conftest import Stack, stack
 from tests.e2e.test_operators import assert_nothing_left, destroy
 from tests.unit.test_aws_document import permitted
 
-# At each stage of a first `up`; what else can be made is made meanwhile.
+# (fault, action), at each stage of a first `up`; what else can be made is made meanwhile.
 REFUSALS = (
-    "VpcLimitExceeded",
-    "RulesPerSecurityGroupLimitExceeded",
-    "VcpuLimitExceeded",
-    "InsufficientInstanceCapacity",
+    ("VpcLimitExceeded", "CreateVpc"),
+    ("UnauthorizedOperation", "ModifyVpcAttribute"),  # the VPC is made by then
+    ("RulesPerSecurityGroupLimitExceeded", "AuthorizeSecurityGroupIngress"),
+    ("VcpuLimitExceeded", "RunInstances"),
+    ("InsufficientInstanceCapacity", "RunInstances"),
 )
 # (fault, action, times): each passes by itself.
 BAD_DAY = (
@@ -38,6 +39,7 @@ BAD_DAY = (
     ("NotFoundYet", "CreateSecurityGroup", 3),
     ("NotFoundYet", "AuthorizeSecurityGroupIngress", 3),
     ("NotFoundYet", "RunInstances", 3),
+    ("InvalidParameterValue", "RunInstances", 1),
     ("SlowAnswer", "AttachInternetGateway", 1),
     ("SlowAnswer", "DescribeInstances", 1),
 )
@@ -56,11 +58,11 @@ def faults(cluster: Stack) -> Iterator[Faults]:
     store.clear()
 
 
-@pytest.mark.parametrize("fault", REFUSALS)
+@pytest.mark.parametrize(("fault", "action"), REFUSALS)
 def test_what_the_cloud_refuses_is_told_with_what_to_do_and_nothing_is_orphaned(
-    cluster: Stack, faults: Faults, fault: str
+    cluster: Stack, faults: Faults, fault: str, action: str
 ) -> None:
-    faults.inject(fault)
+    faults.inject(fault, action)
     done = cluster.up(check=False)
     told = " ".join((done.stdout + done.stderr).split())
     assert done.returncode != 0 and f"api error {fault}: " in told
