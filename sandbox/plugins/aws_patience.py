@@ -10,7 +10,7 @@ from typing import TypeVar
 from sandbox.plugins.aws_api import POLL_SECONDS, explain, is_gone
 from sandbox.plugins.table import Call, PluginError
 
-PROPAGATION_SECONDS = 15.0  # the real provider waits 5 minutes for what was just made to be found
+PROPAGATION_SECONDS = 60.0  # the real provider waits 5 minutes for what was just made to be found
 
 Result = TypeVar("Result")
 

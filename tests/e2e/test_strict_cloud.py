@@ -23,14 +23,14 @@ REFUSALS = (
     ("VpcLimitExceeded", "CreateVpc"),
     ("UnauthorizedOperation", "ModifyVpcAttribute"),  # the VPC is made by then
     ("RulesPerSecurityGroupLimitExceeded", "AuthorizeSecurityGroupIngress"),
-    ("VcpuLimitExceeded", "RunInstances"),
     ("InsufficientInstanceCapacity", "RunInstances"),
 )
-# (fault, action, times): each passes by itself.
+# (fault, action, times): each passes by itself. Those of one action are met in this order.
 BAD_DAY = (
     ("RequestLimitExceeded", "CreateVpc", 2),
     ("RequestLimitExceeded", "AuthorizeSecurityGroupIngress", 4),
     ("RequestLimitExceeded", "RunInstances", 2),
+    ("InvalidParameterValue", "RunInstances", 1),  # "Invalid IAM Instance Profile name"
     ("InternalError", "CreateSubnet", 2),
     ("NotFoundYet", "CreateVpc", 3),
     ("NotFoundYet", "CreateInternetGateway", 3),
@@ -39,7 +39,6 @@ BAD_DAY = (
     ("NotFoundYet", "CreateSecurityGroup", 3),
     ("NotFoundYet", "AuthorizeSecurityGroupIngress", 3),
     ("NotFoundYet", "RunInstances", 3),
-    ("InvalidParameterValue", "RunInstances", 1),
     ("SlowAnswer", "AttachInternetGateway", 1),
     ("SlowAnswer", "DescribeInstances", 1),
 )
