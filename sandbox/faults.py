@@ -42,6 +42,10 @@ FAULTS: Mapping[str, Fault] = {
         "There are not enough free addresses in the subnet to satisfy the requested number of instances.",
         "RunInstances",
     ),
+    "InvalidParameterValue": Fault(  # how EC2 tells that it does not know a new instance profile yet
+        "Value (backend) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name",
+        "RunInstances",
+    ),
     "VcpuLimitExceeded": Fault(
         "You have requested more vCPU capacity than your current vCPU limit of 5 allows for the instance bucket that "
         "the specified instance type belongs to. Please visit http://aws.amazon.com/contact-us/ec2-request to request "

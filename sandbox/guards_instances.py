@@ -11,7 +11,7 @@ from sandbox.guards import Arguments, group_of, refuse
 RESERVED_ADDRESSES = 4  # network, router, DNS, and one for later use; and the last one, broadcast
 MAX_USER_DATA = 16384  # bytes, decoded
 MAX_PORT = 65535
-MAX_RULES, MAX_GROUPS = 60, 5  # an account's first quotas: rules of a group in one direction, groups of an interface
+MAX_GROUPS = 5  # an account's first quota of security groups of an interface
 GROUP_TEXT = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]*")
 STOPPED_ATTRIBUTES = ("user_data", "instance_type", "ebs_optimized", "kernel", "ramdisk")
 
@@ -42,8 +42,6 @@ def _rule_new(backend: Any, arguments: Arguments, existing: list[Any]) -> None:
     group = group_of(backend, arguments["group_name_or_id"])
     protocol, first, last = str(arguments["ip_protocol"]).lower(), arguments["from_port"], arguments["to_port"]
     _ports_valid(protocol, first, last)
-    if len(existing) >= MAX_RULES:
-        refuse("RulesPerSecurityGroupLimitExceeded", "The maximum number of rules per security group has been reached.")
     ports = (None, None) if protocol == "-1" else (int(first), int(last))
     for source in arguments["source_groups"] or []:
         other = group_of(backend, source["GroupId"])

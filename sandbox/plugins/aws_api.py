@@ -10,17 +10,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
+from sandbox.plugins.aws_retries import MAX_RETRIES, give_up
 from sandbox.plugins.table import Call, Input, PartialError, PluginError
 from sandbox.plugins.values import Values
 
 POLL_SECONDS = 0.2
-PROPAGATION_SECONDS = 15.0  # the real provider waits 5 minutes for what was just made to be found
-MAX_RETRIES = 25  # the real provider's, of what passes by itself: throttling, errors of the API's own
-CONNECTION_ATTEMPTS = 3  # where nothing answers, fewer: on a sandbox that does not pass by itself
 DEPENDENCY_SECONDS = 10.0  # the real provider tries for 15 minutes, which on a sandbox only hides a wrong order
-Result = TypeVar("Result")
 ENDPOINT_SERVICES = ("ec2", "sts", "iam", "elbv2", "route53")
 
 CONFIG: Mapping[str, Input] = {
@@ -135,18 +132,6 @@ def is_gone(error: Exception) -> bool:
     return code_of(error).endswith("NotFound") or code_of(error) == "NoSuchEntity"
 
 
-def give_up(response: Any, operation: Any, attempts: int, caught_exception: Exception | None, **_: Any) -> None:
-    """Raises what boto3 would try again and the real provider does not: lack of capacity comes with HTTP status 500."""
-    from botocore.exceptions import ClientError  # type: ignore[import-untyped] # noqa: PLC0415 - no types; half a second
-
-    if caught_exception is not None and attempts >= CONNECTION_ATTEMPTS:
-        raise caught_exception
-    parsed = response[1] if response else {}
-    parsed.setdefault("ResponseMetadata", {})["Service"] = operation.service_model.service_id  # for `explain`
-    if (parsed.get("Error") or {}).get("Code") == "InsufficientInstanceCapacity":
-        raise ClientError(parsed, operation.name)
-
-
 def explain(error: Exception) -> str | None:
     """One sentence for the operator in the real provider's words, None for what is not an error of the API."""
     if code_of(error):
@@ -174,34 +159,6 @@ def kept(identity: str, what: str) -> Iterator[None]:
         if message is None:
             raise
         raise PartialError(f"{what} ({identity}): {message}", identity, {}) from error
-
-
-@contextmanager
-def told(what: str) -> Iterator[None]:
-    """What fails in here fails as this: "creating EC2 VPC"."""
-    try:
-        yield
-    except PluginError:
-        raise
-    except Exception as error:
-        message = explain(error)
-        if message is None:
-            raise
-        raise PluginError(f"{what}: {message}") from error
-
-
-def propagated(call: Call, act: Callable[[], Result], enough: Callable[[Result], object] = lambda _: True) -> Result:
-    """Do something with what was just made, tried again for a while: EC2 may not find it at first."""
-    deadline = time.monotonic() + PROPAGATION_SECONDS
-    while True:
-        try:
-            result = act()
-            if enough(result) or time.monotonic() > deadline:
-                return result
-        except Exception as error:
-            if not is_gone(error) or time.monotonic() > deadline:
-                raise
-        call.wait(POLL_SECONDS)
 
 
 def removed(call: Call, remove: Callable[[], object]) -> None:

@@ -7,16 +7,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.plugins.aws_api import (
-    API,
-    POLL_SECONDS,
-    PROPAGATION_SECONDS,
-    default_tags,
-    listed,
-    propagated,
-    wanted_tags,
-)
+from sandbox.plugins.aws_api import API, POLL_SECONDS, default_tags, listed, wanted_tags
 from sandbox.plugins.aws_lookup import described, first
+from sandbox.plugins.aws_patience import PROPAGATION_SECONDS, propagated
 from sandbox.plugins.table import Call, PluginError
 from sandbox.plugins.values import Values
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.plugins.aws_api import API, kept, propagated, removed, told, wanted_tags
+from sandbox.plugins.aws_api import API, kept, removed, wanted_tags
+from sandbox.plugins.aws_patience import propagated, told
 from sandbox.plugins.table import Call, Failure, Input, PartialError, PluginError, ResourceType
 from sandbox.plugins.values import UNKNOWN, Path, Values, contains_unknown, differences, path_text
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
-from sandbox.plugins.aws_api import API, found_tags, propagated, retag, specified
+from sandbox.plugins.aws_api import API, found_tags, retag, specified
 from sandbox.plugins.aws_kind import Kind, exactly_one
 from sandbox.plugins.aws_lookup import described, first, network_address
+from sandbox.plugins.aws_patience import propagated
 from sandbox.plugins.table import Call, Failure, Input
 from sandbox.plugins.values import Values
 

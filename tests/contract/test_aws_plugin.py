@@ -856,6 +856,31 @@ def _late(plugin: AwsUnderTest, faults: Faults, action: str, token: str, inputs:
 
 
 @stand_in_only
+def test_an_instance_profile_that_ec2_does_not_know_yet_is_waited_for(
+    plugin: AwsUnderTest, subnet: Made, group: Made, key: Made, faults: Faults
+) -> None:
+    faults.inject("InvalidParameterValue", times=2)
+    plugin.destroy(plugin.make(INSTANCE, machine_inputs(subnet, group, key)), 10)
+    assert faults.waiting() == ()
+
+
+@stand_in_only
+@pytest.mark.parametrize(("action", "token"), [("ModifyVpcAttribute", VPC), ("RevokeSecurityGroupEgress", GROUP)])
+def test_what_is_made_by_half_keeps_its_id(
+    plugin: AwsUnderTest, vpc: Made, faults: Faults, action: str, token: str
+) -> None:
+    inputs: dict[str, dict[str, object]] = {
+        VPC: {"cidrBlock": "10.7.0.0/16", "enableDnsHostnames": True},
+        GROUP: {"vpcId": vpc.id},
+    }
+    checked = plugin.checked(token, inputs[token])
+    faults.inject("UnauthorizedOperation", action)
+    with pytest.raises(Refused, match=r"creating EC2 .*api error UnauthorizedOperation: ") as refused:
+        plugin.create(token, checked)
+    plugin.destroy(Made(token, kept_id(refused.value), checked, checked))
+
+
+@stand_in_only
 def test_lack_of_capacity_is_told_at_once_in_the_providers_words_and_nothing_is_kept(
     plugin: AwsUnderTest, subnet: Made, group: Made, key: Made, faults: Faults
 ) -> None:

@@ -75,5 +75,6 @@ def test_every_resource_of_the_program_is_listed() -> None:
 
 
 @pytest.mark.parametrize("code", ADVICE)
-def test_every_refusal_with_an_advice_is_listed(code: str) -> None:
-    assert f"`{code}`" in TEXT
+def test_every_refusal_is_listed_with_its_advice(code: str) -> None:
+    advice = ADVICE[code]
+    assert f"| `{code}` | {advice[0].upper()}{advice[1:]}. |" in TEXT
