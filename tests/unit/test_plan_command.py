@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 def test_text_is_what_is_drawn_unless_another_format_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert told(capsys, "--stack", "example-aws").startswith("Plan of stack example-aws: ha, 4 servers, 38 tasks\n")
-    assert told(capsys, "--stack", "example-aws", "--format", "mermaid").splitlines()[1] == "flowchart TB"
+    assert told(capsys, "--stack", "example-aws", "--format", "mermaid").splitlines()[2] == "flowchart TB"
     assert told(capsys, "--stack", "example-aws", "--format", "svg").startswith("<svg ")
     assert json.loads(told(capsys, "--stack", "example-aws", "--format", "json"))["topology"] == "ha"
 
@@ -49,6 +50,11 @@ def test_with_a_preview_its_tasks_alone_are_bright(capsys: pytest.CaptureFixture
     drawn = told(capsys, "--stack", "sandbox", "--format", "svg", "--preview", file)
     assert drawn.count('class="changed"') == len(found["tasks"]) - len(grey)
     assert drawn.count('class="same"') == len(grey)
+    drawn = told(capsys, "--stack", "sandbox", "--format", "mermaid", "--preview", file)
+    assert (drawn.count(":::changed"), drawn.count(":::same")) == (len(found["tasks"]) - len(grey), len(grey))
+    drawn = told(capsys, "--stack", "sandbox", "--preview", file)
+    marks = "".join(re.findall(r"^[●○│ ]+", drawn, re.MULTILINE))
+    assert (marks.count("●") - 1, marks.count("○")) == (len(found["tasks"]) - len(grey), len(grey)), "one in the legend"
 
 
 @pytest.mark.parametrize("port", [10003.0, 443.0])
