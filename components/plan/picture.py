@@ -6,7 +6,7 @@ the same, and wait for the same, are one lane.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -14,6 +14,8 @@ from components import chef_server, repair
 from components.runbook import Edge, Key, Scope, Step, Task, ends_of, everywhere, plan
 from components.settings import Settings
 from components.topology import Server, Topology
+
+Runbooks = Sequence[tuple[str, Sequence[Step]]]
 
 CONNECT = "connect"
 CHEF_SERVER_FIRST = "push jobs is an add-on to a Chef server that is configured"
@@ -93,11 +95,13 @@ class Picture:
         return frozenset(unfold(self.links, {lane.name: lane.servers for lane in self.lanes}))
 
 
-def draw(stack: str, settings: Settings, changed: Collection[str] | None = None) -> Picture:
+def draw(
+    stack: str, settings: Settings, changed: Collection[str] | None = None, runbooks: Runbooks = repair.RUNBOOKS
+) -> Picture:
     """`changed` are names of tasks (`push-jobs-copy-backend-1`)."""
     topology = settings.topology
     left_out = () if settings.runs_chef_server_runbook else (chef_server.NAME,)
-    runbooks = [(name, steps) for name, steps in repair.RUNBOOKS if name not in left_out]
+    runbooks = [(name, steps) for name, steps in runbooks if name not in left_out]
     tasks, links = _spread([(name, plan(steps, topology)) for name, steps in runbooks], topology)
     bright = frozenset(key for key in tasks if changed is not None and str(key) in changed)
     lanes = _lanes([server.name for server in everywhere(topology)], tasks, links, bright)
