@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from components.plan.picture import Link, Picture
+from components.plan.folding import Link
+from components.plan.picture import Picture
 from components.runbook import Key
 
 ARROWS = {"waits": "-->", "both": "==>", "reruns": "-.->"}

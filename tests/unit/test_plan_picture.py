@@ -25,6 +25,7 @@ from components.runbook import (
     plan,
     primary,
     primary_if_shared,
+    same,
 )
 from components.settings import Settings
 from components.topology import Topology
@@ -188,6 +189,18 @@ def test_a_lane_whose_tasks_run_in_the_preview_is_no_lane_with_one_whose_do_not(
         "frontend-2",
     ]
     assert picture.changed == frozenset({Key("push-jobs-install", "frontend-2")})
+
+
+def test_servers_that_wait_for_other_reasons_are_no_lane() -> None:
+    steps = (
+        Step("connect", on=everywhere),
+        Step("a", on=everywhere, after=(same("connect", "why"), same("connect", "because", only=primary))),
+    )
+    picture = draw("s", settings(frontends="1"), None, [("push-jobs", steps)])
+    assert [lane.title for lane in picture.lanes] == ["backend-0", "backend-1, frontend-0"]
+    steps = (steps[0], Step("a", on=everywhere, after=(same("connect", "why"),), reruns_with=steps[1].after[1:]))
+    picture = draw("s", settings(frontends="1"), None, [("push-jobs", steps)])
+    assert [lane.title for lane in picture.lanes] == ["backend-0", "backend-1, frontend-0"]
 
 
 def test_servers_that_exist_already_have_the_push_jobs_runbook_alone() -> None:
