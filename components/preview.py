@@ -96,6 +96,11 @@ class Preview:
     warnings: tuple[str, ...] = ()
 
     @property
+    def stack(self) -> str | None:
+        """The stack's name; None where the preview has no resource at all."""
+        return next((change.urn.split("::")[0].removeprefix("urn:pulumi:") for change in self.changes), None)
+
+    @property
     def different(self) -> tuple[Change, ...]:
         """Those that anything happens to."""
         return tuple(change for change in self.changes if change.op not in (Op.SAME, Op.READ))

@@ -8,30 +8,46 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
-from typing import Annotated, Literal, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, SecretStr
 from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import PydanticCustomError, core_schema
 
 from components.topology import FQDN, Kind, Role
 
-T = TypeVar("T")
 
+@dataclass(frozen=True)
+class Rule:
+    """A rule for a value, told as a `Problem` tells it; in a JSON schema it is the keyword `rule`, and `pattern`."""
 
-def rule(holds: Callable[[T], object], text: str, remedy: str) -> AfterValidator:
-    """A rule for a value, told as a `Problem` tells it."""
+    holds: Callable[[Any], object]
+    text: str
+    remedy: str
+    pattern: str | None = None
 
-    def check(value: T) -> T:
-        if not holds(value):
-            raise PydanticCustomError("rule", "{rule}", {"rule": text, "remedy": remedy})
+    def check(self, value: Any) -> Any:
+        if not self.holds(value):
+            raise PydanticCustomError("rule", "{rule}", {"rule": self.text, "remedy": self.remedy})
         return value
 
-    return AfterValidator(check)
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, core: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(core), "rule": self.text, **({"pattern": f"^({self.pattern})$"} if self.pattern else {})}
 
 
-def pattern(expression: str, text: str, remedy: str) -> AfterValidator:
-    return rule(re.compile(expression).fullmatch, text, remedy)
+def rule(holds: Callable[[Any], object], text: str, remedy: str) -> Rule:
+    return Rule(holds, text, remedy)
+
+
+def pattern(expression: str, text: str, remedy: str) -> Rule:
+    return Rule(re.compile(expression).fullmatch, text, remedy, expression)
 
 
 def _is_ipv4_network(value: str) -> bool:

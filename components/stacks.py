@@ -44,18 +44,28 @@ def settings(configuration: Configuration, root: Path, *, files: bool = True) ->
     return load(configuration.own, root, repair.tasks, files=files)
 
 
+def project(root: Path) -> str:
+    """The name of the project in `root`. Raises StackFileError."""
+    return str(_yaml(root / "Pulumi.yaml")["name"])
+
+
+def names(root: Path) -> list[str]:
+    """Of the stacks that have a file, in order. Raises StackFileError."""
+    return sorted(
+        path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in _folder(root).glob("Pulumi.*.yaml")
+    )
+
+
 def read(stack: str, root: Path) -> Configuration:
     """From `Pulumi.STACK.yaml`, where the project in `root` has it. Raises StackFileError."""
-    project = _yaml(root / "Pulumi.yaml")
-    folder = root / str(project.get("stackConfigDir", "."))
-    path = folder / f"Pulumi.{stack}.yaml"
+    path = _folder(root) / f"Pulumi.{stack}.yaml"
     if not path.is_file():
-        known = ", ".join(sorted(one.name.split(".")[1] for one in folder.glob("Pulumi.*.yaml")))
+        known = ", ".join(names(root))
         raise StackFileError(f"there is no stack {stack}: no file {path.relative_to(root)}; the stacks are {known}")
     secrets: list[str] = []
     given = _yaml(path).get("config") or {}
     values = {str(key): _open(value, str(key), secrets) for key, value in given.items()}
-    name = str(project["name"])
+    name = project(root)
     return Configuration(
         name,
         {
@@ -65,6 +75,10 @@ def read(stack: str, root: Path) -> Configuration:
         },
         tuple(secret.removeprefix(f"{name}:") for secret in secrets),
     )
+
+
+def _folder(root: Path) -> Path:
+    return root / str(_yaml(root / "Pulumi.yaml").get("stackConfigDir", "."))
 
 
 def _yaml(path: Path) -> dict[str, Any]:

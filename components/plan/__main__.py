@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     try:
         settings = stacks.settings(stacks.read(given.stack, ROOT), ROOT, files=False)
-        changed = None if given.preview is None else running(preview.read(_content(given.preview)), settings)
+        changed = None if given.preview is None else running(_preview(given.preview, given.stack), settings)
     except (StackFileError, SettingsError, PreviewError, OSError, UnicodeDecodeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -54,8 +54,11 @@ def running(found: Preview, settings: Settings) -> frozenset[str]:
     return found.running | {f"{push_jobs.NAME}-firewall-{server}" for server in behind}
 
 
-def _content(file: str) -> str:
-    return sys.stdin.read() if file == "-" else Path(file).read_text()
+def _preview(file: str, stack: str) -> Preview:
+    found = preview.read(sys.stdin.read() if file == "-" else Path(file).read_text())
+    if found.stack not in (None, stack):
+        raise PreviewError(f"it is a preview of stack {found.stack}, not of {stack}")
+    return found
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from components.plan.picture import Link, Picture
+from components.plan.folding import Link
+from components.plan.picture import Picture
 from components.runbook import Key
 
 BOX_WIDTH, BOX_HEIGHT, PORT, TRACK, MARGIN, GAP = 172, 30, 9, 9, 16, 16
@@ -59,13 +60,17 @@ class Route:
         return self.link.target, self.into == self.to[0] + 1
 
 
+Side = tuple[Key, bool]
+Ends = Mapping[Side, Sequence[Link | None]]
+Tracks = Mapping[tuple[int, Key], int]
+
+
 def arrange(
     picture: Picture, left: float, top: float, texts: Mapping[str, float], above: Mapping[str, float]
 ) -> Layout:
     """`texts` is the height that each step's row needs for text, `above` the room before it for a heading."""
     routes = [_route(picture, link) for link in picture.links]
-    tracks, crossings = _tracks(routes), _crossings(routes)
-    ends = _ends(routes)
+    tracks, crossings, ends = _tracks(routes), _crossings(routes), _ends(routes)
     widths = [
         2 * MARGIN + TRACK * max((track for (at, _), track in tracks.items() if at == channel), default=0)
         for channel in range(len(picture.lanes) + 1)
@@ -83,29 +88,40 @@ def arrange(
         rows[row.name] = top, max(gap + height, texts[row.name])
         boxes |= {key: Box(lanes[key.server], top + gap, height) for key in keys}
         top += rows[row.name][1]
-    tops = [rows[row.name][0] for row in picture.rows]
+    grid = Grid(boxes, ends, channels, tracks, [rows[row.name][0] for row in picture.rows], crossings)
+    return Layout(channels[-1] + widths[-1], top, rows, lanes, boxes, [grid.way(route) for route in routes])
 
-    def x(channel: int, owner: Key) -> float:
-        return channels[channel] + MARGIN + TRACK * tracks[channel, owner]
 
-    def port(end: tuple[Key, bool], of: Link | None) -> Point:
-        box, there = boxes[end[0]], ends[end]
-        return box.x + BOX_WIDTH * end[1], box.y + box.height * (there.index(of) + 1) / (len(there) + 1)
+@dataclass(frozen=True)
+class Grid:
+    """Where links can go: `channels` are left edges, `tops` those of the rows."""
 
-    def way(route: Route) -> list[Point]:
+    boxes: Mapping[Key, Box]
+    ends: Ends
+    channels: Sequence[float]
+    tracks: Tracks
+    tops: Sequence[float]
+    crossings: Tracks
+
+    def way(self, route: Route) -> list[Point]:
         source, target = route.link.source, route.link.target
         if route.out < 0:
-            above, below, middle = boxes[source], boxes[target], BOX_WIDTH / 2
+            above, below, middle = self.boxes[source], self.boxes[target], BOX_WIDTH / 2
             return [(above.x + middle, above.y + above.height), (below.x + middle, below.y)]
-        start, end = port(route.start, None), port(route.end, route.link)
-        down = x(route.out, source)
+        start, end = self._port(route.start, None), self._port(route.end, route.link)
+        down = self._track(route.out, source)
         if route.out == route.into:
             return [start, (down, start[1]), (down, end[1]), end]
-        across = tops[route.to[1]] + GAP / 2 + PORT * crossings[route.to[1], source]
-        last = x(route.into, target)
+        across = self.tops[route.to[1]] + GAP / 2 + PORT * self.crossings[route.to[1], source]
+        last = self._track(route.into, target)
         return [start, (down, start[1]), (down, across), (last, across), (last, end[1]), end]
 
-    return Layout(channels[-1] + widths[-1], top, rows, lanes, boxes, [way(route) for route in routes])
+    def _track(self, channel: int, owner: Key) -> float:
+        return self.channels[channel] + MARGIN + TRACK * self.tracks[channel, owner]
+
+    def _port(self, side: Side, link: Link | None) -> Point:
+        box, there = self.boxes[side[0]], self.ends[side]
+        return box.x + BOX_WIDTH * side[1], box.y + box.height * (there.index(link) + 1) / (len(there) + 1)
 
 
 def _route(picture: Picture, link: Link) -> Route:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from components.plan.picture import Link, Picture
+from components.plan.folding import Link
+from components.plan.picture import Picture
 from components.runbook import Key
 
 ARROWS = {"waits": "-->", "both": "==>", "reruns": "-.->"}
+WIDE = '%%{init: {"flowchart": {"wrappingWidth": 620}}}%%'
 STYLES = {
     "changed": "fill:#fff3d6,stroke:#b45309,color:#1f2328",
     "same": "fill:#f6f8fa,stroke:#d0d7de,color:#8c959f",
@@ -21,7 +23,7 @@ STYLES = {
 def render(picture: Picture) -> str:
     """The flowchart, and a list of the reasons by number as one more node. The id of a node is `step_at_server`."""
     numbers = _numbers(picture)
-    lines = [f"%% {picture.stack}: {picture.kind}", "flowchart TB"]
+    lines = [WIDE, f"%% {picture.stack}: {picture.kind}", "flowchart TB"]
     for lane in picture.lanes:
         lines.append(f"  %% lane {lane.name}: {' '.join(lane.servers)}")
         lines.append(f'  subgraph lane_{lane.name.replace("-", "_")}["{_quoted(lane.title)}"]')
@@ -29,7 +31,7 @@ def render(picture: Picture) -> str:
         lines.append("  end")
     lines += [f"  {line}" for link in picture.links for line in _arrows(picture, link, numbers)]
     told = "<br/>".join(f"{number}. {_quoted(reason)}" for reason, number in numbers.items())
-    lines.append(f'  reasons["{told}"]')
+    lines += [f'  reasons["{told}"]', f"  {_id(_last(picture))} ~~~ reasons"]  # below, where it moves nothing
     lines += [f"  classDef {name} {style}" for name, style in STYLES.items()]
     lines.append("  classDef legend fill:none,stroke:none,text-align:left")
     lines.append("  class reasons legend")
@@ -51,6 +53,11 @@ def _nodes(picture: Picture, lane: str) -> Iterator[str]:
 def _arrows(picture: Picture, link: Link, numbers: dict[str, int]) -> Iterator[str]:
     label = ",".join(str(numbers[reason]) for reason in link.reasons)
     yield f"{_id(link.source)} {ARROWS[link.kind]}|{label}| {_id(link.target)}"
+
+
+def _last(picture: Picture) -> Key:
+    names = [row.name for row in picture.rows]
+    return max(picture.tasks, key=lambda key: (names.index(key.step), key.server))
 
 
 def _id(key: Key) -> str:

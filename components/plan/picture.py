@@ -6,14 +6,16 @@ the same, and wait for the same, are one lane.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 
 from components import chef_server, repair
+from components.plan.folding import Lane, Link, lanes_of, unfold
 from components.runbook import Edge, Key, Scope, Step, Task, ends_of, everywhere, plan
 from components.settings import Settings
 from components.topology import Server, Topology
+
+Runbooks = Sequence[tuple[str, Sequence[Step]]]
 
 CONNECT = "connect"
 CHEF_SERVER_FIRST = "push jobs is an add-on to a Chef server that is configured"
@@ -43,33 +45,6 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Lane:
-    """Servers that do the same. `servers` are in the plan's order, `title` names them, `name` is the first one's."""
-
-    servers: tuple[str, ...]
-    title: str
-
-    @property
-    def name(self) -> str:
-        return self.servers[0]
-
-
-@dataclass(frozen=True)
-class Link:
-    """From one task to one that waits for it, or runs again with it. The server in a key is a lane's name."""
-
-    source: Key
-    target: Key
-    waits: bool
-    reruns: bool
-    reasons: tuple[str, ...]
-
-    @property
-    def kind(self) -> str:
-        return "both" if self.waits and self.reruns else "waits" if self.waits else "reruns"
-
-
-@dataclass(frozen=True)
 class Picture:
     """What is drawn. `changed` are the tasks that run in a pending preview, None where there is none."""
 
@@ -93,14 +68,16 @@ class Picture:
         return frozenset(unfold(self.links, {lane.name: lane.servers for lane in self.lanes}))
 
 
-def draw(stack: str, settings: Settings, changed: Collection[str] | None = None) -> Picture:
+def draw(
+    stack: str, settings: Settings, changed: Collection[str] | None = None, runbooks: Runbooks = repair.RUNBOOKS
+) -> Picture:
     """`changed` are names of tasks (`push-jobs-copy-backend-1`)."""
     topology = settings.topology
     left_out = () if settings.runs_chef_server_runbook else (chef_server.NAME,)
-    runbooks = [(name, steps) for name, steps in repair.RUNBOOKS if name not in left_out]
+    runbooks = [(name, steps) for name, steps in runbooks if name not in left_out]
     tasks, links = _spread([(name, plan(steps, topology)) for name, steps in runbooks], topology)
     bright = frozenset(key for key in tasks if changed is not None and str(key) in changed)
-    lanes = _lanes([server.name for server in everywhere(topology)], tasks, links, bright)
+    lanes = lanes_of([server.name for server in everywhere(topology)], tasks, links, bright)
     names = {server: lane.name for lane in lanes for server in lane.servers}
     rows = [_row(name, step, links) for name, steps in runbooks for step in steps]
     used = {key.step for key in tasks}
@@ -113,15 +90,6 @@ def draw(stack: str, settings: Settings, changed: Collection[str] | None = None)
         tuple(dict.fromkeys(_folded(link, names) for link in links)),
         None if changed is None else frozenset(_fold(key, names) for key in bright),
     )
-
-
-def unfold(links: Iterable[Link], lanes: Mapping[str, tuple[str, ...]]) -> Iterator[Link]:
-    """Servers that share a lane have no links with one another: a link within a lane stays on each server."""
-    for link in links:
-        at, to = lanes[link.source.server], lanes[link.target.server]
-        pairs = zip(at, at, strict=True) if at == to else product(at, to)
-        for one, other in pairs:
-            yield Link(Key(link.source.step, one), Key(link.target.step, other), link.waits, link.reruns, link.reasons)
 
 
 def _spread(plans: list[tuple[str, tuple[Task, ...]]], topology: Topology) -> tuple[list[Key], list[Link]]:
@@ -163,42 +131,6 @@ def _link(runbook: str, task: Task, source: Key, topology: Topology) -> Link:
 
 def _texts(edges: Iterable[Edge], server: Server, source: Key, other: Server, topology: Topology) -> Iterator[str]:
     return (edge.reason for edge in edges if edge.step == source.step and other in ends_of(edge, server, topology))
-
-
-def _lanes(
-    servers: list[str], tasks: Iterable[Key], links: Iterable[Link], bright: Collection[Key]
-) -> tuple[Lane, ...]:
-    """Two servers share one if each could stand for the other in every task and link."""
-    seen: dict[str, list[object]] = {server: [] for server in servers}
-    for key in tasks:
-        seen[key.server].append((key.step, key in bright))
-    for link in links:
-        for server in {link.source.server, link.target.server}:
-            seen[server].append(
-                [_as_seen_from(server, key) for key in (link.source, link.target)] + [link.kind, *link.reasons]
-            )
-    groups: dict[str, list[str]] = {}
-    for server in servers:
-        groups.setdefault(repr(sorted(map(repr, seen[server]))), []).append(server)
-    return tuple(Lane(tuple(group), _title(group, servers)) for group in groups.values())
-
-
-def _as_seen_from(server: str, key: Key) -> tuple[str, str | None]:
-    return key.step, None if key.server == server else key.server
-
-
-def _title(group: list[str], servers: list[str]) -> str:
-    """Three and more in a row are named by the first and the last."""
-    runs: list[list[str]] = []
-    for server in group:
-        if runs and servers.index(server) == servers.index(runs[-1][-1]) + 1:
-            runs[-1].append(server)
-        else:
-            runs.append([server])
-    parts = [f"{run[0]} … {run[-1]}" if len(run) > 2 else ", ".join(run) for run in runs]
-    if len(parts) > 3:
-        parts = [parts[0], "…", parts[-1]]
-    return ", ".join(parts) + (f" ({len(group)} servers)" if len(group) > 2 else "")
 
 
 def _fold(key: Key, names: Mapping[str, str]) -> Key:

@@ -8,13 +8,25 @@ from collections.abc import Callable, Iterable, Mapping
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from components import repair
 from components.plan import document, mermaid, svg, text
-from components.plan.picture import Picture, draw
-from components.runbook import Key, plan
+from components.plan.picture import Picture, Runbooks, draw
+from components.runbook import (
+    Edge,
+    Key,
+    Scope,
+    Step,
+    backends,
+    everywhere,
+    others,
+    plan,
+    primary,
+    primary_if_shared,
+    same,
+)
 from components.settings import Settings
 from components.topology import Topology
 from tests.unit.clusters import settings, topologies
@@ -29,11 +41,11 @@ def of(cluster: Topology) -> Settings:
     return settings(topology=str(cluster.kind), **counts)
 
 
-def edges(cluster: Settings) -> Edges:
+def edges(cluster: Settings, runbooks: Runbooks = repair.RUNBOOKS) -> Edges:
     """As the plan has them, by the rules of `rollout.py`: one `connect` for both runbooks, Chef server's first."""
     found: Edges = set()
     last: dict[str, str] = {}
-    for runbook, steps in repair.RUNBOOKS:
+    for runbook, steps in runbooks:
         first = dict(last)
         for task in plan(steps, cluster.topology):
             name = name_of(runbook, task.key)
@@ -101,6 +113,39 @@ def from_svg(told: str) -> Edges:
     return spread(links, lanes)
 
 
+SERVERS = (everywhere, backends, others, primary, primary_if_shared)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> tuple[Step, ...]:
+    """Runbooks that nobody wrote: any servers, any edges to earlier steps, some one server at a time."""
+    steps = [Step("connect", on=everywhere)]
+    for number in range(draw(st.integers(1, 5))):
+        earlier = st.sampled_from([step.name for step in steps])
+        only = st.none() | st.sampled_from(SERVERS)
+        edge = st.builds(Edge, earlier, st.sampled_from(Scope), st.sampled_from(["why", "because"]), only)
+        edges = st.lists(edge, max_size=3).map(tuple)
+        after, again = draw(edges), draw(edges)
+        script = draw(st.sampled_from([None, lambda cluster, server: ""]))
+        on, slowly = draw(st.sampled_from(SERVERS)), draw(st.booleans())
+        steps.append(Step(f"s{number}", on, script, after=after, reruns_with=again, one_at_a_time=slowly))
+    return tuple(steps)
+
+
+@given(topologies(most=4), tables(), tables())
+def test_whatever_the_runbooks_the_links_are_the_edges(
+    cluster: Topology, first: tuple[Step, ...], second: tuple[Step, ...]
+) -> None:
+    runbooks = [("chef", first), ("push-jobs", second)]
+    try:
+        wanted = edges(of(cluster), runbooks)
+    except ValueError:
+        reject()  # many-to-many: it is no runbook
+    picture = draw("s", of(cluster), None, runbooks)
+    assert drawn(picture) == wanted
+    assert from_svg(svg.render(picture)) == wanted
+
+
 @given(topologies(most=7))
 def test_the_links_of_a_picture_are_the_edges_of_the_plan(cluster: Topology) -> None:
     assert drawn(draw("s", of(cluster))) == edges(of(cluster))
@@ -144,6 +189,18 @@ def test_a_lane_whose_tasks_run_in_the_preview_is_no_lane_with_one_whose_do_not(
         "frontend-2",
     ]
     assert picture.changed == frozenset({Key("push-jobs-install", "frontend-2")})
+
+
+def test_servers_that_wait_for_other_reasons_are_no_lane() -> None:
+    steps = (
+        Step("connect", on=everywhere),
+        Step("a", on=everywhere, after=(same("connect", "why"), same("connect", "because", only=primary))),
+    )
+    picture = draw("s", settings(frontends="1"), None, [("push-jobs", steps)])
+    assert [lane.title for lane in picture.lanes] == ["backend-0", "backend-1, frontend-0"]
+    steps = (steps[0], Step("a", on=everywhere, after=(same("connect", "why"),), reruns_with=steps[1].after[1:]))
+    picture = draw("s", settings(frontends="1"), None, [("push-jobs", steps)])
+    assert [lane.title for lane in picture.lanes] == ["backend-0", "backend-1, frontend-0"]
 
 
 def test_servers_that_exist_already_have_the_push_jobs_runbook_alone() -> None:

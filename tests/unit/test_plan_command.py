@@ -1,0 +1,110 @@
+"""`python -m components.plan`, and the examples that it draws."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from components import preview, stacks
+from components.plan.__main__ import ROOT, main, running
+from components.plan.examples import examples
+from tests.unit.clusters import settings
+
+FILES = Path(__file__).parent / "files" / "changes"
+EXAMPLES = ROOT / "docs" / "examples"
+
+
+@pytest.mark.parametrize("name", sorted(examples(ROOT)))
+def test_the_examples_are_what_is_drawn_today(name: str) -> None:
+    stale = f"{name} is stale: python -m components.plan.examples"
+    assert (EXAMPLES / name).read_text() == examples(ROOT)[name], stale
+
+
+def test_no_example_is_of_a_stack_that_is_gone() -> None:
+    assert {path.name for path in EXAMPLES.glob("plan-*")} == set(examples(ROOT))
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(list(arguments)) == 0
+    return capsys.readouterr().out
+
+
+def test_text_is_what_is_drawn_unless_another_format_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert told(capsys, "--stack", "example-aws").startswith("Plan of stack example-aws: ha, 4 servers, 38 tasks\n")
+    assert told(capsys, "--stack", "example-aws", "--format", "mermaid").splitlines()[2] == "flowchart TB"
+    assert told(capsys, "--stack", "example-aws", "--format", "svg").startswith("<svg ")
+    assert json.loads(told(capsys, "--stack", "example-aws", "--format", "json"))["topology"] == "ha"
+
+
+def test_with_a_preview_its_tasks_alone_are_bright(capsys: pytest.CaptureFixture[str]) -> None:
+    file = str(FILES / "primary-replaced.json")
+    found = json.loads(told(capsys, "--stack", "sandbox", "--format", "json", "--preview", file))
+    grey = {(task["step"], task["lane"]) for task in found["tasks"] if not task["changed"]}
+    own = {("connect", lane) for lane in ("backend-1", "frontend-0")}
+    own |= {(f"{runbook}-install", lane) for runbook in ("chef", "push-jobs") for lane in ("backend-1", "frontend-0")}
+    assert grey == own | {("push-jobs-firewall", lane) for lane in ("backend-0", "backend-1")}
+    drawn = told(capsys, "--stack", "sandbox", "--format", "svg", "--preview", file)
+    assert drawn.count('class="changed"') == len(found["tasks"]) - len(grey)
+    assert drawn.count('class="same"') == len(grey)
+    drawn = told(capsys, "--stack", "sandbox", "--format", "mermaid", "--preview", file)
+    assert (drawn.count(":::changed"), drawn.count(":::same")) == (len(found["tasks"]) - len(grey), len(grey))
+    drawn = told(capsys, "--stack", "sandbox", "--preview", file)
+    marks = "".join(re.findall(r"^[●○│ ]+", drawn, re.MULTILINE))
+    assert (marks.count("●") - 1, marks.count("○")) == (len(found["tasks"]) - len(grey), len(grey)), "one in the legend"
+
+
+@pytest.mark.parametrize("port", [10003.0, 443.0])
+def test_a_rule_of_a_push_jobs_port_is_the_firewall_step_of_the_backends(port: float) -> None:
+    urn = "urn:pulumi:s::p::a$aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule::r"
+    step = {"op": "create", "urn": urn, "newState": {"inputs": {"fromPort": port}}}
+    found = running(preview.read(json.dumps({"steps": [step], "changeSummary": {}})), settings())
+    firewall = {"push-jobs-firewall-backend-0", "push-jobs-firewall-backend-1"}
+    assert found == (firewall if port == 10003 else set())
+
+
+def test_the_check_of_an_existing_servers_firewall_is_the_firewall_step() -> None:
+    urn = "urn:pulumi:s::p::a$command:remote:Command::firewall-backend-1"
+    step = {"op": "create", "urn": urn, "newState": {"inputs": {"create": "x"}}}
+    found = running(preview.read(json.dumps({"steps": [step], "changeSummary": {}})), settings())
+    assert found == {"firewall-backend-1", "push-jobs-firewall-backend-1"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--stack", "none"], "there is no stack none"),
+        (["--stack", "sandbox", "--preview", "/nowhere/p.json"], "No such file"),
+        (
+            ["--stack", "sandbox", "--preview", str(ROOT / "README.md")],
+            "it is not the output of `pulumi preview --json`",
+        ),
+    ],
+)
+def test_what_cannot_be_drawn_is_one_line_with_the_reason(
+    arguments: list[str], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert why in error
+
+
+def test_packages_and_keys_that_are_elsewhere_are_not_needed(tmp_path: Path) -> None:
+    for name in ("Pulumi.yaml", "stacks/Pulumi.sandbox.yaml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    assert stacks.settings(stacks.read("sandbox", tmp_path), tmp_path, files=False).push_jobs_package.sha256 == ""
+
+
+@pytest.mark.parametrize("folder", ["plan", "explain"])
+def test_neither_plan_nor_explanation_knows_pulumi_or_the_cloud(folder: str) -> None:
+    for module in (ROOT / "components" / folder).glob("*.py"):
+        nodes = list(ast.walk(ast.parse(module.read_text())))
+        names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+        names |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+        assert not [name for name in names if name.startswith(("pulumi", "boto", "sandbox", "moto"))]
+        assert ast.get_docstring(ast.parse(module.read_text())), f"{module} has no docstring"
