@@ -19,6 +19,7 @@ from components.topology import Topology
 from components.up.table import blocks
 
 RESTART, TEST, FIREWALL = "push-jobs restart-pushy", "push-jobs test", "firewall"
+SHORT = 12  # characters of a commit's name
 PORTS = {
     "server_heartbeat_port": ("heartbeat", "clients"),
     "command_port": ("commands", "clients"),
@@ -133,7 +134,7 @@ def _versions(rollout: Rollout, now: Update | None) -> Iterator[tuple[str, str]]
             yield package, name
     environment = now.environment if now else {}
     names = {"pulumi.version": "Pulumi", "git.head": "program, commit"}
-    yield from ((names[name], environment[name]) for name in names if environment.get(name))
+    yield from ((names[name], environment[name][:SHORT]) for name in names if environment.get(name))
 
 
 def _ports(rollout: Rollout) -> Iterator[tuple[int, str, str]]:
@@ -151,7 +152,8 @@ def _verified(rollout: Rollout) -> str:
     }
     told = [f"The service was seen listening after its restart on {listed(found[RESTART])}."] if found[RESTART] else []
     told += [f"The firewall was tried on {listed(found[FIREWALL])}."] if found[FIREWALL] else []
-    return " ".join(told) or "This rollout had no reason to look at them again."
+    unseen = "had no reason to look at them again" if rollout.result == "succeeded" else "did not get there"
+    return " ".join(told) or f"This rollout {unseen}."
 
 
 def _test(rollout: Rollout) -> str:
@@ -162,7 +164,7 @@ def _test(rollout: Rollout) -> str:
         return "failed"
     if rollout.result == "succeeded":
         return f"not run again; the last one: {rollout.outputs.get('test', 'unknown')}"
-    return "not run: the rollout did not get there"
+    return "not run"
 
 
 def _earlier(updates: Sequence[Update], now: Update | None) -> Sequence[Update]:

@@ -13,9 +13,9 @@ from rich.text import Text
 
 from components.events.log import Event
 from components.events.rollout import Rollout, after
-from components.up.table import Cell, Mark, blocks, headline, heard, lines, table, titles
+from components.up.table import Cell, Mark, blocks, headline, heard, lines, narrowed, table, titles
 
-STYLES = {Mark.DONE: "green", Mark.RUNNING: "bold yellow", Mark.FAILED: "bold red"}
+STYLES = {Mark.DONE: "green", Mark.SENT: "cyan", Mark.RUNNING: "bold yellow", Mark.FAILED: "bold red"}
 REFRESHES = 4  # a second
 
 
@@ -57,7 +57,7 @@ class Screen:
 
     def render(self) -> RenderableType:
         now = time.time()
-        shown = table(self.rollout, self.usual, now)
+        shown = narrowed(table(self.rollout, self.usual, now), self.console.width)
         grid = RichTable(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
         grid.add_column("\nserver", no_wrap=True)
         for title in titles(shown.columns):

@@ -5,22 +5,23 @@ Steps that no server has both of share a column: what `copy` is to the others, `
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from components.events.rollout import MACHINE, Rollout, State, Task
+from components.naming import UPLOAD
 
 # (runbook, title, steps)
 COLUMNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("", "machine", (MACHINE,)),
     ("", "connect", ("connect",)),
     ("", "firewall", ("firewall",)),
-    ("chef", "install", ("upload", "install")),
+    ("chef", "install", (UPLOAD, "install")),
     ("chef", "configure", ("configure",)),
     ("chef", "share, copy", ("share", "copy")),
     ("chef", "reconfigure", ("reconfigure-primary", "reconfigure")),
-    ("push-jobs", "install", ("upload", "install")),
+    ("push-jobs", "install", (UPLOAD, "install")),
     ("push-jobs", "configure", ("configure",)),
     ("push-jobs", "rotate", ("rotate",)),
     ("push-jobs", "share, copy", ("share", "copy")),
@@ -35,6 +36,7 @@ STEPS = {(runbook, step): number for number, (runbook, _, steps) in enumerate(CO
 
 class Mark(StrEnum):
     DONE = "✓"
+    SENT = "↑"  # the package's file, not its install
     RUNNING = "▸"
     FAILED = "✗"
 
@@ -51,7 +53,7 @@ class Cell:
     usual: float | None = None
 
     def __str__(self) -> str:
-        told = f"{self.mark} {self.seconds:.0f} s"
+        told = f"{self.mark} {self.seconds:.0f}s"
         return f"{told} of {self.usual:.0f}" if self.mark is Mark.RUNNING and self.usual else told
 
 
@@ -67,13 +69,39 @@ def table(rollout: Rollout, usual: Mapping[str, float], now: float) -> Table:
     """Of two tasks in a cell, such as an upload and its install, the later one is shown."""
     cells: dict[tuple[str, int], Cell] = {}
     for task in rollout.tasks.values():
-        cells[task.server, _column(task)] = Cell(MARKS[task.state], task.seconds(now), usual.get(task.name))
+        mark = Mark.SENT if task.state is State.DONE and task.step.endswith(UPLOAD) else MARKS[task.state]
+        cells[task.server, _column(task)] = Cell(mark, task.seconds(now), usual.get(task.name))
     columns = sorted({column for _, column in cells})
     servers = sorted({server for server, _ in cells})
     return Table(
         tuple(COLUMNS[column][:2] for column in columns),
         {server: tuple(cells.get((server, column)) for column in columns) for server in servers},
     )
+
+
+def narrowed(shown: Table, width: int) -> Table:
+    """What fits into `width` letters: the first columns in which nothing is left to see go first."""
+    columns = list(range(len(shown.columns)))
+    while len(columns) > 1 and _width(shown, columns) > width:
+        over = (place for place, column in enumerate(columns) if _is_over(row[column] for row in shown.rows.values()))
+        columns.pop(next(over, 0))
+    return Table(
+        tuple(shown.columns[column] for column in columns),
+        {server: tuple(row[column] for column in columns) for server, row in shown.rows.items()},
+    )
+
+
+def _is_over(cells: Iterable[Cell | None]) -> bool:
+    return all(cell is None or cell.mark in (Mark.DONE, Mark.SENT) for cell in cells)
+
+
+def _width(shown: Table, columns: Sequence[int]) -> int:
+    """Two blanks stand between columns; a title has its runbook above it."""
+    wide = [max(map(len, [*shown.rows, "server"]))]
+    for column in columns:
+        cells = [str(row[column]) for row in shown.rows.values() if row[column]]
+        wide.append(max(map(len, [*shown.columns[column], *cells])))
+    return sum(wide) + 2 * len(columns)
 
 
 def _column(task: Task) -> int:

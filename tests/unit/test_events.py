@@ -16,7 +16,7 @@ from components.naming import Name
 from components.order import waits
 from components.settings import read_topology
 from components.topology import Topology
-from components.up.table import COLUMNS, blocks, headline, heard, lines, table
+from components.up.table import COLUMNS, blocks, headline, heard, lines, narrowed, table
 
 EVENTS = Path(__file__).parent / "files" / "events"
 COMMAND = "command:remote:Command"
@@ -175,11 +175,31 @@ def test_a_task_that_runs_shows_how_long_it_does_and_usually_takes() -> None:
         },
     }
     found = made(start, said)
-    for usual, text in (({}, "▸ 3 s"), ({"push-jobs-install-backend-0": 7.4}, "▸ 3 s of 7")):
+    for usual, text in (({}, "▸ 3s"), ({"push-jobs-install-backend-0": 7.4}, "▸ 3s of 7")):
         [[cell]] = table(found, usual, 103.2).rows.values()
         assert str(cell) == text
     assert list(heard(found)) == ["backend-0 push-jobs install: two"]
     assert headline(found, 54.2, 112.0) == "12 s, 0 done, 1 running, the last rollout took 54 s"
+
+
+def test_a_package_that_was_sent_is_not_installed_yet() -> None:
+    name = "push-jobs-upload-backend-0"
+    events = [engine_event(kind, name, "create") for kind in ("resourcePreEvent", "resOutputsEvent")]
+    [[cell]] = table(made(*events), {}, 103.2).rows.values()
+    assert str(cell) == "↑ 0s"
+
+
+@pytest.mark.parametrize("width", [200, 100, 80, 40])
+def test_a_narrow_table_shows_what_is_left_to_see(width: int) -> None:
+    with (EVENTS / "first.jsonl").open() as log:
+        events = list(read(log))
+    begins = next(number for number, event in enumerate(events) if "restart-pushy-backend-0" in str(event))
+    shown = narrowed(table(rollout(events[: begins + 1]), {}, events[begins].at), width)
+    assert ("push-jobs", "restart") in shown.columns, "it runs now"
+    assert (len(shown.columns) == 13) == (width == 200)
+    grid = [["server", *(title for _, title in shown.columns)]]
+    grid += [[server, *(str(cell or "") for cell in row)] for server, row in shown.rows.items()]
+    assert sum(max(map(len, column)) + 2 for column in zip(*grid, strict=True)) - 2 <= width
 
 
 def test_without_a_screen_each_thing_that_happens_is_a_line() -> None:
