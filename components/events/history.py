@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,9 +30,21 @@ def files(root: Path, stack: str) -> list[Path]:
 
 
 def load(file: Path) -> Rollout:
-    """Raises ValueError for what is no event log."""
+    """A last line that was cut off is left out. Raises ValueError for what is no event log."""
     with file.open() as lines:
-        return rollout(read(lines))
+        return rollout(read(line for line in lines if line.endswith("\n")))
+
+
+def last(root: Path, stack: str, before: float = math.inf) -> list[Rollout]:
+    """Those that began before that Unix time, oldest first; no more of them than anything is compared with."""
+    found: list[Rollout] = []
+    for file in reversed(files(root, stack)):
+        one = load(file)
+        if one.tasks and one.started is not None and one.started < before:
+            found.append(one)
+        if len(found) == LAST:
+            break
+    return found[::-1]
 
 
 def usual(rollouts: Iterable[Rollout]) -> Mapping[str, float]:
@@ -41,4 +54,4 @@ def usual(rollouts: Iterable[Rollout]) -> Mapping[str, float]:
         for task in one.tasks.values():
             if task.state is State.DONE and task.ended is not None:
                 taken.setdefault(task.name, []).append(task.seconds(task.ended))
-    return {name: median(found[-LAST:]) for name, found in taken.items()}
+    return {name: median(found) for name, found in taken.items()}

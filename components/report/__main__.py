@@ -36,9 +36,10 @@ def main(arguments: Sequence[str]) -> int:
                 f"no rollout of stack {stack} was kept; make one with python -m components.up, or give --events"
             )
         file = given.events or kept[-1]
-        before = [history.load(one) for one in kept if one.name < file.name]
+        rollout = history.load(file)
+        before = history.last(ROOT, stack, before=rollout.started or 0)
         told = given.history.read_text() if given.history else _pulumi("stack", "history", "--json", "--stack", stack)
-        given.output.write_text(page(record(stack, history.load(file), before, read(told))))
+        given.output.write_text(page(record(stack, rollout, before, read(told))))
     except (OSError, ValueError, subprocess.CalledProcessError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -41,6 +41,8 @@ def main(arguments: Sequence[str]) -> int:
     except FileNotFoundError:
         print("error: there is no pulumi on PATH; install it: https://www.pulumi.com/docs/install/", file=sys.stderr)
         return 2
+    except subprocess.CalledProcessError:
+        return 2  # pulumi has said why
 
 
 def _split(arguments: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
@@ -63,8 +65,8 @@ def _agreed(chosen: Sequence[str], console: Console) -> bool:
 
 
 def _up(stack: str, chosen: Sequence[str], keep: Path | None, console: Console) -> int:
-    earlier = [history.load(file) for file in history.files(ROOT, stack)]
-    whole = [one for one in earlier if one.result == "succeeded" and one.tasks]
+    earlier = history.last(ROOT, stack)
+    whole = [one for one in earlier if one.result == "succeeded"]
     last = whole[-1].seconds(0) if whole else None
     file = keep or history.new_file(ROOT, stack, datetime.now(UTC))
     with Screen(stack, console, history.usual(earlier), last) as screen:

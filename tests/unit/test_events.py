@@ -16,6 +16,7 @@ from components.naming import Name
 from components.order import waits
 from components.settings import read_topology
 from components.topology import Topology
+from components.up import __main__ as up
 from components.up.table import COLUMNS, blocks, headline, heard, lines, narrowed, table
 
 EVENTS = Path(__file__).parent / "files" / "events"
@@ -213,7 +214,24 @@ def test_without_a_screen_each_thing_that_happens_is_a_line() -> None:
     assert any(re.fullmatch(r" +\d+\.\d s  frontend-1  push-jobs reconfigure failed after \d+\.\d s", t) for t in told)
 
 
+def test_nothing_is_done_without_a_question_where_nobody_can_be_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert up.main(["--stack", "production"]) == 1
+    assert capsys.readouterr().err == "error: nobody can be asked here; give --yes\n"
+
+
 # The rollouts before
+
+
+def test_only_the_last_rollouts_before_that_did_something_are_compared_with(tmp_path: Path) -> None:
+    folder = history.folder(tmp_path, "production")
+    folder.mkdir(parents=True)
+    log = [json.loads(line) for line in (EVENTS / "mended.jsonl").read_text().splitlines()]
+    for number in range(history.LAST + 3):
+        lines = [json.dumps({**event, "received": number * 1000 + place}) for place, event in enumerate(log)]
+        (folder / f"2026112{number}T000000Z.jsonl").write_text("\n".join([*lines, '{"cut off']))
+    (folder / "20261129T000000Z.jsonl").write_text("")
+    found = history.last(tmp_path, "production", before=(history.LAST + 2) * 1000)
+    assert [one.started is not None and one.started // 1000 for one in found] == [2, 3, 4, 5, 6]
 
 
 def test_what_a_task_usually_takes_is_the_median_of_what_it_took() -> None:
