@@ -58,7 +58,7 @@ class Record:
     path: tuple[tuple[str, str, float], ...]
     durations: tuple[Duration, ...]
     settings: tuple[tuple[str, str, str], ...] | None
-    cloud: tuple[tuple[str, int], ...]
+    cloud: tuple[str, ...]
     versions: tuple[tuple[str, str], ...]
     ports: tuple[tuple[int, str, str], ...]
     verified: str
@@ -83,7 +83,7 @@ def record(stack: str, rollout: Rollout, before: Sequence[Rollout] = (), updates
         tuple((rollout.tasks[n].step, rollout.tasks[n].server, _took(rollout.tasks[n])) for n in names),
         tuple(_durations(rollout, before[-LAST:])),
         tuple(differences(now, previous)) if now and previous else None,
-        tuple(sorted(rollout.others.items())),
+        tuple(_cloud(rollout)),
         tuple(_versions(rollout, now)),
         tuple(_ports(rollout)),
         _verified(rollout),
@@ -127,6 +127,13 @@ def _slowest(rollout: Rollout) -> Mapping[str, tuple[float, list[str]]]:
     return found
 
 
+def _cloud(rollout: Rollout) -> Iterator[str]:
+    """As `created 26 SecurityGroupIngressRule`."""
+    for what, count in sorted(rollout.others.items()):
+        verb, kind = what.split(" ")
+        yield f"{verb.removesuffix('e')}ed {count} {kind}"
+
+
 def _versions(rollout: Rollout, now: Update | None) -> Iterator[tuple[str, str]]:
     for key, text in sorted(rollout.config.items()):
         for name in FILE.findall(text):
@@ -150,7 +157,10 @@ def _verified(rollout: Rollout) -> str:
         step: sorted(task.server for task in rollout.tasks.values() if task.step == step and task.state is State.DONE)
         for step in (RESTART, FIREWALL)
     }
-    told = [f"The service was seen listening after its restart on {listed(found[RESTART])}."] if found[RESTART] else []
+    restarted = (
+        f"restart-pushy passed on {listed(found[RESTART])}: where the service runs, it was seen listening on them."
+    )
+    told = [restarted] if found[RESTART] else []
     told += [f"The firewall was tried on {listed(found[FIREWALL])}."] if found[FIREWALL] else []
     unseen = "had no reason to look at them again" if rollout.result == "succeeded" else "did not get there"
     return " ".join(told) or f"This rollout {unseen}."

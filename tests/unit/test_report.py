@@ -80,7 +80,9 @@ def test_ports_are_verified_by_the_rollout_that_restarted_the_service() -> None:
         (10003, "commands", "clients"),
         (10002, "API", "frontends"),
     )
-    assert mended.verified == "The service was seen listening after its restart on backend-0, backend-1."
+    assert mended.verified == (
+        "restart-pushy passed on backend-0, backend-1: where the service runs, it was seen listening on them."
+    )
     assert told("failed").verified == "This rollout did not get there."
 
 
@@ -90,6 +92,13 @@ def test_ports_are_verified_by_the_rollout_that_restarted_the_service() -> None:
 )
 def test_the_result_of_the_test_is_told_or_why_there_is_none(name: str, test: str) -> None:
     assert told(name).test == test
+
+
+def test_what_else_was_changed_in_the_cloud_is_counted() -> None:
+    found = told("first").cloud
+    assert "created 2 Subnet" in found
+    assert any(re.fullmatch(r"created \d+ SecurityGroupIngressRule", one) for one in found)
+    assert told("mended").cloud == ()
 
 
 def test_versions_are_those_of_the_packages_of_pulumi_and_of_the_program() -> None:
