@@ -11,11 +11,15 @@ fail() {
     exit 1
 }
 
-# Debian packages that are missing, by what each brings.
-missing_packages() {
+missing_of() {
     while read -r package path; do
-        [ -e "$path" ] || [ -e "/usr$path" ] || printf '%s ' "$package"
-    done <<'END'
+        [ -z "$package" ] || [ -e "$path" ] || [ -e "/usr$path" ] || printf '%s ' "$package"
+    done
+}
+
+# Debian packages that are missing, by what each brings; also those of the lines in $also.
+missing_packages() {
+    missing_of <<'END'
 iproute2 /sbin/ip
 nftables /usr/sbin/nft
 openssh-server /usr/sbin/sshd
@@ -26,9 +30,8 @@ openssl /usr/bin/openssl
 curl /usr/bin/curl
 python3 /usr/bin/python3
 shellcheck /usr/bin/shellcheck
-jq /usr/bin/jq
-chromium /usr/bin/chromium
 END
+    printf '%s\n' "${also:-}" | missing_of
     "$python" -c 'import ensurepip, venv' 2> /dev/null || printf 'python3-venv '
 }
 

@@ -1,13 +1,14 @@
-"""python -m tests.recordings: records what the real engine says, for the tests that read it. Needs root; some minutes.
+"""python -m tests.recordings [--rollouts]: records what the real engine says, for the tests that read it.
 
-One ha cluster on a sandbox of its own. Previews of ten kinds of change, which are never made, go to
-tests/unit/files/previews/; the event logs of rollouts that are made, to tests/unit/files/events/. Both are reduced to
-what is read.
+Needs root, and some minutes. One ha cluster on a sandbox of its own. Previews of ten kinds of change, which are never
+made, go to tests/unit/files/previews/; the event logs of rollouts that are made, to tests/unit/files/events/. Both are
+reduced to what is read. With --rollouts, the second alone.
 """
 
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -17,9 +18,11 @@ from typing import Any
 from sandbox.paths import CLONE
 from tests.e2e.conftest import PROJECT, Stack, stack
 
-PREVIEWS = CLONE / "tests" / "unit" / "files" / "previews"
+FILES = CLONE / "tests" / "unit" / "files"
+PREVIEWS, EVENTS = FILES / "previews", FILES / "events"
 Changes = Callable[[Stack], Mapping[str, Any]]
 INSTANCE = "**aws:ec2/instance:Instance::"
+CTL = "/opt/opscode-push-jobs-server/bin/opscode-push-jobs-server-ctl"
 UPGRADE = ".sandbox/packages/opscode-push-jobs-server_2.2.8-1_amd64.deb"
 # Of a resource's inputs, what a reader of a preview may look at. Tags tell a server's role.
 INPUTS = {
@@ -94,19 +97,62 @@ def record(cluster: Stack, name: str) -> None:
     _write(PREVIEWS / f"{name}.json", reduced(json.loads(done.stdout)))
 
 
+def up(cluster: Stack, name: str, status: int = 0) -> None:
+    """Its events, as `python -m components.up` keeps them."""
+    with tempfile.TemporaryDirectory() as folder:
+        kept = Path(folder) / "events.jsonl"
+        up = ["-m", "components.up", "--yes", "--stack", cluster.name, "--config-file", str(cluster.settings)]
+        done = subprocess.run(
+            [sys.executable, "-m", "sandbox", "run", "--", sys.executable, *up, "--keep", str(kept)],
+            cwd=CLONE,
+            env=cluster.environment(),
+            check=False,
+        )
+        assert done.returncode == status, f"components.up ended with {done.returncode}"
+        EVENTS.mkdir(parents=True, exist_ok=True)
+        (EVENTS / f"{name}.jsonl").write_text(kept.read_text())
+
+
+def record_failure(cluster: Stack) -> None:
+    """A change that a server cannot do, and the rollout that goes on from there; then Pulumi's own list of them."""
+    cluster.change(**_push_jobs(cluster, settings={"heartbeat_interval": 2000}))
+    cluster.output("frontend-1", f"chmod a-x {CTL}")
+    up(cluster, "failed", status=1)
+    cluster.output("frontend-1", f"chmod a+x {CTL}")
+    up(cluster, "mended")
+    history = json.loads(cluster.pulumi("stack", "history", "--json", "--full-dates").stdout)
+    wanted = (
+        "version",
+        "kind",
+        "startTime",
+        "endTime",
+        "message",
+        "result",
+        "resourceChanges",
+        "environment",
+        "config",
+    )
+    updates = [{name: update[name] for name in wanted if name in update} for update in history]
+    for update in updates:
+        update["environment"] = {name: update["environment"].get(name, "") for name in ("git.head", "pulumi.version")}
+        update["config"] = {key: value for key, value in update["config"].items() if key.startswith(f"{PROJECT}:")}
+    _write(EVENTS / "history.json", updates)
+
+
 def _write(file: Path, content: Any) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
     print(f"{file.relative_to(CLONE)}: {file.stat().st_size} bytes", flush=True)
 
 
-def main() -> int:
+def main(previews: bool = True) -> int:
     with tempfile.TemporaryDirectory() as folder, stack("sandbox", Path(folder)) as cluster:
-        cluster.up()
-        for name in CHANGES:
+        up(cluster, "first")
+        for name in CHANGES if previews else ():
             record(cluster, name)
+        record_failure(cluster)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(previews="--rollouts" not in sys.argv))

@@ -1,0 +1,1 @@
+"""What the engine did: its event log, read by one reader, and the rollout that the events make."""

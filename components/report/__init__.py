@@ -1,0 +1,1 @@
+"""The record of a rollout, as one HTML page for everybody."""

@@ -1,0 +1,244 @@
+"""The engine's events, recorded from real rollouts (tests/recordings.py), and the rollout that they make."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.events import history
+from components.events.log import Began, Ended, event_of, kept, read
+from components.events.rollout import Rollout, State, after, rollout
+from components.naming import Name
+from components.order import waits
+from components.settings import read_topology
+from components.topology import Topology
+from components.up import __main__ as up
+from components.up.table import COLUMNS, blocks, headline, heard, lines, narrowed, table
+
+EVENTS = Path(__file__).parent / "files" / "events"
+COMMAND = "command:remote:Command"
+URN = f"urn:pulumi:s::chef-push-jobs::chef-push-jobs:index:Rollout${COMMAND}::"
+
+
+def recorded(name: str) -> Rollout:
+    return history.load(EVENTS / f"{name}.jsonl")
+
+
+def topology_of(found: Rollout) -> Topology:
+    return read_topology({key.split(":")[1]: value for key, value in found.config.items()})
+
+
+def engine_event(kind: str, name: str, op: str, **inputs: str) -> dict[str, Any]:
+    metadata = {"op": op, "urn": URN + name, "type": COMMAND, "new": {"inputs": inputs, "outputs": {}}}
+    return {"sequence": 1, "timestamp": 100, kind: {"metadata": metadata}}
+
+
+def made(*events: dict[str, Any]) -> Rollout:
+    return rollout(event for raw in events if (event := event_of(raw)))
+
+
+# The log
+
+
+def test_what_is_kept_has_no_script_no_connection_and_no_settings_of_the_provider() -> None:
+    raw = engine_event("resourcePreEvent", "connect-backend-0", "update", stdin="script", connection="c", update="u")
+    assert kept(raw, 100.25) == {
+        "timestamp": 100,
+        "received": 100.25,
+        "resourcePreEvent": {
+            "metadata": {
+                "op": "update",
+                "urn": URN + "connect-backend-0",
+                "type": COMMAND,
+                "new": {"inputs": {"update": "u"}, "outputs": {}},
+            }
+        },
+    }
+    config = {"aws:secretKey": "hidden", "chef-push-jobs:topology": "ha"}
+    prelude = kept({"timestamp": 1, "preludeEvent": {"config": config}}, 1.0)
+    assert prelude is not None
+    assert prelude["preludeEvent"] == {"config": {"chef-push-jobs:topology": "ha"}}
+
+
+def test_nobody_reads_what_debugging_says() -> None:
+    raw = {"timestamp": 1, "diagnosticEvent": {"severity": "debug", "message": "registering resource"}}
+    assert kept(raw, 1.0) is None
+    assert event_of(raw) is None
+
+
+def test_a_log_as_it_is_kept_reads_as_the_engine_wrote_it_but_for_the_time() -> None:
+    lines = (EVENTS / "first.jsonl").read_text().splitlines()
+    events = list(read(lines))
+    again = list(read(json.dumps(kept(json.loads(line), 0.0)) for line in lines))
+    assert events == again
+    assert isinstance(events[-1], Ended)
+    assert any(isinstance(event, Began) for event in events)
+
+
+def test_the_time_is_when_an_event_came_where_that_is_known() -> None:
+    raw = engine_event("resourcePreEvent", "connect-backend-0", "create")
+    for more, at in (({}, 100.0), ({"received": 100.75}, 100.75)):
+        event = event_of({**raw, **more})
+        assert event is not None
+        assert event.at == at
+
+
+def test_what_is_no_event_log_is_refused() -> None:
+    with pytest.raises(ValueError, match="it is no event log of Pulumi's"):
+        list(read(['{"steps": []}']))
+
+
+# The rollout
+
+
+def test_the_first_rollout_did_every_task_once_and_in_the_order_of_the_plan() -> None:
+    found = recorded("first")
+    assert (found.result, found.failed, found.running, found.errors) == ("succeeded", (), (), ())
+    order = waits(topology_of(found))
+    assert set(order) <= set(found.tasks)
+    for name, before in order.items():
+        for other in before:
+            ended = found.tasks[other].ended
+            assert ended is not None
+            assert ended <= found.tasks[name].started, f"{name} began before {other} had ended"
+
+
+def test_a_failure_is_told_whole_and_stops_only_what_waits_for_it() -> None:
+    found = recorded("failed")
+    assert found.result == "failed"
+    assert [task.name for task in found.failed] == ["push-jobs-reconfigure-frontend-1"]
+    [block] = blocks(found)
+    for part in ("failed on frontend-1.chef.test: exit status 127", "Permission denied", "what next: "):
+        assert part in block
+    assert found.tasks["push-jobs-reconfigure-backend-1"].state is State.DONE
+    assert "push-jobs-chef-reconfigure-backend-0" not in found.tasks
+
+
+def test_the_rollout_after_a_failure_goes_on_from_there() -> None:
+    found = recorded("mended")
+    assert found.result == "succeeded"
+    assert "push-jobs-reconfigure-frontend-1" in found.tasks
+    assert "push-jobs-configure-backend-0" not in found.tasks
+    assert found.outputs["test"] == "7 examples, 0 failures"
+
+
+def test_an_update_that_does_nothing_on_a_server_is_no_task() -> None:
+    idle = engine_event("resourcePreEvent", "chef-install-backend-0", "update", update="cat > /dev/null")
+    acts = engine_event("resourcePreEvent", "connect-backend-0", "update", update="sh -s")
+    assert list(made(idle, acts).tasks) == ["connect-backend-0"]
+
+
+def test_a_removal_is_a_task_only_where_something_is_done_for_it() -> None:
+    gone = engine_event("resourcePreEvent", "push-jobs-install-frontend-1", "delete")
+    uninstalled = engine_event("resourcePreEvent", "uninstall-frontend-1", "delete", delete="task uninstall 900 0")
+    assert list(made(gone, uninstalled).tasks) == ["uninstall-frontend-1"]
+
+
+def test_what_still_ran_when_the_engine_ended_has_failed() -> None:
+    start = engine_event("resourcePreEvent", "push-jobs-install-backend-0", "create")
+    end = {"timestamp": 130, "summaryEvent": {"resourceChanges": {}}}
+    found = made(start, end)
+    assert (found.result, found.seconds(0)) == ("failed", 30.0)
+    assert list(blocks(found)) == ["push-jobs install on backend-0 did not end: the engine was told to stop"]
+
+
+# The table
+
+
+def test_every_step_of_the_runbooks_has_a_column() -> None:
+    has = {(runbook, step) for runbook, _, steps in COLUMNS for step in steps}
+    for name in waits(topology_of(recorded("first"))):
+        task = Name.parse(name)
+        assert (task.runbook, task.step) in has
+
+
+def test_the_table_has_a_row_a_server_and_a_column_a_step() -> None:
+    found = recorded("first")
+    shown = table(found, {}, 0)
+    assert list(shown.rows) == ["backend-0", "backend-1", "frontend-0", "frontend-1"]
+    assert ("push-jobs", "restart") in shown.columns
+    restart = shown.columns.index(("push-jobs", "restart"))
+    assert [cell is not None for cell in (row[restart] for row in shown.rows.values())] == [True, True, False, False]
+
+
+def test_a_task_that_runs_shows_how_long_it_does_and_usually_takes() -> None:
+    start = engine_event("resourcePreEvent", "push-jobs-install-backend-0", "create")
+    said = {
+        "timestamp": 101,
+        "diagnosticEvent": {
+            "urn": URN + "push-jobs-install-backend-0",
+            "severity": "info#err",
+            "message": "one\ntwo\n",
+        },
+    }
+    found = made(start, said)
+    for usual, text in (({}, "▸ 3s"), ({"push-jobs-install-backend-0": 7.4}, "▸ 3s of 7")):
+        [[cell]] = table(found, usual, 103.2).rows.values()
+        assert str(cell) == text
+    assert list(heard(found)) == ["backend-0 push-jobs install: two"]
+    assert headline(found, 54.2, 112.0) == "12 s, 0 done, 1 running, the last rollout took 54 s"
+
+
+def test_a_package_that_was_sent_is_not_installed_yet() -> None:
+    name = "push-jobs-upload-backend-0"
+    events = [engine_event(kind, name, "create") for kind in ("resourcePreEvent", "resOutputsEvent")]
+    [[cell]] = table(made(*events), {}, 103.2).rows.values()
+    assert str(cell) == "↑ 0s"
+
+
+@pytest.mark.parametrize("width", [200, 100, 80, 40])
+def test_a_narrow_table_shows_what_is_left_to_see(width: int) -> None:
+    with (EVENTS / "first.jsonl").open() as log:
+        events = list(read(log))
+    begins = next(number for number, event in enumerate(events) if "restart-pushy-backend-0" in str(event))
+    shown = narrowed(table(rollout(events[: begins + 1]), {}, events[begins].at), width)
+    assert ("push-jobs", "restart") in shown.columns, "it runs now"
+    assert (len(shown.columns) == 13) == (width == 200)
+    grid = [["server", *(title for _, title in shown.columns)]]
+    grid += [[server, *(str(cell or "") for cell in row)] for server, row in shown.rows.items()]
+    assert sum(max(map(len, column)) + 2 for column in zip(*grid, strict=True)) - 2 <= width
+
+
+def test_without_a_screen_each_thing_that_happens_is_a_line() -> None:
+    told: list[str] = []
+    state = Rollout()
+    with (EVENTS / "failed.jsonl").open() as log:
+        for event in read(log):
+            before, state = state, after(state, event)
+            told += lines(before, state)
+    assert sum(line.endswith(" begins") for line in told) == len(state.tasks)
+    assert any(re.fullmatch(r" +\d+\.\d s  frontend-1  push-jobs reconfigure failed after \d+\.\d s", t) for t in told)
+
+
+def test_nothing_is_done_without_a_question_where_nobody_can_be_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert up.main(["--stack", "production"]) == 1
+    assert capsys.readouterr().err == "error: nobody can be asked here; give --yes\n"
+
+
+# The rollouts before
+
+
+def test_only_the_last_rollouts_before_that_did_something_are_compared_with(tmp_path: Path) -> None:
+    folder = history.folder(tmp_path, "production")
+    folder.mkdir(parents=True)
+    log = [json.loads(line) for line in (EVENTS / "mended.jsonl").read_text().splitlines()]
+    for number in range(history.LAST + 3):
+        lines = [json.dumps({**event, "received": number * 1000 + place}) for place, event in enumerate(log)]
+        (folder / f"2026112{number}T000000Z.jsonl").write_text("\n".join([*lines, '{"cut off']))
+    (folder / "20261129T000000Z.jsonl").write_text("")
+    found = history.last(tmp_path, "production", before=(history.LAST + 2) * 1000)
+    assert [one.started is not None and one.started // 1000 for one in found] == [2, 3, 4, 5, 6]
+
+
+def test_what_a_task_usually_takes_is_the_median_of_what_it_took() -> None:
+    def one(seconds: int) -> Rollout:
+        name = "push-jobs-install-backend-0"
+        done = engine_event("resOutputsEvent", name, "create") | {"timestamp": 100 + seconds}
+        return made(engine_event("resourcePreEvent", name, "create"), done)
+
+    assert history.usual([one(2), one(30), one(4)]) == {"push-jobs-install-backend-0": 4.0}
+    assert history.usual([made(engine_event("resourcePreEvent", "connect-backend-0", "create"))]) == {}
