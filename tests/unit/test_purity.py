@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SHELL = {"configuration", "connection", "existing", "network", "rollout", "servers"}
+SHELL = {"assembly", "configuration", "connection", "existing", "network", "package", "rollout", "servers"}
 MODULES = sorted((ROOT / "components").glob("*.py"))
 
 
