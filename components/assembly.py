@@ -19,7 +19,7 @@ Outputs = dict[str, pulumi.Input[object]]
 
 
 def assemble(settings: Settings, opts: pulumi.ResourceOptions | None = None) -> Outputs:
-    """Makes it all, with `opts` for each of its components; the outputs by name, as `outputs.py` documents them."""
+    """Makes it all, with `opts` for each of its components; the outputs by name, as `schema.py` documents them."""
     cluster, more = _cluster(settings, opts)
     chef = None
     if settings.runs_chef_server_runbook:

@@ -10,7 +10,7 @@ import pulumi
 
 from components import repair
 from components.assembly import assemble
-from components.schema import TOKEN
+from components.schema import OUTPUTS, TOKEN
 from components.settings import Settings, SettingsError, load
 
 
@@ -37,6 +37,7 @@ class ChefPushJobsCluster(pulumi.ComponentResource):
         settings = settings_of(args, root or Path.cwd())
         super().__init__(TOKEN, name, None, opts)
         self.outputs = assemble(settings, pulumi.ResourceOptions(parent=self))
+        assert self.outputs.keys() <= OUTPUTS.keys(), "an output is documented in schema.py"
         for output, value in self.outputs.items():
             setattr(self, output, pulumi.Output.from_input(value))
         self.register_outputs(self.outputs)

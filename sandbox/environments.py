@@ -28,17 +28,17 @@ def make(folder: Path) -> Path:
 
 def _digest(requirements: Path) -> str:
     """Of everything that decides what is installed, the interpreter too."""
-    content = sys.version + "".join(file.read_text() for file in _files(requirements))
+    content = sys.version + "".join(file.read_text() for file in files(requirements))
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _files(requirements: Path) -> Iterator[Path]:
+def files(requirements: Path) -> Iterator[Path]:
     """The file, and those that it refers to by -r and -c."""
     yield requirements
     for line in requirements.read_text().splitlines():
         option, _, name = line.partition(" ")
         if option in ("-r", "-c"):
-            yield from _files(requirements.parent / name)
+            yield from files(requirements.parent / name)
 
 
 if __name__ == "__main__":

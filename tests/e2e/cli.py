@@ -13,16 +13,15 @@ SECONDS = 600
 
 
 def pulumi(sandbox: Sandbox, *arguments: str, folder: Path = CLONE, check: bool = True) -> str:
-    """All that it says. Fails the test, with that, where `check` is on and the CLI fails."""
+    """Its standard output. Fails the test, with all that it says, where `check` is on and the CLI fails."""
     done = subprocess.run(
         [sys.executable, "-m", "sandbox", "run", "--", "pulumi", "-C", str(folder), *arguments, "--non-interactive"],
         cwd=CLONE,
         env={**os.environ, "SANDBOX": sandbox.name},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        capture_output=True,
         text=True,
         check=False,
         timeout=SECONDS,
     )
-    assert not check or done.returncode == 0, f"pulumi {' '.join(arguments)}:\n{done.stdout}"
+    assert not check or done.returncode == 0, f"pulumi {' '.join(arguments)}:\n{done.stdout}{done.stderr}"
     return done.stdout

@@ -246,9 +246,9 @@ def made_types() -> Iterator[tuple[str, Any]]:
     """Every type of AWS resource that the components make: its token and its class in the SDK."""
     for path in (ROOT / "components").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("aws."):
-                _, module, name = ast.unparse(node.func).split(".")
-                found = getattr(importlib.import_module(f"{pulumi_aws.__name__}.{module}"), name)
+            parts = ast.unparse(node.func).split(".") if isinstance(node, ast.Call) else []
+            if len(parts) == 3 and parts[0] == "aws":
+                found = getattr(importlib.import_module(f"{pulumi_aws.__name__}.{parts[1]}"), parts[2])
                 if hasattr(found, "pulumi_type"):
                     yield found.pulumi_type, found
 

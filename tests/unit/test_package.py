@@ -1,0 +1,129 @@
+"""The component package: its schema says what the settings say, and its arguments are checked as theirs are."""
+
+from __future__ import annotations
+
+import json
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+import pulumi
+import pytest
+from pydantic import BaseModel
+
+from components import repair
+from components.package import ChefPushJobsCluster, settings_of
+from components.schema import NAME, OUTPUTS, TOKEN, schema
+from components.settings import SettingsError, load
+from components.stack_file import StackFile
+from tests.unit.clusters import DEFAULTS, ROOT, raw
+
+SCHEMA = schema()
+COMPONENT = SCHEMA["resources"][TOKEN]
+
+
+def sections(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """The models of all sections, however deep."""
+    for field in model.model_fields.values():
+        for found in nested(field.annotation):
+            yield found
+            yield from sections(found)
+
+
+def nested(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in typing.get_args(annotation):
+        yield from nested(argument)
+
+
+def test_every_setting_is_an_input_with_its_description_and_its_need() -> None:
+    assert {SCHEMA["types"][f"{NAME}:index:{each.__name__}"]["type"] for each in sections(StackFile)} == {"object"}
+    pairs: list[tuple[type[BaseModel], Any, Any]] = [
+        (StackFile, COMPONENT["inputProperties"], COMPONENT["requiredInputs"])
+    ]
+    for each in sections(StackFile):
+        found = SCHEMA["types"][f"{NAME}:index:{each.__name__}"]
+        pairs.append((each, found["properties"], found["required"]))
+    for model, properties, required in pairs:
+        fields = {str(field.alias): field for field in model.model_fields.values()}
+        assert set(properties) == set(fields), model
+        assert set(required) == {name for name, field in fields.items() if field.is_required()}, model
+        for name, field in fields.items():
+            assert properties[name]["description"].startswith(field.description or "?"), f"{model.__name__}.{name}"
+
+
+def values(node: Any, key: str) -> Iterator[Any]:
+    """Everything under a key, anywhere in the schema."""
+    if isinstance(node, dict):
+        yield from (value for name, value in node.items() if name == key)
+        for value in node.values():
+            yield from values(value, key)
+    elif isinstance(node, list):
+        for value in node:
+            yield from values(value, key)
+
+
+def test_every_type_that_is_referred_to_is_there_and_none_besides() -> None:
+    references = {reference for reference in values(SCHEMA, "$ref") if reference.startswith("#")}
+    assert references == {f"#/types/{name}" for name in SCHEMA["types"]}
+
+
+def test_a_default_is_told_and_not_set() -> None:
+    """An SDK would send it, and a setting that does not fit would then be refused though nobody gave it."""
+    assert not list(values(SCHEMA, "default"))
+    assert COMPONENT["inputProperties"]["vpcCidr"]["description"].endswith("Default: 10.0.0.0/16.")
+
+
+def test_the_values_of_a_choice_are_told() -> None:
+    machines = SCHEMA["types"][f"{NAME}:index:Machines"]["properties"]
+    assert "One of amd64, arm64." in machines["architecture"]["description"]
+
+
+def test_every_output_is_documented_and_an_attribute_in_python() -> None:
+    attributes = {name for name in ChefPushJobsCluster.__annotations__ if not name.startswith("_")}
+    assert attributes == set(COMPONENT["properties"]) == set(OUTPUTS)
+    assert all(output["description"] for output in OUTPUTS.values())
+    server = SCHEMA["types"][f"{NAME}:index:Server"]["properties"]
+    assert all(field["description"] for field in server.values())
+
+
+def test_inputs_are_plain_since_they_decide_what_is_made() -> None:
+    assert all(value["plain"] is True for value in COMPONENT["inputProperties"].values())
+
+
+def as_sent(value: Any) -> Any:
+    """The engine's protocol has no whole numbers."""
+    if isinstance(value, dict):
+        return {key: as_sent(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [as_sent(inner) for inner in value]
+    return float(value) if type(value) is int else value
+
+
+def test_arguments_make_the_same_settings_as_a_stack_file() -> None:
+    given = {**DEFAULTS, "timeLimits": {"install": 60}, "machines": {"volumeSize": 50}}
+    given["pushJobs"] = {**given["pushJobs"], "settings": {"heartbeat_interval": 500, "whatever": True}}
+    expected = load(raw(given), ROOT, repair.tasks)
+    assert settings_of(given, ROOT) == expected
+    sent = as_sent({**given, "backends": 2, "frontends": 2, "domain": "chef.test", "vpcCidr": None})
+    assert settings_of(sent, ROOT) == expected
+
+
+@pytest.mark.parametrize("wrong", [{"topology": "cluster"}, {"vpcCidr": "10.0.0.0/8", "domian": "x"}, {"ssh": {}}])
+def test_mistakes_are_told_as_a_stack_files(wrong: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError) as expected:
+        load(raw(wrong), ROOT)
+    with pytest.raises(pulumi.RunError) as told:
+        settings_of({**DEFAULTS, **wrong}, ROOT)
+    assert str(told.value) == str(expected.value)
+
+
+def test_a_value_that_is_known_later_is_refused() -> None:
+    given = {**DEFAULTS, "domain": pulumi.Output.from_input("chef.test")}
+    with pytest.raises(pulumi.RunError, match="domain: a secret, or known only once something is made"):
+        settings_of(given, ROOT)
+
+
+def test_the_schema_is_json() -> None:
+    assert json.loads(json.dumps(SCHEMA)) == SCHEMA
