@@ -106,7 +106,8 @@ def _type(field: Schema, definitions: Mapping[str, Schema]) -> Schema:
         case "array":
             return {"type": "array", "items": _type(field["items"], definitions)}
         case "object":
-            return {"type": "object", "additionalProperties": _type(field["additionalProperties"], definitions)}
+            values = [*field.get("patternProperties", {}).values()] or [field["additionalProperties"]]
+            return {"type": "object", "additionalProperties": _type(values[0], definitions)}
         case "string" | "integer" | "boolean" as plain:
             return {"type": plain}
         case other:
