@@ -97,6 +97,14 @@ def desk(root: None, tmp_path: Path) -> Iterator[Desk]:
         lifecycle.stop(sandbox, print)
 
 
+def test_the_document_has_its_reader_set_what_its_commands_use() -> None:
+    told = set(re.findall(r"^export ([A-Z_]+)=", commands("The variables"), re.MULTILINE))
+    used = set(re.findall(r"\$([A-Z_]+)|environ\[\"([A-Z_]+)\"\]", TEXT))
+    assert {shell or python for shell, python in used} <= told
+    assert told <= set(VARIABLES), "the test sets them for the sandbox"
+    assert QUERY in TEXT.replace("\n", " "), "the document says how the sandbox's S3 is reached"
+
+
 def test_a_stack_moves_to_a_bucket_is_locked_there_and_gets_a_key_of_its_own(desk: Desk) -> None:
     desk.does(f"pulumi stack init {STACK}")
     desk.does('pulumi config set --secret chef-push-jobs:tags \'{"note": "hidden"}\'')
