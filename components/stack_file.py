@@ -21,12 +21,12 @@ from components.topology import FQDN, Kind, Role
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule for a value, told as a `Problem` tells it; in a JSON schema it is the keyword `rule`, and `pattern`."""
+    """A rule for a value, told as a `Problem` tells it; in a JSON schema, `rule` and the keywords that say it there."""
 
     holds: Callable[[Any], object]
     text: str
     remedy: str
-    pattern: str | None = None
+    keywords: tuple[tuple[str, object], ...] = ()
 
     def check(self, value: Any) -> Any:
         if not self.holds(value):
@@ -39,15 +39,15 @@ class Rule:
     def __get_pydantic_json_schema__(
         self, core: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        return {**handler(core), "rule": self.text, **({"pattern": f"^({self.pattern})$"} if self.pattern else {})}
+        return {**handler(core), "rule": self.text, **dict(self.keywords)}
 
 
-def rule(holds: Callable[[Any], object], text: str, remedy: str) -> Rule:
-    return Rule(holds, text, remedy)
+def rule(holds: Callable[[Any], object], text: str, remedy: str, **keywords: object) -> Rule:
+    return Rule(holds, text, remedy, tuple(keywords.items()))
 
 
 def pattern(expression: str, text: str, remedy: str) -> Rule:
-    return Rule(re.compile(expression).fullmatch, text, remedy, expression)
+    return rule(re.compile(expression).fullmatch, text, remedy, pattern=f"^({expression})$")
 
 
 def _is_ipv4_network(value: str) -> bool:
@@ -76,7 +76,16 @@ Cidr = Annotated[
         "write it as, for example, 10.1.0.0/24",
     ),
 ]
-Port = Annotated[int, rule(_is_port, "a port is a whole number from 1 to 65535", "choose a port in that range")]
+Port = Annotated[
+    int,
+    rule(
+        _is_port,
+        "a port is a whole number from 1 to 65535",
+        "choose a port in that range",
+        minimum=1,
+        maximum=65535,
+    ),
+]
 Domain = Annotated[
     str,
     rule(

@@ -56,10 +56,10 @@ def names(root: Path) -> list[str]:
     )
 
 
-def read(stack: str, root: Path) -> Configuration:
-    """From `Pulumi.STACK.yaml`, where the project in `root` has it. Raises StackFileError."""
-    path = _folder(root) / f"Pulumi.{stack}.yaml"
-    if not path.is_file():
+def read(stack: str, root: Path, file: Path | None = None) -> Configuration:
+    """From `Pulumi.STACK.yaml`, where the project in `root` has it, or another file. Raises StackFileError."""
+    path = file or _folder(root) / f"Pulumi.{stack}.yaml"
+    if file is None and not path.is_file():
         known = ", ".join(names(root))
         raise StackFileError(f"there is no stack {stack}: no file {path.relative_to(root)}; the stacks are {known}")
     secrets: list[str] = []

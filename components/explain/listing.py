@@ -76,7 +76,7 @@ def _rules(schema: Schema) -> Iterator[str]:
     if "rule" in schema:
         yield schema["rule"]
     low, high = schema.get("minimum"), schema.get("maximum")
-    if low is not None and high is not None:
+    if low is not None and high is not None and "rule" not in schema:
         yield f"{low} to {high}"
     if schema.get("minItems"):
         yield f"at least {schema['minItems']}"

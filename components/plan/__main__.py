@@ -1,4 +1,4 @@
-"""python -m components.plan --stack STACK [--format text|mermaid|svg|json] [--preview FILE]
+"""python -m components.plan --stack STACK [--format text|mermaid|svg|json] [--preview FILE] [--config-file FILE]
 
 Draws the plan of a stack: servers as lanes, steps as rows, and for each why it waits and when it runs again. It reads
 the stack's file alone: no cloud and no server is asked, secrets stay closed, packages are not looked at.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from components import preview, push_jobs, stacks
 from components.plan import document, mermaid, svg, text
-from components.plan.picture import draw
+from components.plan.picture import Picture, draw
 from components.preview import Preview, PreviewError
 from components.runbook import push_jobs_servers
 from components.settings import Settings, SettingsError
@@ -32,14 +32,21 @@ def main(arguments: list[str]) -> int:
         metavar="FILE",
         help="output of `pulumi preview --json`, - for standard input: all but its tasks grey",
     )
+    parser.add_argument(
+        "--config-file", type=Path, metavar="FILE", help="its settings, where they are in another place"
+    )
     given = parser.parse_args(arguments)
     try:
-        settings = stacks.settings(stacks.read(given.stack, ROOT), ROOT, files=False)
+        settings = stacks.settings(stacks.read(given.stack, ROOT, given.config_file), ROOT, files=False)
         changed = None if given.preview is None else running(_preview(given.preview, given.stack), settings)
     except (StackFileError, SettingsError, PreviewError, OSError, UnicodeDecodeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    sys.stdout.write(FORMATS[given.format](draw(given.stack, settings, changed)))
+    picture = draw(given.stack, settings, changed)
+    if changed and (strange := sorted(changed - _known(picture))):
+        told = "not in this plan; was another file previewed? --config-file names it"
+        print(f"warning: the preview runs {', '.join(strange)}: {told}", file=sys.stderr)
+    sys.stdout.write(FORMATS[given.format](picture))
     return 0
 
 
@@ -52,6 +59,13 @@ def running(found: Preview, settings: Settings) -> frozenset[str]:
     checked = {name.removeprefix("firewall-") for name in found.running if name.startswith("firewall-")}
     behind = (firewall if opens else set()) | checked
     return found.running | {f"{push_jobs.NAME}-firewall-{server}" for server in behind}
+
+
+def _known(picture: Picture) -> set[str]:
+    """Names of the tasks in it, and of the checks that are its firewall step where servers exist already."""
+    lanes = {lane.name: lane.servers for lane in picture.lanes}
+    tasks = {f"{key.step}-{server}" for key in picture.tasks for server in lanes[key.server]}
+    return tasks | {task.removeprefix(f"{push_jobs.NAME}-") for task in tasks if "-firewall-" in task}
 
 
 def _preview(file: str, stack: str) -> Preview:

@@ -94,6 +94,7 @@ def changed(**changes: Any) -> dict[str, Any]:
         {"clientCidrs": []},
         {"ssh": {"usr": "ubuntu"}},
         {"ssh": {"user": "a;b"}},
+        {"ssh": {"port": 70000}},
         {"timeLimits": {"instal": 5}},
         {"machines": {"architecture": "sparc"}},
         {"servers": [{"name": "a", "fqdn": "a.test"}]},

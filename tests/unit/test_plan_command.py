@@ -57,6 +57,21 @@ def test_with_a_preview_its_tasks_alone_are_bright(capsys: pytest.CaptureFixture
     assert (marks.count("●") - 1, marks.count("○")) == (len(found["tasks"]) - len(grey), len(grey)), "one in the legend"
 
 
+def test_a_preview_of_other_settings_is_drawn_with_those_or_told_of(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    arguments = ["--stack", "sandbox", "--preview", str(FILES / "frontend-added.json")]
+    assert main(arguments) == 0
+    warning = capsys.readouterr().err
+    assert warning.startswith("warning: the preview runs chef-copy-frontend-2, ")
+    other = tmp_path / "other.yaml"
+    other.write_text((ROOT / "stacks" / "Pulumi.sandbox.yaml").read_text().replace('frontends: "2"', 'frontends: "3"'))
+    assert main([*arguments, "--config-file", str(other)]) == 0
+    found = capsys.readouterr()
+    assert found.err == ""
+    assert "of which 14 run in the preview" in found.out
+
+
 @pytest.mark.parametrize("port", [10003.0, 443.0])
 def test_a_rule_of_a_push_jobs_port_is_the_firewall_step_of_the_backends(port: float) -> None:
     urn = "urn:pulumi:s::p::a$aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule::r"
