@@ -224,6 +224,14 @@ def test_the_arrows_of_a_whole_rollout_say_what_the_plan_says(topology: Topology
     assert set(nodes.values()) == {node(name) for name in waits}
 
 
+@given(topologies(most=30))
+def test_push_jobs_begins_on_a_server_when_chef_server_is_done_there(topology: Topology) -> None:
+    order = planned_waits(topology)
+    for server in topology.servers:
+        last = [name for name in order if name.startswith("chef-") and name.endswith(f"-{server.name}")][-1]
+        assert last in order[f"push-jobs-install-{server.name}"]
+
+
 def test_a_picture_of_many_servers_is_as_large_as_one_of_few() -> None:
     sizes = []
     for count in ("2", "20"):
