@@ -26,13 +26,13 @@ class Name:
 
     @classmethod
     def parse(cls, name: str) -> Name:
-        """Raises ValueError for a name that no task has."""
+        """A command that is no task is a step of its own, on no server."""
         for runbook, steps in (*STEPS.items(), ("", BESIDE)):
             for step in sorted([*steps, UPLOAD], key=len, reverse=True):
                 prefix = f"{runbook}-{step}-" if runbook else f"{step}-"
                 if name.startswith(prefix):
                     return cls(runbook, step, name.removeprefix(prefix))
-        raise ValueError(f"{name} is no task of the runbooks")
+        return cls("", name, "")
 
     @property
     def task(self) -> str:

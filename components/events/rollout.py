@@ -111,12 +111,9 @@ def _named(event: Started) -> tuple[str, str] | None:
         return (event.name, MACHINE) if event.op != "delete" else None
     if event.type not in (COMMAND, COPY):
         return None
-    try:
-        name = Name.parse(event.name)
-    except ValueError:
-        return None  # a command of a program that this component is only a part of
+    name = Name.parse(event.name)
     idle = event.op == "update" and event.type == COMMAND and (event.acts or "").startswith(NOTHING)
-    if idle or (event.op == "delete" and not event.acts):
+    if idle or not name.server or (event.op == "delete" and not event.acts):
         return None
     return name.server, name.task
 

@@ -167,10 +167,10 @@ def _verified(rollout: Rollout) -> str:
 
 
 def _test(rollout: Rollout) -> str:
-    state = next((task.state for task in rollout.tasks.values() if task.step == TEST), None)
-    if state is State.DONE:
+    states = {task.state for task in rollout.tasks.values() if task.step == TEST}
+    if states == {State.DONE}:
         return str(rollout.outputs.get("test", "passed"))
-    if state is State.FAILED:
+    if State.FAILED in states:
         return "failed"
     if rollout.result == "succeeded":
         return f"not run again; the last one: {rollout.outputs.get('test', 'unknown')}"

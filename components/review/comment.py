@@ -52,7 +52,7 @@ def _headline(subject: Subject) -> str:
     if not subject.preview.different:
         return "nothing changes"
     tasks, resources = len(subject.running), sum(1 for change in subject.preview.different if _is_cloud(change.type))
-    servers = len({Name.parse(change.name).server for change in subject.running})
+    servers = len({Name.parse(change.name).server for change in subject.running} - {""})
     told = [f"{_count(tasks, 'task')} on {_count(servers, 'server')}" if tasks else "nothing runs on a server"]
     told += [f"{_count(resources, 'change')} in the cloud"] if resources else []
     return ", ".join(told + (["push jobs restarts"] if interrupts(subject) and not subject.is_new else []))

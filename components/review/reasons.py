@@ -61,5 +61,7 @@ def _followed(subject: Subject, name: Name) -> Iterator[str]:
 def _ends(subject: Subject, name: Name, edge: Edge) -> list[str]:
     wanted = {Scope.SAME: name.server, Scope.PRIMARY: subject.topology.primary.name}.get(edge.scope)
     task = edge.step if edge.step == CONNECT else f"{name.runbook} {edge.step}"
+    servers = {server.name for server in subject.topology.servers}
     found = [Name.parse(change.name) for change in subject.running if change.op in (Op.CREATE, Op.REPLACE)]
-    return [other.server for other in found if other.task == task and wanted in (None, other.server)]
+    ends = [other.server for other in found if other.task == task and wanted in (None, other.server)]
+    return [server for server in ends if server in servers]

@@ -30,6 +30,7 @@ COLUMNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("push-jobs", "restart", ("restart-pushy",)),
     ("push-jobs", "test", ("test",)),
     ("", "uninstall", ("uninstall",)),
+    ("", "other", ()),
 )
 STEPS = {(runbook, step): number for number, (runbook, _, steps) in enumerate(COLUMNS) for step in steps}
 
@@ -106,7 +107,7 @@ def _width(shown: Table, columns: Sequence[int]) -> int:
 
 def _column(task: Task) -> int:
     runbook, _, step = task.step.rpartition(" ")
-    return STEPS[runbook, step]
+    return STEPS.get((runbook, step), len(COLUMNS) - 1)
 
 
 def headline(rollout: Rollout, last: float | None, now: float) -> str:

@@ -89,6 +89,13 @@ def test_the_review_of_what_is_not_changed_says_so_by_the_step_of_the_workflow(c
     assert "### Stack `sandbox`: nothing changes\n" in file.read_text()
 
 
+def test_a_preview_that_cannot_be_made_is_the_comment_and_fails_the_step(cluster: Stack, tmp_path: Path) -> None:
+    file = tmp_path / "never-made.md"
+    done = run(cluster, inside(".ci/review", "never-made", str(file)))
+    assert done.returncode == 1
+    assert "### Stack `never-made`: the preview failed\n" in file.read_text()
+
+
 def test_a_review_makes_the_preview_itself(cluster: Stack) -> None:
     cluster.change(pushJobs={**cluster.setting("pushJobs"), "settings": {"heartbeat_interval": 2000}})
     options = ["--stack", cluster.name, "--config-file", str(cluster.settings)]

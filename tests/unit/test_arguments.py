@@ -19,10 +19,7 @@ import pytest
 import yaml
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 
-from components.entry import ChefEntry
-from components.lookup import look_up
-from components.network import ChefNetwork
-from components.servers import ChefServers
+from components.assembly import assemble
 from components.settings import Settings
 from sandbox.plugins.aws import PLUGIN
 from sandbox.plugins.table import Input
@@ -117,9 +114,7 @@ def asked_for(name: str) -> list[tuple[str, Mapping[str, Any]]]:
 
     @pulumi.runtime.test  # type: ignore[untyped-decorator]  # publishes no type
     def program() -> None:
-        network = ChefNetwork("network", of, look_up(of))
-        servers = ChefServers("servers", of, network)
-        ChefEntry("entry", of, network, servers.machines)
+        assemble(of)
 
     program()
     return [(token, inputs) for token, inputs in notes.asked if token.startswith("aws:")]

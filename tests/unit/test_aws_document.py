@@ -19,7 +19,8 @@ POLICY = json.loads(re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)[0])
 PLUGIN = sorted((ROOT / "sandbox" / "plugins").glob("aws*.py"))
 # A client of the stand-in: its method calls are the actions.
 CALLED = re.compile(r"""(?:API\.|client\(")(ec2|elbv2|iam|route53|sts)(?:"\))?\.([a-z_]+)\(""")
-DESCRIBED = re.compile(r'(?:described|get_paginator)\(\s*"([a-z_]+)"')
+DESCRIBED = re.compile(r'described\(\s*"([a-z_]+)"')
+PAGED = re.compile(r"""(?:API\.|client\(")(ec2|elbv2|iam|route53|sts)(?:"\))?\.get_paginator\(\s*"([a-z_]+)""")
 NO_ACTIONS = {"get_paginator", "get_waiter"}  # methods of every client
 SERVICES = {"elbv2": "elasticloadbalancing"}
 
@@ -31,7 +32,7 @@ def permitted(action: str) -> bool:
 
 
 def actions(text: str) -> Iterator[str]:
-    calls = [*CALLED.findall(text), *(("ec2", method) for method in DESCRIBED.findall(text))]
+    calls = [*CALLED.findall(text), *PAGED.findall(text), *(("ec2", method) for method in DESCRIBED.findall(text))]
     for service, method in calls:
         if method not in NO_ACTIONS:
             yield f"{SERVICES.get(service, service)}:{''.join(word.title() for word in method.split('_'))}"
@@ -44,7 +45,7 @@ def resources() -> set[str]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and (name := ast.unparse(node.func)).startswith("aws."):
                 found.add(name.removeprefix("aws."))
-    return {name for name in found if name.count(".") == 1}
+    return {name for name in found if name.count(".") == 1 and not name.endswith("Args")}
 
 
 @pytest.mark.parametrize("module", PLUGIN, ids=lambda path: path.stem)

@@ -11,7 +11,7 @@ import pytest
 
 from components.events import history
 from components.events.log import Began, Ended, event_of, kept, read
-from components.events.rollout import Rollout, State, after, rollout
+from components.events.rollout import Rollout, State, Task, after, rollout
 from components.naming import Name
 from components.order import waits
 from components.settings import read_topology
@@ -146,7 +146,16 @@ def test_what_still_ran_when_the_engine_ended_has_failed() -> None:
     assert list(blocks(found)) == ["push-jobs install on backend-0 did not end: the engine was told to stop"]
 
 
+def test_a_command_that_is_no_task_of_ours_is_left_out() -> None:
+    assert list(made(engine_event("resourcePreEvent", "backup-database", "create")).tasks) == []
+
+
 # The table
+
+
+def test_a_step_that_has_no_column_yet_is_still_shown() -> None:
+    task = Task("push-jobs-new-backend-0", "backend-0", "push-jobs new", 1.0)
+    assert table(Rollout(tasks={task.name: task}), {}, 2.0).columns == (("", "other"),)
 
 
 def test_every_step_of_the_runbooks_has_a_column() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from components.events import history
-from components.events.rollout import Rollout
+from components.events.rollout import Rollout, State, Task
 from components.order import waits
 from components.report import __main__ as command
 from components.report import critical
@@ -58,6 +58,17 @@ def test_the_critical_path_of_a_later_rollout_leads_over_what_did_not_run() -> N
         ("push-jobs reconfigure", "frontend-1"),
         ("push-jobs chef-reconfigure", "backend-0"),
     ]
+
+
+def test_the_critical_path_leads_over_several_tasks_that_did_not_run() -> None:
+    """New credentials: `copy` waits for `share`, which waits for `rotate`, and did not run."""
+    topology = read_topology({key.split(":")[1]: value for key, value in recorded("first").config.items()})
+    ran = [
+        ("push-jobs-rotate-backend-0", 10, 12),
+        ("push-jobs-copy-backend-1", 12, 15),
+    ]
+    tasks = {name: Task(name, "", "", start, State.DONE, end) for name, start, end in ran}
+    assert critical.path(tasks, topology) == ("push-jobs-rotate-backend-0", "push-jobs-copy-backend-1")
 
 
 def test_what_changed_is_what_the_settings_are_and_were() -> None:

@@ -166,6 +166,18 @@ def test_the_command_writes_the_comment_to_a_file(tmp_path: Path) -> None:
     assert (tmp_path / "comment.md").read_text() == (EXAMPLES / "review-ports-changed.md").read_text()
 
 
+def test_commands_of_others_and_a_bastion_are_told_of_and_are_nobodys_reason() -> None:
+    def more(content: Any) -> None:
+        [connect] = [step for step in content["steps"] if step["urn"].endswith("::connect-frontend-2")]
+        urn = connect["urn"].replace("connect-frontend-2", "{}")
+        content["steps"] += [{**connect, "urn": urn.format(name)} for name in ("connect-bastion", "backup")]
+
+    text = comment(changed("frontend-added", more))
+    assert "| `connect` | bastion | new server |" in text
+    assert "| `backup` |  | new task |" in text
+    assert "`connect` runs on frontend-2: a new machine has a new key" in text
+
+
 def test_servers_in_a_row_are_folded() -> None:
     many = [f"frontend-{number}" for number in range(20)]
     assert listed(["backend-0", "backend-1", *many]) == "backend-0, backend-1, frontend-0 to frontend-19"
@@ -222,6 +234,14 @@ def test_the_arrows_of_a_whole_rollout_say_what_the_plan_says(topology: Topology
     planned = {(node(before), node(name)) for name, found in waits.items() for before in found}
     assert closure({(nodes[one], nodes[other]) for one, other in arrows}) == closure(planned)
     assert set(nodes.values()) == {node(name) for name in waits}
+
+
+@given(topologies(most=30))
+def test_push_jobs_begins_on_a_server_when_chef_server_is_done_there(topology: Topology) -> None:
+    order = planned_waits(topology)
+    for server in topology.servers:
+        last = [name for name in order if name.startswith("chef-") and name.endswith(f"-{server.name}")][-1]
+        assert last in order[f"push-jobs-install-{server.name}"]
 
 
 def test_a_picture_of_many_servers_is_as_large_as_one_of_few() -> None:
