@@ -20,7 +20,6 @@ from tests.unit.test_aws_document import permitted
 
 # (fault, action), at each stage of a first `up`; what else can be made is made meanwhile.
 REFUSALS = (
-    ("VpcLimitExceeded", "CreateVpc"),
     ("UnauthorizedOperation", "ModifyVpcAttribute"),  # the VPC is made by then
     ("RulesPerSecurityGroupLimitExceeded", "AuthorizeSecurityGroupIngress"),
     ("InsufficientInstanceCapacity", "RunInstances"),
