@@ -10,12 +10,14 @@ import pytest
 import yaml
 
 from sandbox import lifecycle
-from sandbox.paths import CLONE, Sandbox
+from sandbox.paths import CLONE, REGION, Sandbox
 from tests.e2e.cli import pulumi
 from tests.e2e.conftest import PROJECT
 from tests.sandbox.conftest import new_name
 
-STACKS = sorted(file.name.split(".")[1] for file in (CLONE / "stacks").glob("Pulumi.*.yaml"))
+FILES = {file.name.split(".")[1]: file.read_text() for file in sorted((CLONE / "stacks").glob("Pulumi.*.yaml"))}
+# A stack in a VPC that exists already cannot be previewed without it.
+STACKS = [name for name, text in FILES.items() if "vpcId:" not in text]
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +30,11 @@ def sandbox(root: None) -> Iterator[Sandbox]:
 
 
 def on_the_sandbox(name: str) -> dict[str, Any]:
-    """A stack's settings. One that is for AWS itself gets the sandbox's place of the API, and its image."""
-    content: dict[str, Any] = yaml.safe_load((CLONE / "stacks" / f"Pulumi.{name}.yaml").read_text())
-    ours = yaml.safe_load((CLONE / "stacks" / "Pulumi.sandbox.yaml").read_text())
+    """A stack's settings. One that is for AWS itself gets the sandbox's place of the API, its region and its image."""
+    content: dict[str, Any] = yaml.safe_load(FILES[name])
+    ours = yaml.safe_load(FILES["sandbox"])
     if "aws:region" in content["config"] and "aws:endpoints" not in content["config"]:
+        content = yaml.safe_load(FILES[name].replace(content["config"]["aws:region"], REGION))
         aws = {key: value for key, value in ours["config"].items() if key.startswith("aws:")}
         content["config"] |= {**aws, f"{PROJECT}:machines": ours["config"][f"{PROJECT}:machines"]}
     return {**content, "encryptionsalt": ours["encryptionsalt"]}
