@@ -22,10 +22,6 @@ SECONDS = 30.0
 CREDENTIALS = "iam/security-credentials/"
 
 
-def is_provider(chef: dict[str, Any]) -> bool:
-    return bool(chef.get("ha", {}).get("provider") == "aws")
-
-
 def _open(method: str, path: str, headers: dict[str, str], form: bytes | None = None) -> str:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     request = urllib.request.Request(f"{ADDRESS}{path}", data=form, headers=headers, method=method)  # noqa: S310 - http

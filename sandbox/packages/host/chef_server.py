@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from . import aws, chef_config, keepalived, keys, ruby, secrets_file, services, vip
+from . import chef_config, keepalived, keys, ruby, secrets_file, services, vip
 from .files import StandinError, directory, pretty, read_json, write
 
 ETC = "/etc/opscode"
@@ -75,7 +75,7 @@ def reconfigure(*, veil: bool) -> int:
     if chef["keepalived"]["enable"]:
         keepalived.configure()
         _elect(chef, bootstrap=chef["bootstrap"]["enable"])
-        if aws.is_provider(chef):
+        if keepalived.is_on_aws(chef):
             keepalived.start()
     print("Chef Server Reconfigured!")
     return 0

@@ -74,6 +74,10 @@ def cluster_script(names: list[str]) -> str:
     )
 
 
+def is_on_aws(chef: dict[str, Any]) -> bool:
+    return bool(chef.get("ha", {}).get("provider") == "aws")
+
+
 def start() -> None:
     """The daemon, once this backend has its first role; it runs on, whoever is master."""
     services.define("keepalived", DAEMON, ha=False)

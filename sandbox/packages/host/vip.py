@@ -9,16 +9,13 @@ import json
 import socket
 import struct
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 
-from . import aws
-from .files import StandinError, read_json
+from .files import StandinError
 
 PROBE_SECONDS = 0.5
 ARP = 0x0806
-RUNNING = "/etc/opscode/chef-server-running.json"
 
 
 def _ip(*arguments: str) -> str:
@@ -92,25 +89,3 @@ def _arp(link: socket.socket, *, sender: str, wanted: str) -> bytes:
     addresses = (hardware, socket.inet_aton(sender), bytes(6), socket.inet_aton(wanted))
     request = struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, 1, *addresses)
     return b"\xff" * 6 + hardware + ARP.to_bytes(2, "big") + request
-
-
-def main(arguments: list[str]) -> int:
-    """`ha-backend-ip attach|detach`, for cluster.sh; with the provider aws also in the cloud, with the volume."""
-    chef = read_json(RUNNING)["private_chef"]
-    address = chef["backend_vips"]["ipaddress"]
-    machine = aws.Machine.here(chef["ha"]) if aws.is_provider(chef) else None
-    try:
-        if arguments == ["attach"]:
-            if machine:
-                machine.take(address)
-            attach(address, chef["keepalived"]["vrrp_instance_ipaddress_dev"])
-        elif arguments == ["detach"]:
-            detach(address)
-            if machine:
-                machine.give()
-        else:
-            raise StandinError("usage: ha-backend-ip attach|detach")
-    except StandinError as error:
-        print(f"ha-backend-ip: {error}", file=sys.stderr)
-        return error.status
-    return 0
