@@ -34,8 +34,20 @@ OUTPUTS: Schema = {
         "additionalProperties": {"type": "integer"},
         "description": "The TCP ports of push jobs, by their key in opscode-push-jobs-server.rb.",
     },
-    "test": {"type": "string", "description": "The last line of opscode-push-jobs-server-ctl test."},
+    "test": {"type": "string", "description": "The last line of opscode-push-jobs-server-ctl test, on the master."},
+    "entry": {
+        "type": "object",
+        "additionalProperties": {"type": "string"},
+        "description": "How clients reach Chef server: apiFqdn, and loadBalancer where one is made.",
+    },
+    "bastion": {
+        "type": "object",
+        "additionalProperties": {"$ref": "pulumi.json#/Any"},
+        "description": "The bastion where one is made, as settings of ssh.proxy.",
+    },
+    "vip": {"type": "string", "description": "The backends' address that moves on failover, where there is one."},
 }
+ALWAYS = ("servers", "ports", "test")
 
 
 def schema() -> Schema:
@@ -62,7 +74,7 @@ def schema() -> Schema:
                 "inputProperties": {name: {**value, "plain": True} for name, value in inputs.items()},
                 "requiredInputs": settings.get("required", []),
                 "properties": OUTPUTS,
-                "required": list(OUTPUTS),
+                "required": list(ALWAYS),
             }
         },
         "types": {**types, f"{NAME}:index:Server": _server()},

@@ -14,7 +14,7 @@ from components.plan.__main__ import ROOT, main, running
 from components.plan.examples import examples
 from tests.unit.clusters import settings
 
-FILES = Path(__file__).parent / "files" / "changes"
+FILES = Path(__file__).parent / "files" / "previews"
 EXAMPLES = ROOT / "docs" / "examples"
 
 
@@ -34,7 +34,7 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 
 def test_text_is_what_is_drawn_unless_another_format_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
-    assert told(capsys, "--stack", "example-aws").startswith("Plan of stack example-aws: ha, 4 servers, 38 tasks\n")
+    assert told(capsys, "--stack", "example-aws").startswith("Plan of stack example-aws: ha, 4 servers, 39 tasks\n")
     assert told(capsys, "--stack", "example-aws", "--format", "mermaid").splitlines()[2] == "flowchart TB"
     assert told(capsys, "--stack", "example-aws", "--format", "svg").startswith("<svg ")
     assert json.loads(told(capsys, "--stack", "example-aws", "--format", "json"))["topology"] == "ha"

@@ -1,4 +1,4 @@
-"""Reading previews: four that a real engine made of the ha stack, reduced to what is read, and some that are none."""
+"""Reading previews that a real engine made of the ha stack (python -m tests.recordings), and some that are none."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from components.preview import Op, Preview, PreviewError, read
 
-FILES = Path(__file__).parent / "files" / "changes"
+FILES = Path(__file__).parent / "files" / "previews"
 
 
 def recorded(name: str) -> Preview:
@@ -55,7 +55,7 @@ def test_what_leaves_the_stack_runs_nothing() -> None:
 
 
 def test_an_update_of_a_task_runs_nothing_and_one_of_a_command_without_update_runs() -> None:
-    preview = recorded("time-limits")
+    preview = read((FILES.parent / "time-limits-changed.json").read_text())
     assert {change.op for change in preview.different} == {Op.UPDATE}
     assert preview.running == frozenset()
     step = {"op": "update", "urn": "urn:pulumi:s::p::command:remote:Command::connect-a"}
