@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pulumi
 
@@ -24,6 +25,10 @@ class ChefPushJobsCluster(pulumi.ComponentResource):
     servers: pulumi.Output[dict[str, dict[str, str]]]
     ports: pulumi.Output[dict[str, int]]
     test: pulumi.Output[str]
+    # These only where the settings ask for such.
+    entry: pulumi.Output[dict[str, str]]
+    bastion: pulumi.Output[dict[str, Any]]
+    vip: pulumi.Output[str]
 
     def __init__(
         self,

@@ -70,6 +70,7 @@ def _running(subject: Subject) -> Iterator[str]:
 
 
 def _firewall(subject: Subject) -> Iterator[str]:
-    rules = list(opened(subject))
+    rules = dict.fromkeys(opened(subject))
     if rules:
-        yield "**The firewall is widened**:" + "".join(f"\n  - {rule}" for rule in rules)
+        what = "lets in" if subject.is_new else "is widened"
+        yield f"**The firewall {what}**:" + "".join(f"\n  - {rule}" for rule in rules)

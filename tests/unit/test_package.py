@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import typing
 from collections.abc import Iterator
@@ -120,9 +121,12 @@ def test_mistakes_are_told_as_a_stack_files(wrong: dict[str, Any]) -> None:
 
 
 def test_a_value_that_is_known_later_is_refused() -> None:
-    given = {**DEFAULTS, "domain": pulumi.Output.from_input("chef.test")}
-    with pytest.raises(pulumi.RunError, match="domain: a secret, or known only once something is made"):
-        settings_of(given, ROOT)
+    async def program() -> None:
+        given = {**DEFAULTS, "domain": pulumi.Output.from_input("chef.test")}
+        with pytest.raises(pulumi.RunError, match="domain: a secret, or known only once something is made"):
+            settings_of(given, ROOT)
+
+    asyncio.run(program())
 
 
 def test_the_schema_is_json() -> None:

@@ -69,7 +69,7 @@ def test_a_preview_of_other_settings_is_drawn_with_those_or_told_of(
     assert main([*arguments, "--config-file", str(other)]) == 0
     found = capsys.readouterr()
     assert found.err == ""
-    assert "of which 14 run in the preview" in found.out
+    assert "of which 15 run in the preview" in found.out
 
 
 @pytest.mark.parametrize("port", [10003.0, 443.0])

@@ -26,6 +26,7 @@ def test_a_new_frontend_runs_its_own_tasks_and_those_that_follow() -> None:
         *(f"{task}-backend-0" for task in primary),
         "chef-copy-backend-1",
         "chef-reconfigure-backend-1",
+        "push-jobs-test-backend-1",
     }
     created = {change.name for change in preview.different if change.op is Op.CREATE}
     assert {"frontend-2", "chef-upload-frontend-2"} <= created

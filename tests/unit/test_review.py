@@ -130,6 +130,17 @@ def test_a_changed_rule_widens_where_it_lets_in_more_than_before(before: str, af
     assert bool(warnings(changed("client-cidr-added", update))) == widened
 
 
+def test_a_new_stack_has_nothing_to_lose_and_only_its_doors_are_told() -> None:
+    def new(content: Any) -> None:
+        rules = content["steps"]
+        stack = {"op": "create", "urn": "urn:pulumi:sandbox::chef-push-jobs::pulumi:pulumi:Stack::s", "newState": {}}
+        content["steps"] = [stack, *rules, *({**rule, "urn": f"{rule['urn']}-again"} for rule in rules)]
+
+    [text] = warnings(changed("client-cidr-added", new))
+    assert text.startswith("**The firewall lets in**:\n")
+    assert text.count("\n") == 4, "what two groups have alike is told once"
+
+
 def test_a_comment_that_is_too_long_for_github_leaves_the_scripts_out() -> None:
     def long(content: Any) -> None:
         for step in content["steps"]:
