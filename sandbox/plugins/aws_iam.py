@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sandbox.plugins.aws_api import API, default_tags, is_gone, listed, wanted_tags
+from sandbox.plugins.aws_api import API, default_tags, listed, wanted_tags
 from sandbox.plugins.aws_kind import Kind, generated_name
 from sandbox.plugins.table import Call, Failure, Input
 from sandbox.plugins.values import UNKNOWN, Values
@@ -23,10 +23,8 @@ def _got(method: str, key: str, **request: Any) -> Any:
     try:
         answer = getattr(iam(), method)(**request)
         return answer[key] if key else answer
-    except Exception as error:
-        if is_gone(error):
-            return None
-        raise
+    except iam().exceptions.NoSuchEntityException:
+        return None
 
 
 def same_document(text: str) -> str:
