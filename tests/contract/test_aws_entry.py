@@ -18,6 +18,7 @@ from tests.contract.aws_harness import (
     BALANCER,
     GATEWAY,
     GROUP,
+    INGRESS,
     INSTANCE,
     KEY,
     LISTENER,
@@ -257,3 +258,28 @@ def test_look_ups_of_many_find_those_that_there_are_and_nothing_is_no_error(
     ids = [each.id for each in subnets]
     assert sorted(found("getSubnets", filters=named("subnet-id", *ids, "subnet-00000000"))) == sorted(ids)
     assert found("getInstances", filters=named("subnet-id", *ids), instanceStateNames=["running", "pending"]) == []
+
+
+def test_a_machine_is_protected_from_its_launch_on_and_its_volume_has_tags_of_its_own(
+    plugin: AwsUnderTest, cloud: FakeCloud, subnets: list[Made], group: Made
+) -> None:
+    volume = {"volumeType": "gp3", "volumeSize": 8, "encrypted": True, "tags": {"Name": "disk"}}
+    machine = {"ami": UBUNTU, "instanceType": "t3.micro", "subnetId": subnets[0].id, "tags": {"Name": "machine"}}
+    groups = {"vpcSecurityGroupIds": [group.id]}
+    made = plugin.make(INSTANCE, machine | groups | {"rootBlockDevice": volume, "disableApiTermination": True})
+    same(plugin, made)
+    with pytest.raises(Refused, match="OperationNotPermitted"):
+        plugin.destroy(made, 0.3)
+    news = made.inputs | {"rootBlockDevice": volume | {"tags": {"Team": "us"}}, "disableApiTermination": False}
+    changed = plugin.change(made, news)
+    same(plugin, changed)
+    (disk,) = cloud.ec2.describe_volumes(VolumeIds=[made.state["rootBlockDevice"]["volumeId"]])["Volumes"]
+    assert disk["Tags"] == [{"Key": "Team", "Value": "us"}]
+    plugin.destroy(changed, 10)
+
+
+def test_a_rule_between_groups_keeps_its_description(plugin: AwsUnderTest, group: Made) -> None:
+    rule = {"securityGroupId": group.id, "ipProtocol": "tcp", "fromPort": 22, "toPort": 22, "description": "copy"}
+    made = plugin.make(INGRESS, rule | {"referencedSecurityGroupId": group.id})
+    same(plugin, made)
+    plugin.destroy(made)
