@@ -30,8 +30,7 @@ def test_a_new_frontend_runs_its_own_tasks_and_those_that_follow() -> None:
     }
     created = {change.name for change in preview.different if change.op is Op.CREATE}
     assert {"frontend-2", "chef-upload-frontend-2"} <= created
-    assert preview.warnings == ("warning: planted",)
-    assert preview.errors == ()
+    assert (preview.warnings, preview.errors) == ((), ())
 
 
 def test_the_reason_of_a_replacement_is_the_trigger_that_changed() -> None:
@@ -94,6 +93,7 @@ def test_what_is_no_preview_is_refused(text: str) -> None:
         read(text)
 
 
-def test_errors_of_the_preview_are_told() -> None:
-    found = {"diagnostics": [{"message": "aws: no credentials\n", "severity": "error"}], "changeSummary": None}
-    assert read(json.dumps(found)).errors == ("aws: no credentials",)
+def test_errors_and_warnings_of_the_preview_are_told() -> None:
+    messages = [{"message": "aws: no credentials\n", "severity": "error"}, {"message": "old", "severity": "warning"}]
+    found = read(json.dumps({"diagnostics": messages, "changeSummary": None}))
+    assert (found.errors, found.warnings) == (("aws: no credentials",), ("old",))
