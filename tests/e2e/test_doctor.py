@@ -25,6 +25,7 @@ from sandbox.hosts import HostSpec
 from sandbox.paths import CLONE, REGION
 from tests.e2e.conftest import UP_SECONDS, Stack, stack
 
+TESTS = ("test-backend-0", "test-backend-1")  # the one that is not master says so
 HA = topology(Kind.HA, numbered(2, 2, "chef.test"))
 ETC = "/etc/opscode-push-jobs-server"
 OTHER_PACKAGE = CLONE / ".sandbox" / "packages" / "opscode-push-jobs-server_2.2.8-1_amd64.deb"
@@ -179,7 +180,7 @@ EVERYTHING_AFTER_CONFIGURE = push_jobs(
     "share-backend-0",
     *(f"{step}-{name}" for step in ("copy", "reconfigure") for name in ("backend-1", "frontend-0", "frontend-1")),
     *(f"{step}-{name}" for step in ("chef-reconfigure", "restart-pushy") for name in ("backend-0", "backend-1")),
-    "test-backend-0",
+    *TESTS,
 )
 DRIFTS = {
     "edited credentials on a frontend": Drift(
@@ -187,28 +188,28 @@ DRIFTS = {
         f"sed -i 's/A/B/' {ETC}/pushy_priv.pem",
         "credentials",
         "pushy_priv.pem differs",
-        push_jobs("copy-frontend-0", "reconfigure-frontend-0", "test-backend-0"),
+        push_jobs("copy-frontend-0", "reconfigure-frontend-0", *TESTS),
     ),
     "credentials that everybody can read": Drift(
         "frontend-1",
         f"chmod 644 {ETC}/pushy_priv.pem",
         "credentials",
         "mode 644",
-        push_jobs("copy-frontend-1", "reconfigure-frontend-1", "test-backend-0"),
+        push_jobs("copy-frontend-1", "reconfigure-frontend-1", *TESTS),
     ),
     "a stopped service on the master": Drift(
         "backend-0",
         "chef-server-ctl stop opscode-pushy-server",
         "service",
         "does not run on the master (down)",
-        push_jobs("restart-pushy-backend-0", "test-backend-0"),
+        push_jobs("restart-pushy-backend-0", *TESTS),
     ),
     "a started service on the standby": Drift(
         "backend-1",
         "chef-server-ctl start opscode-pushy-server",
         "service",
         "runs on a backend that is not master",
-        push_jobs("restart-pushy-backend-1", "test-backend-0"),
+        push_jobs("restart-pushy-backend-1", *TESTS),
     ),
     "another settings file on the primary": Drift(
         "backend-0",
@@ -222,14 +223,14 @@ DRIFTS = {
         f"rm {ETC}/opscode-push-jobs-server.rb",
         "settings",
         "is missing",
-        push_jobs("copy-frontend-1", "reconfigure-frontend-1", "test-backend-0"),
+        push_jobs("copy-frontend-1", "reconfigure-frontend-1", *TESTS),
     ),
     "a keepalived script without the service": Drift(
         "backend-1",
         "sed -i /opscode-pushy-server/d /var/opt/opscode/keepalived/bin/cluster.sh",
         "keepalived",
         "do not name opscode-pushy-server",
-        push_jobs("chef-reconfigure-backend-1", "restart-pushy-backend-1", "test-backend-0"),
+        push_jobs("chef-reconfigure-backend-1", "restart-pushy-backend-1", *TESTS),
     ),
 }
 
@@ -261,7 +262,7 @@ def test_another_package_version_is_found_and_mended(cluster: Stack) -> None:
     )
     with ran(cluster) as again:
         mend(cluster, seen.document)
-    assert again == push_jobs("install-frontend-0", "copy-frontend-0", "reconfigure-frontend-0", "test-backend-0")
+    assert again == push_jobs("install-frontend-0", "copy-frontend-0", "reconfigure-frontend-0", *TESTS)
     assert_well(cluster)
 
 

@@ -30,13 +30,13 @@ MARGIN = 1.0
 
 ROTATION = """
     backend-0: push-jobs rotate chef-reconfigure restart-pushy test
-    backend-1: push-jobs copy reconfigure chef-reconfigure restart-pushy
+    backend-1: push-jobs copy reconfigure chef-reconfigure restart-pushy test
     frontend-0: push-jobs copy reconfigure
     frontend-1: push-jobs copy reconfigure
 """
 UPGRADE = """
     backend-0: push-jobs install configure reconfigure-primary share chef-reconfigure restart-pushy test
-    backend-1: push-jobs install copy reconfigure chef-reconfigure restart-pushy
+    backend-1: push-jobs install copy reconfigure chef-reconfigure restart-pushy test
     frontend-0: push-jobs install copy reconfigure
     frontend-1: push-jobs install copy reconfigure
 """
