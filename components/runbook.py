@@ -1,6 +1,6 @@
 """A runbook as data: steps with their servers and edges, and the plan of tasks that they make on a topology.
 
-Pure. What a step does on a server is a function in `commands.py`; how a task becomes a resource is in `rollout.py`.
+Pure. What a step does on a server is a function in `commands/`; how a task becomes a resource is in `rollout.py`.
 """
 
 from __future__ import annotations

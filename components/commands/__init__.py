@@ -1,0 +1,53 @@
+"""Every shell script that a server is ever sent, one function a step. Pure; who runs them, and when, is not said here.
+
+Scripts are POSIX shell, run as root by the task runner that `connect` leaves on each server, and safe to run twice.
+"""
+
+from components.commands.configuration import chef_settings, configure, push_jobs_settings
+from components.commands.connecting import CONNECT, HOST_KEY, connect
+from components.commands.copying import MANIFEST_SCRIPT, SHARER_SCRIPT, copy, share
+from components.commands.firewall import check_firewall
+from components.commands.packages import install, require_chef_server, uninstall, uploaded
+from components.commands.runner import NOTHING, RUNNER_SCRIPT, runner
+from components.commands.service import (
+    STANDBY,
+    chef_reconfigure,
+    push_jobs_reconfigure,
+    restart_pushy,
+    rotate,
+    test,
+)
+from components.commands.shell import HOME, LOGS, MARK, RUNNER, SHARER, in_turn
+
+__all__ = [
+    "CONNECT",
+    "HOME",
+    "HOST_KEY",
+    "LOGS",
+    "MANIFEST_SCRIPT",
+    "MARK",
+    "NOTHING",
+    "RUNNER",
+    "RUNNER_SCRIPT",
+    "SHARER",
+    "SHARER_SCRIPT",
+    "STANDBY",
+    "check_firewall",
+    "chef_reconfigure",
+    "chef_settings",
+    "configure",
+    "connect",
+    "copy",
+    "in_turn",
+    "install",
+    "push_jobs_reconfigure",
+    "push_jobs_settings",
+    "require_chef_server",
+    "restart_pushy",
+    "rotate",
+    "runner",
+    "share",
+    "test",
+    "uninstall",
+    "uploaded",
+]
