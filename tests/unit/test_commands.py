@@ -41,6 +41,7 @@ SCRIPTS = {
     "connect-to-existing": commands.connect(600, adopts=True),
     "check-firewall": commands.check_firewall([10000, 10003, 10002]),
     "uninstall": commands.uninstall(),
+    "rotate": commands.rotate("2026-11"),
     "restart-pushy-unless-fresh": commands.restart_pushy([10000, 10003, 10002], unless_fresh=True),
     "restart-pushy": commands.restart_pushy([10000, 10003, 10002]),
     "test": commands.test(),

@@ -1,0 +1,45 @@
+set -eu
+wanted=2026-11 noted=/var/lib/chef-rollout/rotated
+note() {
+  printf '%s\n' "$wanted" > "$noted.new"
+  mv "$noted.new" "$noted"
+}
+if [ ! -e "$noted" ]; then
+  note
+  echo "noted: the credentials that are here are those of '$wanted'"
+  exit 0
+fi
+is=$(cat "$noted")
+if [ "$is" = "$wanted" ]; then
+  echo "the credentials were made for '$wanted' already"
+  exit 0
+fi
+# Until it is done, no setting is the one that the credentials are for.
+echo "(under way)" > "$noted"
+cd /etc/opscode-push-jobs-server
+rm -f pushy_pub.pem pushy_priv.pem opscode-push-jobs-server-secrets.json
+version=$(sed -n '1s/.* //p' /opt/opscode-push-jobs-server/version-manifest.txt)
+case $version in
+  1.* | 2.0.* | 2.1.*) ;;
+  *)
+    for secret in pushy_pub_key pushy_priv_key sql_password sql_ro_password; do
+      if chef-server-ctl show-secret push-jobs-server "$secret" > /dev/null 2>&1; then
+        chef-server-ctl remove-secret push-jobs-server "$secret" --yes
+      fi
+    done ;;
+esac
+restarted=/var/lib/chef-rollout/pushy-restarted
+running() {
+  pid=$(/opt/opscode/embedded/bin/sv status /opt/opscode/service/opscode-pushy-server 2> /dev/null |
+    sed -n 's/^run: [^(]*(pid \([0-9]*\)).*/\1/p')
+  if [ -n "$pid" ]; then echo "$pid $(cut -d ' ' -f 22 "/proc/$pid/stat")"; fi
+}
+rm -f "$restarted"
+before=$(running)
+opscode-push-jobs-server-ctl reconfigure
+after=$(running)
+if [ -n "$before" ] && [ -n "$after" ] && [ "$before" != "$after" ]; then
+  echo "$after" > "$restarted"
+fi
+note
+echo "new credentials are made for '$wanted'"
