@@ -11,10 +11,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from sandbox.registry import lock
+
 
 def make(folder: Path) -> Path:
     """The environment's folder. Raises subprocess.CalledProcessError; what pip said is above it then."""
-    environment, requirements = folder / ".venv", folder / "requirements.txt"
+    with lock(folder / ".venv.lock"):
+        return _make(folder / ".venv", folder / "requirements.txt")
+
+
+def _make(environment: Path, requirements: Path) -> Path:
     stamp = environment / "stamp"
     wanted = _digest(requirements)
     if not stamp.exists() or stamp.read_text() != wanted:

@@ -17,6 +17,7 @@ from sandbox.hosts import Hosts, HostSpec
 from sandbox.layers import BASE
 from sandbox.paths import CLONE, ROOT, Sandbox
 from sandbox.processes import SandboxError, end_all, run
+from sandbox.registry import lock
 
 CLIENTS = {"client-0": "10.1.0.10", "client-1": "10.1.0.11", "stranger-0": "10.99.0.10"}
 PREFIX = 24
@@ -64,8 +65,11 @@ def running(sandbox: Sandbox) -> bool:
 
 
 def _create(sandbox: Sandbox, say: Say) -> None:
-    workstation.make_key(sandbox)
-    _build_packages(sandbox, say)
+    shared = sandbox.operator_key.parent
+    shared.mkdir(exist_ok=True)
+    with lock(shared / "lock"):  # by all sandboxes of this clone
+        workstation.make_key(sandbox)
+        _build_packages(sandbox, say)
     say(f"sandbox {sandbox.name}: network, operator, cloud")
     sandbox.run.mkdir(parents=True)
     run(["mount", "-t", "tmpfs", "-o", f"mode=0700,size={DISK}", "chef-sandbox", str(sandbox.run)])

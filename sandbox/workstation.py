@@ -40,7 +40,6 @@ def create(sandbox: Sandbox) -> None:
 def make_key(sandbox: Sandbox) -> None:
     """The operator's key of this clone, once."""
     if not sandbox.operator_key.exists():
-        sandbox.operator_key.parent.mkdir(exist_ok=True)
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", str(sandbox.operator_key)])
 
 
