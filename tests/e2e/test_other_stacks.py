@@ -86,7 +86,10 @@ def test_the_scripts_bring_a_standalone_server_up_twice_and_leave_nothing_behind
     told = script("up", clone_sandbox, "sandbox-standalone")
     assert "0 failures" in told
     assert "The stack sandbox-standalone is up." in told
-    assert "unchanged" in script("up", clone_sandbox, "sandbox-standalone")
+    last = ("stack", "history", "--page", "1", "--page-size", "1", "--stack", "sandbox-standalone")
+    assert "0 failures" in script("up", clone_sandbox, "sandbox-standalone")
+    told = script("pulumi", clone_sandbox, *last)
+    assert "+0-0~0 " in told, f"something was made, deleted or changed: {told}"
     assert "0 failures" in script("pulumi", clone_sandbox, "stack", "output", "test", "--stack", "sandbox-standalone")
     assert "could not be destroyed" not in script("down", clone_sandbox)
     until(lambda: not any(traces(clone_sandbox).values()))
