@@ -109,6 +109,15 @@ _FRESH = '[ -n "$(running)" ] && [ -e "$started_with" ] && [ "$(inputs)" = "$(ca
 _KEEP = '  echo "the service runs already with all that is here: not restarted"\n'
 
 
+# What keepalived says decides (F32); outside of ha nobody says anything, and the one backend is master.
+_UNLESS_MASTER = """\
+status=/var/opt/opscode/keepalived/current_cluster_status
+is=master
+if [ -e "$status" ]; then is=$(cat "$status"); fi
+if [ "$is" != master ]; then
+"""
+
+
 def restart_pushy(ports: Iterable[int], *, unless_fresh: bool = False) -> str:
     """Restarts the service and waits until it listens; but not on a standby, where it must stay down (F32).
 
@@ -121,10 +130,7 @@ def restart_pushy(ports: Iterable[int], *, unless_fresh: bool = False) -> str:
 set -eu
 {_RESTARTED}{RUNNING}\
 {INPUTS if unless_fresh else ""}\
-status=/var/opt/opscode/keepalived/current_cluster_status
-is=master
-if [ -e "$status" ]; then is=$(cat "$status"); fi
-if [ "$is" != master ]; then
+{_UNLESS_MASTER}\
   echo "this backend is $is, not master: the service stays down here, nothing was restarted"
   if chef-server-ctl status opscode-pushy-server | grep -q '^run: opscode-pushy-server:'; then
     chef-server-ctl stop opscode-pushy-server
@@ -155,10 +161,7 @@ def test() -> str:
     """Tests the service where it runs: a standby, where it is down (F32), says so and does nothing."""
     return f"""\
 set -eu
-status=/var/opt/opscode/keepalived/current_cluster_status
-is=master
-if [ -e "$status" ]; then is=$(cat "$status"); fi
-if [ "$is" != master ]; then
+{_UNLESS_MASTER}\
   echo "this backend is $is, {STANDBY}"
   exit 0
 fi
