@@ -195,7 +195,8 @@ def _authorize(root: Path, key: str) -> None:
 
 
 def _status(record: Record) -> HostStatus:
-    init = record.init if record.init and record.init.alive else None
-    sshd = init is not None and network.listens(init.pid, SSH_PORT)
+    sshd = record.init is not None and network.listens(record.init.pid, SSH_PORT)
+    init = record.init if record.init and record.init.works else None  # asked last: its network goes before it
+    sshd = sshd and init is not None
     state = "running" if sshd else "booting" if init or not record.init else "dead"
     return HostStatus(record.id, record.name, record.address, record.image, state, sshd, init.pid if init else None)

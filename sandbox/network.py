@@ -91,8 +91,11 @@ def batch(namespace: str, commands: str) -> None:
 
 
 def listens(pid: int, port: int) -> bool:
-    """Whether something accepts TCP connections on the port, in the network namespace of a process."""
-    lines = Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]
+    """Whether a TCP port accepts connections in the network namespace of a process; False when that is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]
+    except (FileNotFoundError, ProcessLookupError):
+        return False  # it ended, or is about to: the namespace goes before the process does
     return any(line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A" for line in lines)
 
 

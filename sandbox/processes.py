@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DEATH_SECONDS = 10.0
+PF_EXITING = 0x4  # include/linux/sched.h
 
 
 class SandboxError(Exception):
@@ -38,16 +39,18 @@ class Process:
     @classmethod
     def of(cls, pid: int) -> Process | None:
         """None when there is no such process, or only its zombie."""
-        try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            return None
-        state, started = fields[0], int(fields[19])
-        return None if state in "ZX" else cls(pid, started)
+        found = _stat(pid)
+        return None if found is None or found[0] in "ZX" else cls(pid, int(found[19]))
 
     @property
     def alive(self) -> bool:
         return Process.of(self.pid) == self
+
+    @property
+    def works(self) -> bool:
+        """Alive, and not told to end: a killed pid 1 stays until the last process of its namespace is gone."""
+        found = _stat(self.pid)
+        return self.alive and found is not None and not int(found[6]) & PF_EXITING
 
     def end(self, number: signal.Signals = signal.SIGKILL, seconds: float = DEATH_SECONDS) -> bool:
         """Signal it and wait until it is gone; False when it still runs. Another process with its pid is left alone."""
@@ -86,6 +89,14 @@ def end_all(namespaces: Sequence[Path]) -> None:
             )
         for process in processes:
             process.end()
+
+
+def _stat(pid: int) -> list[str] | None:
+    """The fields of proc_pid_stat(5) from the state on; None when there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -70,6 +70,31 @@ def test_a_second_start_changes_nothing_and_boots_only_what_is_missing(new_sandb
     assert {status.state for status in hosts.list()} == {"running"}
 
 
+def test_a_host_that_was_killed_is_dead_while_its_last_process_is_still_waited_for(
+    new_sandbox: Callable[[], Sandbox],
+) -> None:
+    """pid 1 has no network any more then, but is not gone: a parent outside holds it, as a busy machine does."""
+    sandbox = new_sandbox()
+    lifecycle.start(sandbox, print)
+    hosts = Hosts(sandbox)
+    before = {status.id: status.pid for status in hosts.list()}
+    held = subprocess.Popen(
+        hosts.command("client-1", ["sh", "-c", "echo inside; exec sleep 60"]), stdout=subprocess.PIPE
+    )
+    assert held.stdout
+    assert held.stdout.readline() == b"inside\n"
+    os.kill(held.pid, signal.SIGSTOP)
+    try:
+        os.kill(before["client-1"] or 0, signal.SIGKILL)
+        until(lambda: {status.id: status.state for status in hosts.list()}["client-1"] == "dead")
+        assert Path(f"/proc/{before['client-1']}").exists(), "it is waited for"
+    finally:
+        os.kill(held.pid, signal.SIGCONT)
+        held.wait()
+    lifecycle.start(sandbox, print)
+    assert {status.state for status in hosts.list()} == {"running"}
+
+
 def test_exec_passes_input_output_and_exit_status_through(running: Sandbox) -> None:
     done = command(running, "exec", "client-0", "--", "sh", "-c", "cat; hostname; echo oh >&2; exit 7", stdin="given\n")
     assert (done.returncode, done.stdout, done.stderr) == (7, "given\nip-10-1-0-10\n", "oh\n")
