@@ -1,0 +1,99 @@
+"""A work order: which shell commands run on which hosts, and what waits for what; one for all contenders. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+KEY = "@key:{}@"  # in a task's standard input: the key of the server of that name, known at run time only
+
+_KEY = re.compile(r"@key:([a-z0-9-]+)@")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A host, by its name (backend-0, frontend-1, …; backend-0 is the primary) and its IP address."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """A step on a server: `command`, a line of shell for the login user, with `stdin` piped to it.
+
+    `after` are ids of tasks that must have ended well. One that `tells` prints two lines: host key and public key.
+    """
+
+    id: str
+    step: str
+    server: str
+    command: str
+    stdin: str
+    after: tuple[str, ...] = ()
+    tells: bool = False
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The servers whose public keys its standard input needs."""
+        return tuple(dict.fromkeys(_KEY.findall(self.stdin)))
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Every server runs its tasks of these steps in turn; with `serial`, one server after the other."""
+
+    steps: tuple[str, ...]
+    serial: bool = False
+
+
+@dataclass(frozen=True)
+class Order:
+    """`tasks` obey `after`, in any order; `phases`, one after the other, say the same for tools without edges.
+
+    `port` is SSH's; `known_hosts` holds the servers' host keys by address.
+    """
+
+    user: str
+    port: int
+    known_hosts: Path
+    servers: tuple[Server, ...]
+    tasks: tuple[Task, ...]
+    phases: tuple[Phase, ...]
+
+    def on(self, phase: Phase) -> tuple[Server, ...]:
+        """The servers that have tasks in a phase."""
+        names = {task.server for task in self.tasks if task.step in phase.steps}
+        return tuple(server for server in self.servers if server.name in names)
+
+    def of(self, phase: Phase, server: Server) -> tuple[Task, ...]:
+        """A server's tasks in a phase, in turn."""
+        tasks = {task.step: task for task in self.tasks if task.server == server.name}
+        return tuple(tasks[step] for step in phase.steps if step in tasks)
+
+
+_ORDER = TypeAdapter(Order)
+
+
+def to_json(order: Order) -> str:
+    return _ORDER.dump_json(order, indent=1).decode()
+
+
+def from_json(text: str) -> Order:
+    """Raises ValueError for what is no order."""
+    return _ORDER.validate_json(text)
+
+
+def told(output: str) -> str:
+    """The public key, of what a task that tells printed. Raises ValueError where that is not two lines."""
+    _, key = output.splitlines()
+    return key
+
+
+def filled(stdin: str, keys: Mapping[str, str]) -> str:
+    """A task's standard input with the keys, by server, in the place of their marks. Raises KeyError."""
+    return _KEY.sub(lambda mark: keys[mark[1]], stdin)
