@@ -24,9 +24,10 @@ class Server:
 
 @dataclass(frozen=True)
 class Task:
-    """A step on a server: `command`, a line of shell for the login user, with `stdin` piped to it.
+    """A step on a server: `command`, a line of shell for the login user, with `stdin`, whole lines, piped to it.
 
-    `after` are ids of tasks that must have ended well. One that `tells` prints two lines: host key and public key.
+    `id` is letters, digits and dashes. `after` are ids of tasks that must have ended well. One that `tells` prints two
+    lines: host key and public key. Raises ValueError for input that some contender could not give.
     """
 
     id: str
@@ -36,6 +37,12 @@ class Task:
     stdin: str
     after: tuple[str, ...] = ()
     tells: bool = False
+
+    def __post_init__(self) -> None:
+        if self.stdin and not self.stdin.endswith("\n"):
+            raise ValueError(
+                f"task {self.id}: its standard input must end with a newline; it ends {self.stdin[-20:]!r}"
+            )
 
     @property
     def keys(self) -> tuple[str, ...]:
