@@ -1,0 +1,185 @@
+"""The servers of a measurement: hosts of a sandbox on which Chef server runs, set back to that before each rollout."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from bench import work
+from bench.work import Place
+from components.servers import first_boot
+from sandbox import engine, network, workstation
+from sandbox.hosts import Hosts, HostSpec
+from sandbox.paths import Sandbox
+from sandbox.processes import end_all
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+IMAGE = "chef-server"
+DISKS = ("root", "usr")
+PACKAGE_PORT = 80
+QUIET = 0.05  # of the processors' time
+SETTLED_SECONDS = 20.0
+
+# Everything that a rollout is to end in, but for the credentials themselves: they must be the same on all servers.
+STATE = """\
+dpkg-query -W -f '${Package} ${Version} ${Status}\\n' opscode-push-jobs-server
+cd /etc/opscode-push-jobs-server && find . -type f ! -name '*.json' ! -name '*.pem' -exec sha256sum {} + | sort
+find . | sort
+echo "service $(chef-server-ctl status 2> /dev/null | grep -c 'run: opscode-pushy-server')"
+"""
+CREDENTIALS = (
+    "cd /etc/opscode-push-jobs-server; "
+    "cat opscode-push-jobs-server-secrets.json *.pem /etc/opscode/private-chef-secrets.json | sha256sum"
+)
+TESTED = "tail -n 1 /var/log/chef-rollout/push-jobs-test.log"
+
+
+class NotTheSame(Exception):
+    """Servers that a contender left in another state than it should."""
+
+
+class Farm:
+    """`count` servers in a sandbox that runs. `folder` is for files of the operator."""
+
+    def __init__(self, sandbox: Sandbox, count: int, folder: Path) -> None:
+        self.sandbox, self.hosts, self.folder = sandbox, Hosts(sandbox), folder
+        self._names = work.names(count)
+        self.known_hosts = folder / "known_hosts"
+        self.places: list[Place] = []
+        self._packages: subprocess.Popen[bytes] | None = None
+
+    def boot(self) -> float:
+        """Boots all servers with Chef server installed; the seconds it took."""
+        key = self.sandbox.operator_public_key.read_text()
+        begun = time.monotonic()
+        specs = [
+            HostSpec(name, name, f"10.0.1.{10 + at}", 24, IMAGE, key, first_boot(f"{name}.{work.DOMAIN}"))
+            for at, name in enumerate(self._names)
+        ]
+        self.hosts.boot(specs[0])  # makes the image's layer
+        each(specs[1:], self.hosts.boot)
+        took = time.monotonic() - begun
+        told = [self.output(name, "cat /etc/ssh/ssh_host_ed25519_key.pub").strip() for name in self._names]
+        self.places = [Place(spec.name, spec.address, line) for spec, line in zip(specs, told, strict=True)]
+        lines = [f"{place.address} {place.public_key}\n" for place in self.places]
+        self.known_hosts.write_text("".join(lines))
+        return took
+
+    def save(self) -> None:
+        """Keeps the servers' disks as they are now, for `reset`."""
+        self._stop()
+        for name in self._names:
+            for disk in DISKS:
+                _copy(self._disk(name) / disk, self._saved(name) / disk)
+
+    def reset(self, kind: str) -> float:
+        """Sets all servers back to what was saved; commands take as long as `kind` says (see `work.durations`).
+
+        Which part of the machine is busy when it is done: what is measured then is worth the less, the more it is.
+        """
+        self._stop()
+        each(self._names, lambda name: self._restore(name, kind))
+        each(self._names, self.hosts.reboot)
+        return self._settle()
+
+    def serve(self, folder: Path) -> str:
+        """Packages over HTTP, where every server reaches them; the URL of the folder."""
+        address = str(workstation.ADDRESS.ip)
+        command = [sys.executable, "-m", "http.server", str(PACKAGE_PORT), "--bind", address]
+        self._packages = subprocess.Popen(
+            [*network.enter(self.sandbox.operator), *command, "--directory", str(folder)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        return f"http://{address}:{PACKAGE_PORT}"
+
+    def close(self) -> None:
+        if self._packages:
+            self._packages.terminate()
+            self._packages.wait()
+
+    def operator(self, argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+        """The command and its environment, where the operator works."""
+        found = engine.environment(self.sandbox.run / "home")
+        return [*network.enter(self.sandbox.operator), *argv], workstation.environment(self.sandbox, found)
+
+    def output(self, name: str, script: str) -> str:
+        done = self.hosts.exec(name, ["sh", "-c", script])
+        if done.returncode:
+            raise NotTheSame(f"{name}: {script}: exit status {done.returncode}: {done.stdout}{done.stderr}")
+        return str(done.stdout)
+
+    def connections(self) -> dict[str, int]:
+        """SSH logins by the operator since the server was made, by server."""
+        log = f"grep -c 'Accepted .* from {workstation.ADDRESS.ip} ' /var/log/sshd.log || [ $? = 1 ]"
+        return dict(
+            zip(self._names, (int(told) for told in each(self._names, lambda n: self.output(n, log))), strict=True)
+        )
+
+    def state(self) -> dict[str, str]:
+        """What a rollout ended in, by server. Raises NotTheSame where credentials differ or the test did not pass."""
+        credentials = set(each(self._names, lambda name: self.output(name, CREDENTIALS)))
+        if len(credentials) != 1:
+            raise NotTheSame("the servers have different credentials")
+        if "0 failures" not in (tested := self.output(self._names[0], TESTED)):
+            raise NotTheSame(f"the test did not pass: {tested}")
+        return dict(zip(self._names, each(self._names, lambda name: self.output(name, STATE)), strict=True))
+
+    def _stop(self) -> None:
+        end_all([self.sandbox.namespace_path(self.sandbox.namespace(name)) for name in self._names])
+
+    def _restore(self, name: str, kind: str) -> None:
+        for disk in DISKS:
+            for old in (disk, f"{disk}.work"):
+                shutil.rmtree(self._disk(name) / old)
+            _copy(self._saved(name) / disk, self._disk(name) / disk)
+            (self._disk(name) / f"{disk}.work").mkdir(mode=0o755)
+        asked = {"durations": work.durations(kind, name)}
+        (self._disk(name) / "root" / "etc" / "chef-standin.json").write_text(json.dumps(asked))
+
+    def _settle(self) -> float:
+        """Waits until the machine comes to rest, but not for ever: others may use it. Which part of it is busy then."""
+        deadline = time.monotonic() + SETTLED_SECONDS
+        while (now := busy()) > QUIET and time.monotonic() < deadline:
+            pass
+        return now
+
+    def _disk(self, name: str) -> Path:
+        return self.sandbox.host(name)
+
+    def _saved(self, name: str) -> Path:
+        return self.sandbox.run / "saved" / name
+
+
+def each(items: Iterable[T], do: Callable[[T], R]) -> list[R]:
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(do, items))
+
+
+def machine_seconds() -> tuple[float, float]:
+    """CPU seconds of this machine since its start: worked and idle, all processors together."""
+    ticks = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    idle = ticks[3] + ticks[4]
+    return (sum(ticks) - idle) / 100, idle / 100
+
+
+def busy() -> float:
+    """Which part of all processors works, over one second."""
+    before = machine_seconds()
+    time.sleep(1)
+    worked, idle = (now - then for now, then in zip(machine_seconds(), before, strict=True))
+    return worked / (worked + idle)
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["cp", "-a", str(source), str(target)], check=True)
