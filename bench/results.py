@@ -13,7 +13,7 @@ FILE = Path(__file__).parent / "results.jsonl"
 
 @dataclass(frozen=True)
 class Row:
-    """`figures` by name, with their unit in it; `what` was measured of `who`, on `servers` with steps of `durations`."""
+    """`figures` by name, with their unit; `what` was measured of `who`, on `servers`, with steps of `durations`."""
 
     what: str
     who: str

@@ -14,6 +14,7 @@ from components.cluster import Facts
 from components.settings import Settings
 from components.stack_file import Proxy, Ssh
 from components.topology import Server
+from components.trace import short_trace
 
 # Seconds that the first boot may take, once SSH answers.
 CONNECT_LIMIT = 600
@@ -108,6 +109,7 @@ class Reachable:
     after: Sequence[pulumi.Resource] = ()
 
 
+@short_trace()
 def connect(
     settings: Settings, reachable: Reachable, parent: pulumi.Resource, bastion: Bastion | None = None
 ) -> ConnectedServer:
@@ -125,6 +127,7 @@ def connect(
     )
     known = pulumi.Output.all(reachable.private_address, connected.stdout, reachable.volume)
     facts = known.apply(lambda told: Facts.parse(*told))
-    host_key = facts.apply(lambda found: found.host_key)
+    # A key that is known needs no edge to the task that finds it; every first task waits for that one anyway.
+    host_key = reachable.host_key or facts.apply(lambda found: found.host_key)
     pinned = connection(settings, reachable.address, host_key, bastion)
     return ConnectedServer(reachable.server, reachable.address, pinned, connected, facts)

@@ -9,8 +9,10 @@ import pulumi_command as command
 
 from components import commands, push_jobs
 from components.connection import Cluster, Reachable, connect
+from components.runbook import fingerprint
 from components.settings import Settings
 from components.topology import Server
+from components.trace import short_trace
 
 LIMIT = 900
 
@@ -27,6 +29,7 @@ class ExistingServers(Cluster):
         self.firewall = [self._check(server) for server in settings.topology.push_jobs_servers]
         self.register_outputs({})
 
+    @short_trace()
     def depart_after(self, tasks: Mapping[str, pulumi.Resource]) -> None:
         """Before the last of a server's `tasks` leaves the stack, push jobs leaves the server, if the stack says so.
 
@@ -49,6 +52,7 @@ class ExistingServers(Cluster):
         address = str(entry.address)
         return Reachable(server, address, address, f"{address} {entry.host_key or ''}".strip(), entry.host_key)
 
+    @short_trace()
     def _check(self, server: Server) -> command.remote.Command:
         connected = self.servers[server.name]
         script = commands.check_firewall(push_jobs.ports(self._settings).values())
@@ -58,7 +62,7 @@ class ExistingServers(Cluster):
             create=commands.runner("firewall", LIMIT, 0),
             update=commands.NOTHING,
             stdin=script,
-            triggers=[script, connected.connected.id],
+            triggers=[fingerprint(script), connected.connected.id],
             add_previous_output_in_env=False,
             logging=command.remote.Logging.NONE,
             opts=pulumi.ResourceOptions(parent=self),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 
 import pulumi
@@ -11,9 +10,10 @@ import pulumi_command as command
 from components import commands
 from components.cluster import Cluster, Facts
 from components.connection import ConnectedServer
-from components.runbook import Key, Step, Task, plan
+from components.runbook import Key, Step, Task, fingerprint, plan
 from components.settings import Settings
 from components.topology import Server
+from components.trace import short_trace
 
 LOG_NOTHING = command.remote.Logging.NONE
 
@@ -69,6 +69,7 @@ class Rollout(pulumi.ComponentResource):
 
         return pulumi.Output.all(*shown).apply(chosen)
 
+    @short_trace()
     def _command(self, task: Task) -> command.remote.Command:
         step, settings = task.step, self._cluster.settings
         name = f"{self._name}-{task.key}"
@@ -92,6 +93,7 @@ class Rollout(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=after),
         )
 
+    @short_trace()
     def _upload(
         self, task: Task, file: str, path: str, again: Sequence[pulumi.Output[str]]
     ) -> command.remote.CopyToRemote:
@@ -123,4 +125,4 @@ class Rollout(pulumi.ComponentResource):
         symbolic = self._cluster.symbolic(step.facts(self._cluster.topology))
         repair = self._cluster.settings.repair(f"{self._name}-{step.name}-{server.name}")
         text = "".join([step.script(symbolic, server), step.nonce(self._cluster.settings), *repair])
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return fingerprint(text)

@@ -5,6 +5,7 @@ Pure. What a step does on a server is a function in `commands/`; how a task beco
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -128,6 +129,11 @@ def push_jobs_servers(topology: Topology) -> tuple[Server, ...]:
 def primary_if_shared(topology: Topology) -> tuple[Server, ...]:
     """The primary, where there is somebody to share with."""
     return primary(topology) if topology.others else ()
+
+
+def fingerprint(text: str) -> str:
+    """Of what a task does; another one runs it again."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def plan(steps: Sequence[Step], topology: Topology) -> tuple[Task, ...]:

@@ -1,0 +1,88 @@
+"""Measures, and writes bench/RESULTS.md: python -m bench [NAME …], all without a name. Needs root and some two hours.
+
+What is measured already, in bench/results.jsonl, is not measured again; `python -m bench fresh` forgets it first.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench import contenders, previews, sandboxes
+from bench.report import write
+from bench.results import FILE, Results, Row
+from bench.rollouts import IDEAL, OURS, Site, figures_of, measured, site
+
+ALL = (OURS, IDEAL, *(each.name for each in contenders.ALL if each.available()))
+# Servers: durations of their steps, and how many runs of each contender.
+ROLLOUTS: Mapping[int, Mapping[str, int]] = {
+    4: {"none": 5, "5s": 3, "mixed": 3},
+    20: {"none": 5, "5s": 3, "mixed": 3},
+    60: {"none": 3, "5s": 3, "mixed": 3},
+}
+SECOND = 5  # runs that change nothing
+PREVIEWS = {100: 3, 300: 3, 1000: 3}
+
+
+def rollouts(results: Results, folder: Path, wanted: Sequence[tuple[int, str]]) -> None:
+    for count in dict.fromkeys(servers for servers, _ in wanted):
+        with site(count, folder / str(count)) as made:
+            results.add(Row("boot", "sandbox", count, "none", {"wall s": round(made.boot_seconds, 3)}))
+            for kind, times in ROLLOUTS[count].items():
+                if (count, kind) in wanted:
+                    measured(results, made, kind, ALL, times)
+            if (count, "none") in wanted:
+                second(results, made)
+
+
+def second(results: Results, made: Site) -> None:
+    """What a look at a cluster on which nothing has changed costs."""
+    count, ansible = len(made.farm.places), contenders.ALL[0]
+    if len(results.of("no-op preview", OURS, count)) >= SECOND:
+        return
+    made.rollout(OURS, "none")
+    looks: Mapping[str, tuple[str, Callable[[], object]]] = {
+        "no-op preview": (OURS, made.ours.preview),
+        "no-op up": (OURS, made.ours.up),
+        "check": (ansible.name, lambda: made.check(ansible)),
+    }
+    for _ in range(SECOND):
+        for what, (who, look) in looks.items():
+            before = made.farm.connections()
+            run = look()
+            connections = sum(made.farm.connections().values()) - sum(before.values())
+            results.add(Row(what, who, count, "none", {**figures_of(run), "connections": connections}))  # type: ignore[arg-type]
+
+
+def looks(results: Results, folder: Path) -> None:
+    for count, times in PREVIEWS.items():
+        with previews.stack(count, folder / f"preview{count}") as ours:
+            for _ in range(times - len(results.of("first preview", "pulumi preview", count))):
+                results.add(previews.first(ours))
+                results.add(previews.planning(ours))
+
+
+def main(words: Sequence[str]) -> int:
+    known = {f"{count}-{kind}": (count, kind) for count, kinds in ROLLOUTS.items() for kind in kinds}
+    unknown = set(words) - known.keys() - {"fresh", "previews", "sandbox", "report"}
+    if unknown:
+        print(f"{__doc__}\nunknown: {', '.join(sorted(unknown))}; NAME is one of {', '.join(known)}, previews, sandbox", file=sys.stderr)
+        return 2
+    if "fresh" in words:
+        FILE.unlink(missing_ok=True)
+    names = [word for word in words if word != "fresh"] or [*known, "previews", "sandbox"]
+    results = Results()
+    with TemporaryDirectory() as folder:
+        rollouts(results, Path(folder), [known[name] for name in names if name in known])
+        if "previews" in names:
+            looks(results, Path(folder))
+        if "sandbox" in names:
+            sandboxes.measured(results, Path(folder))
+    write(results)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

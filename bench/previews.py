@@ -1,0 +1,72 @@
+"""What a preview costs, of servers that nobody reaches: a preview connects to nobody. And the planning in it, alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+from bench import work
+from bench.farm import Farm
+from bench.ours import Ours
+from bench.results import Row
+from bench.rollouts import figures_of
+from bench.work import Place
+from sandbox import lifecycle
+from sandbox.paths import CLONE, Sandbox
+
+# Prints the seconds that settings and plan take in the program, as the resources are made from them.
+PLANNING = """
+import sys, time
+from pathlib import Path
+from components import chef_server, push_jobs, stacks
+from components.runbook import plan
+read = stacks.read("existing", Path.cwd(), Path(sys.argv[1]))
+begun = time.perf_counter()
+settings = stacks.settings(read, Path.cwd())
+tasks = [task for steps in (chef_server.STEPS, push_jobs.STEPS) for task in plan(steps, settings.topology)]
+print(time.perf_counter() - begun)
+"""
+
+
+def places(count: int) -> list[Place]:
+    """Servers that are not there, with a host key that is one."""
+    key = "ssh-ed25519 " + "A" * 68
+    return [Place(name, f"10.9.{at // 250}.{at % 250 + 1}", key) for at, name in enumerate(work.names(count))]
+
+
+@contextmanager
+def stack(count: int, folder: Path) -> Iterator[Ours]:
+    """A stack of servers that nobody reaches, in a sandbox of its own."""
+    sandbox = Sandbox("benchview")
+    folder.mkdir(parents=True, exist_ok=True)
+    lifecycle.start(sandbox, lambda line: None)
+    try:
+        farm = Farm(sandbox, count, folder)
+        farm.places = places(count)
+        file = folder / "Pulumi.existing.yaml"
+        file.write_text(yaml.safe_dump(work.push_jobs_stack(farm.places, PACKAGE)))
+        ours = Ours(farm, file, folder)
+        ours.forget()
+        yield ours
+    finally:
+        lifecycle.stop(sandbox, lambda line: None)
+
+
+def first(ours: Ours) -> Row:
+    """A preview of the stack before its first `up`."""
+    run = ours.preview()
+    return Row("first preview", "pulumi preview", len(ours.farm.places), "none", figures_of(run))
+
+
+def planning(ours: Ours) -> Row:
+    argv = [sys.executable, "-c", PLANNING, str(ours.settings)]
+    done = subprocess.run(argv, cwd=CLONE, capture_output=True, text=True, check=True)
+    return Row("planning", "program", len(ours.farm.places), "none", {"wall s": round(float(done.stdout), 4)})
+
+
+PACKAGE = {"url": "https://packages.example.com/opscode-push-jobs-server_2.2.8-1_amd64.deb", "sha256": "0" * 64}
