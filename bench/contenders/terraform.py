@@ -43,7 +43,7 @@ def _prepare(order: Order, folder: Path) -> list[str]:
         shutil.copy(HERE / script, folder)
     for task in order.tasks:
         (folder / "scripts" / task.id).write_text(SCRIPT.format(stdin=task.stdin, command=task.command))
-    connections = {server.name: _connection(order, server.address) for server in order.servers}
+    connections = {server.name: connection(order, server.address) for server in order.servers}
     tasks = {task.id: _resource(task, connections[task.server]) for task in order.tasks}
     (folder / "rollout.tf.json").write_text(json.dumps({"resource": {"terraform_data": tasks}}, indent=1))
     quiet = {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
@@ -53,7 +53,8 @@ def _prepare(order: Order, folder: Path) -> list[str]:
     return ["env", *(f"{name}={value}" for name, value in quiet.items()), "terraform", "apply", *options]
 
 
-def _connection(order: Order, address: str) -> dict[str, Any]:
+def connection(order: Order, address: str) -> dict[str, Any]:
+    """To a server. Raises subprocess.CalledProcessError where no host key is known: Terraform would check none then."""
     name = address if order.port == 22 else f"[{address}]:{order.port}"
     find = ["ssh-keygen", "-F", name, "-f", str(order.known_hosts)]
     found = subprocess.run(find, capture_output=True, text=True, check=True).stdout.splitlines()

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from bench import contenders
+from bench.contenders import terraform
 from bench.contenders.contender import HERE, Contender, Prepare
 from bench.order import Order, from_json, to_json, told
 from sandbox import environments, lifecycle, network, workstation
@@ -92,7 +93,7 @@ def test_it_does_every_task_once_with_its_text_unchanged_and_obeys_every_edge(
 
 
 @every_contender
-@pytest.mark.parametrize("task", ["install-frontend-0", "copy-backend-1", "restart-backend-0"])
+@pytest.mark.parametrize("task", ["install-frontend-0", "restart-backend-0"])
 def test_a_command_that_fails_fails_the_run_and_stops_what_depends_on_it(
     contender: Contender, task: str, lab: Lab, tmp_path: Path
 ) -> None:
@@ -106,12 +107,36 @@ def test_a_command_that_fails_fails_the_run_and_stops_what_depends_on_it(
 
 @every_contender
 def test_a_server_with_another_host_key_gets_no_command(contender: Contender, lab: Lab, tmp_path: Path) -> None:
-    wrong = tmp_path / "known_hosts"
-    wrong.write_text("".join(f"{address} {lab.keys['backend-1']}\n" for address in ADDRESSES.values()))
-    order = replace(lab.order, known_hosts=wrong)
+    order = known(lab, tmp_path, dict.fromkeys(toy.SERVERS, lab.keys["backend-1"]))
     done = lab.run(contender.prepare, order, tmp_path / "run")
     assert done.returncode != 0, done.stdout
-    assert not {"backend-0", "frontend-0"} & {name.split("-", 1)[1] for name in toy.spans(order, lab.shell)}
+    ran = {task.server for task in order.tasks if task.id in toy.spans(order, lab.shell)}
+    assert not {"backend-0", "frontend-0"} & ran
+
+
+@pytest.mark.parametrize("contender", [each for each in here if each.name != "terraform"], ids=lambda each: each.name)
+def test_a_server_whose_host_key_is_not_known_gets_no_command(contender: Contender, lab: Lab, tmp_path: Path) -> None:
+    order = known(lab, tmp_path, {"backend-0": lab.keys["backend-0"]})
+    done = lab.run(contender.prepare, order, tmp_path / "run")
+    assert done.returncode != 0, done.stdout
+    ran = {task.server for task in order.tasks if task.id in toy.spans(order, lab.shell)}
+    assert not {"backend-1", "frontend-0"} & ran
+
+
+def test_terraform_is_given_each_servers_own_host_key_and_no_server_without_one(lab: Lab, tmp_path: Path) -> None:
+    for server, key in lab.keys.items():
+        demanded = terraform.connection(lab.order, ADDRESSES[server])["host_key"]
+        assert demanded.split() == key.split()[:2]
+    order = known(lab, tmp_path, {"backend-0": lab.keys["backend-0"]})
+    with pytest.raises(subprocess.CalledProcessError):
+        terraform.connection(order, ADDRESSES["backend-1"])
+
+
+def known(lab: Lab, folder: Path, keys: dict[str, str]) -> Order:
+    """The order, with these host keys and no others."""
+    file = folder / "known_hosts"
+    file.write_text("".join(f"{ADDRESSES[name]} {key}\n" for name, key in keys.items()))
+    return replace(lab.order, known_hosts=file)
 
 
 @pytest.mark.parametrize("contender", [each for each in here if each.check], ids=lambda each: each.name)
