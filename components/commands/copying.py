@@ -21,7 +21,10 @@ case ${{1-}} in
   *) echo "shared-files: chef or push-jobs is shared, and nothing else" >&2; exit 64 ;;
 esac
 umask 077
-find {HOME} -ignore_readdir_race -maxdepth 1 -name 'share.*' -mmin +60 -exec rm -rf {{}} +
+for left in {HOME}/share.*; do
+  # Another reader's folder may go while this looks at it.
+  if [ -n "$(find "$left" -maxdepth 0 -mmin +60 2> /dev/null)" ]; then rm -rf "$left"; fi
+done
 work=$(mktemp -d {HOME}/share.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 cp -a --parents "$@" "$work"

@@ -10,7 +10,10 @@ case ${1-} in
   *) echo "shared-files: chef or push-jobs is shared, and nothing else" >&2; exit 64 ;;
 esac
 umask 077
-find /var/lib/chef-rollout -ignore_readdir_race -maxdepth 1 -name 'share.*' -mmin +60 -exec rm -rf {} +
+for left in /var/lib/chef-rollout/share.*; do
+  # Another reader's folder may go while this looks at it.
+  if [ -n "$(find "$left" -maxdepth 0 -mmin +60 2> /dev/null)" ]; then rm -rf "$left"; fi
+done
 work=$(mktemp -d /var/lib/chef-rollout/share.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 cp -a --parents "$@" "$work"

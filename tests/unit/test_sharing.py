@@ -1,0 +1,52 @@
+"""What the primary gives to the servers that copy from it, run for real on a folder that stands for its disk."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import tarfile
+import time
+from pathlib import Path
+
+from components import commands
+
+READERS, ROUNDS = 40, 4
+
+
+def sharer(disk: Path) -> list[str]:
+    """The command that gives the shared files of `disk`."""
+    home, shared = disk / "home", disk / "etc" / "opscode"
+    home.mkdir()
+    shared.mkdir(parents=True)
+    (shared / "pivotal.pem").write_text("a key")
+    (home / "manifest").write_text(commands.MANIFEST_SCRIPT)
+    script = commands.SHARER_SCRIPT.replace(commands.HOME, str(home)).replace("\ncd /\n", f"\ncd {disk}\n")
+    (disk / "shared-files").write_text(script)
+    return ["sh", str(disk / "shared-files"), "chef"]
+
+
+def test_readers_that_come_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    command = sharer(tmp_path)
+    for _ in range(ROUNDS):
+        readers = [
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=False)
+            for _ in range(READERS)
+        ]
+        for reader in readers:
+            archive, said = reader.communicate()
+            assert (reader.returncode, said) == (0, b"")
+            with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+                assert "etc/opscode/pivotal.pem" in files.getnames()
+    assert not list((tmp_path / "home").glob("share.*")), "nothing of the credentials is left behind"
+
+
+def test_what_a_killed_reader_left_goes_with_the_first_one_an_hour_later(tmp_path: Path) -> None:
+    command = sharer(tmp_path)
+    old, new = (tmp_path / "home" / name for name in ("share.AAAAAA", "share.BBBBBB"))
+    for left in (old, new):
+        left.mkdir()
+        (left / "pivotal.pem").write_text("a key")
+    os.utime(old, (time.time() - 3700, time.time() - 3700))
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    assert (old.exists(), new.exists()) == (False, True)
