@@ -100,7 +100,8 @@ async def execute(connection: Values, execution: Execution, tell: Tell, timeout:
         session = Session(execution, tell)
         channel, _ = await client.create_session(lambda: session, execution.command, encoding=None)
         stack.callback(channel.close)
-        channel.write(execution.stdin.encode())
+        if execution.stdin:  # a command that is given nothing may have ended by now, and that is no error
+            channel.write(execution.stdin.encode())
         channel.write_eof()
         await channel.wait_closed()
         if session.failure is not None:
