@@ -11,9 +11,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench import contenders, previews, sandboxes
+from bench.measure import Run
 from bench.report import write
 from bench.results import FILE, Results, Row
-from bench.rollouts import IDEAL, OURS, Site, figures_of, measured, site
+from bench.rollouts import Site, figures_of, measured, site
+from bench.targets import IDEAL, OURS
 
 ALL = (OURS, IDEAL, *(each.name for each in contenders.ALL if each.available()))
 # Servers: durations of their steps, and how many runs of each contender.
@@ -43,7 +45,7 @@ def second(results: Results, made: Site) -> None:
     if len(results.of("no-op preview", OURS, count)) >= SECOND:
         return
     made.rollout(OURS, "none")
-    looks: Mapping[str, tuple[str, Callable[[], object]]] = {
+    looks: Mapping[str, tuple[str, Callable[[], Run]]] = {
         "no-op preview": (OURS, made.ours.preview),
         "no-op up": (OURS, made.ours.up),
         "check": (ansible.name, lambda: made.check(ansible)),
@@ -53,7 +55,7 @@ def second(results: Results, made: Site) -> None:
             before = made.farm.connections()
             run = look()
             connections = sum(made.farm.connections().values()) - sum(before.values())
-            results.add(Row(what, who, count, "none", {**figures_of(run), "connections": connections}))  # type: ignore[arg-type]
+            results.add(Row(what, who, count, "none", {**figures_of(run), "connections": connections}))
 
 
 def looks(results: Results, folder: Path) -> None:
@@ -68,7 +70,8 @@ def main(words: Sequence[str]) -> int:
     known = {f"{count}-{kind}": (count, kind) for count, kinds in ROLLOUTS.items() for kind in kinds}
     unknown = set(words) - known.keys() - {"fresh", "previews", "sandbox", "report"}
     if unknown:
-        print(f"{__doc__}\nunknown: {', '.join(sorted(unknown))}; NAME is one of {', '.join(known)}, previews, sandbox", file=sys.stderr)
+        choice = ", ".join([*known, "previews", "sandbox", "report"])
+        print(f"{__doc__}\nunknown: {', '.join(sorted(unknown))}; NAME is one of {choice}", file=sys.stderr)
         return 2
     if "fresh" in words:
         FILE.unlink(missing_ok=True)

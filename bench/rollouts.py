@@ -13,17 +13,17 @@ from pathlib import Path
 import yaml
 
 from bench import contenders, measure, work
-from bench.contenders.contender import Contender
+from bench.contenders.contender import Contender, Prepare
 from bench.farm import Farm, NotTheSame
 from bench.measure import Run
 from bench.order import Order, to_json
 from bench.ours import Ours
 from bench.results import Results, Row
+from bench.targets import IDEAL, OURS
 from sandbox import lifecycle
 from sandbox.paths import CLONE, Sandbox
 
 PACKAGE = "opscode-push-jobs-server_1.1.6-1_amd64.deb"
-OURS, IDEAL = "pulumi up", "ideal"
 
 
 @dataclass
@@ -72,8 +72,7 @@ class Site:
         contender = next(each for each in contenders.ALL if each.name == who)
         return self._of(contender, contender.prepare)
 
-    def _of(self, contender: Contender, prepare: object) -> Run:
-        assert callable(prepare)
+    def _of(self, contender: Contender, prepare: Prepare) -> Run:
         folder = self.folder / contender.name.replace(" ", "-")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()

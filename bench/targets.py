@@ -1,0 +1,89 @@
+"""What the figures are to be, and what they are. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from bench.results import Results
+
+OURS, IDEAL = "pulumi up", "ideal"
+ANSIBLE = ("ansible linear", "ansible free")
+TOOLS = (*ANSIBLE, "pyinfra", "terraform")
+FRONTEND = "connections to a frontend"
+
+Figure = Callable[[Results], float | None]
+
+
+@dataclass(frozen=True)
+class Target:
+    """`found` gives the figure, None where it was not measured; it is to be `limit` at most."""
+
+    figure: str
+    limit: float
+    found: Figure
+
+
+def best(results: Results, whos: Sequence[str], servers: int, durations: str) -> float | None:
+    """The shortest of several contenders' medians."""
+    found = [results.median("rollout", who, servers, durations) for who in whos]
+    return min((wall for wall in found if wall is not None), default=None)
+
+
+def ratio(one: float | None, other: float | None) -> float | None:
+    return one / other if one is not None and other else None
+
+
+def against(whos: Sequence[str], servers: int, durations: str) -> Figure:
+    return lambda r: ratio(best(r, [OURS], servers, durations), best(r, whos, servers, durations))
+
+
+def a_task(results: Results) -> float | None:
+    """The most that a task's share of the state is, at any size."""
+    found = [
+        ratio(*(results.median("rollout", OURS, servers, "none", name) for name in ("state bytes", "tasks")))
+        for servers in (4, 20, 60)
+    ]
+    return max((each for each in found if each is not None), default=None)
+
+
+def a_server(what: str, who: str, many: int, few: int) -> Figure:
+    """Seconds a server at `many` servers, by those at `few`."""
+
+    def found(results: Results) -> float | None:
+        each = ratio(results.median(what, who, many), results.median(what, who, few))
+        return None if each is None else each * few / many
+
+    return found
+
+
+TARGETS = (
+    Target(
+        "rollout / best of Ansible, pyinfra, Terraform; mixed durations, 20 servers", 0.9, against(TOOLS, 20, "mixed")
+    ),
+    Target("rollout / ideal; steps of 5 s, 4 servers", 1.1, against([IDEAL], 4, "5s")),
+    Target("rollout / ideal; mixed durations, 20 servers", 1.2, against([IDEAL], 20, "mixed")),
+    Target("rollout / Ansible; no durations; 4 servers", 0.4, against(ANSIBLE, 4, "none")),
+    Target("rollout / Ansible; no durations; 60 servers", 0.4, against(ANSIBLE, 60, "none")),
+    Target("rollout / Terraform; no durations; 60 servers", 1.0, against(["terraform"], 60, "none")),
+    Target("seconds a server at 60 / at 20, no durations", 1.3, a_server("rollout", OURS, 60, 20)),
+    Target(
+        "no-op preview, 60 servers / Ansible `--check` of the same",
+        0.1,
+        lambda r: ratio(r.median("no-op preview", OURS, 60), r.median("check", ANSIBLE[0], 60)),
+    ),
+    Target("state bytes a task", 2500, a_task),
+    Target(
+        "connections from the operator to a frontend in a first push-jobs rollout",
+        4,
+        lambda r: r.median("rollout", OURS, 4, "none", FRONTEND),
+    ),
+    Target("connections in a no-op `up`", 0, lambda r: r.median("no-op up", OURS, 4, "none", "connections")),
+    Target("planning in the program, 1,000 servers, s", 1.0, lambda r: r.median("planning", "program", 1000)),
+    Target("preview: seconds a server at 1,000 / at 100", 1.3, a_server("first preview", "pulumi preview", 1000, 100)),
+)
+
+
+def reached(results: Results) -> Iterator[tuple[Target, float | None]]:
+    for target in TARGETS:
+        yield target, target.found(results)
