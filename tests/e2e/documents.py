@@ -42,8 +42,8 @@ def fences(document: str) -> Iterator[Fence]:
             heading = found[1]
         elif begun := FENCE.fullmatch(line):
             indentation, end = begun[1], f"{begun[1]}```"
-            inside = takewhile(lambda each, end=end: each != end, lines)
-            yield Fence(heading, begun[2], "\n".join(each.removeprefix(indentation) for each in inside))
+            inside = (each.removeprefix(indentation) for each in _before(end, lines))
+            yield Fence(heading, begun[2], "\n".join(inside))
 
 
 def commands(document: str) -> list[Command]:
@@ -53,13 +53,17 @@ def commands(document: str) -> list[Command]:
     ]
 
 
+def _before(end: str, lines: Iterator[str]) -> Iterator[str]:
+    return takewhile(lambda line: line != end, lines)
+
+
 def _split(fence: Fence) -> Iterator[str]:
     """A line each, but for those that a backslash or a here-document continues."""
     lines = iter(fence.text.splitlines())
     for line in lines:
         whole = [COMMENT.sub("", line)]
         if here := HEREDOC.search(line):
-            whole = [line, *takewhile(lambda each, end=here[1]: each != end, lines), here[1]]
+            whole = [line, *_before(here[1], lines), here[1]]
         while whole[-1].endswith("\\"):
             whole.append(COMMENT.sub("", next(lines)))
         if any(each.strip() for each in whole):
