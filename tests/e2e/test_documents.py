@@ -251,10 +251,8 @@ SECTIONS = (
         "docs/package.md",
         "The component package",
         {
-            'pulumi package get-schema "$PROJECT/provider"': Row(('"clientCidrs"',)),
-            'pulumi package add "$PROJECT/provider"': Row(
-                before=rows.without_the_package, after=rows.names_the_package
-            ),
+            'pulumi package get-schema "$PROJECT/provider"': Row(('"clientCidrs"',), before=rows.without_the_package),
+            'pulumi package add "$PROJECT/provider"': Row(after=rows.names_the_package),
         },
     ),
 )
