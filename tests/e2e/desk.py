@@ -30,11 +30,12 @@ def project(folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Desk:
-    """`variables` are the operator's, and last from one script to the next."""
+    """`variables` are the operator's, and last from one script to the next. `functions` are of the shell there."""
 
     sandbox: Sandbox
     folder: Path
     variables: dict[str, str]
+    functions: str = ""
 
     def start(self, script: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -105,7 +106,7 @@ class Desk:
 
     def _inside(self, script: str) -> list[str]:
         exports = [f"export {name}={shlex.quote(value)}" for name, value in self.variables.items()]
-        lines = "\n".join([f"cd {shlex.quote(str(self.folder))}", self._path, *exports, script])
+        lines = "\n".join([f"cd {shlex.quote(str(self.folder))}", self._path, *exports, self.functions, script])
         return [sys.executable, "-m", "sandbox", "run", "--", "sh", "-euc", lines]
 
     @property

@@ -25,6 +25,8 @@ from tests.sandbox.conftest import new_name
 TEXTS = {
     str(path.relative_to(CLONE)): path.read_text() for path in [CLONE / "README.md", *(CLONE / "docs").glob("*.md")]
 }
+# Where many changes are made one after the other. The previews of `up` are seen at the other desks.
+AT_ONCE = 'pulumi() { [ "$1" != up ] || set -- "$@" --skip-preview; command pulumi "$@"; }'
 ELSEWHERE = {"docs/state.md": "tests/e2e/test_state.py runs each of its sections"}
 PLAN = "pulumi preview --json | python -m components.plan --stack production --format svg --preview - > plan.svg"
 REPLACE = "pulumi preview --json --stack \"$STACK\" --replace '**aws:ec2/instance:Instance::backend-0' > preview.json"
@@ -303,7 +305,7 @@ def _desk(name: str, sandbox: Sandbox, folder: Path, made: Mapping[str, Desk]) -
                 for what in ("NAME", "EMAIL")
             },
         }
-        desk = Desk(sandbox, project(folder), {**yes, **who, "STACK": "sandbox-ha-aws", "PACKAGE": package})
+        desk = Desk(sandbox, project(folder), {**yes, **who, "STACK": "sandbox-ha-aws", "PACKAGE": package}, AT_ONCE)
         status, told = desk.beside(
             "git init --quiet; git add stacks; git -c user.name=o -c user.email=o commit -qm All"
         )
