@@ -55,7 +55,10 @@ class ExistingServers(Cluster):
     @short_trace()
     def _check(self, server: Server) -> command.remote.Command:
         connected = self.servers[server.name]
-        script = commands.check_firewall(push_jobs.ports(self._settings).values())
+        ports = push_jobs.ports(self._settings)
+        if not self._settings.topology.frontends:
+            del ports["api_port"]  # nobody but frontends comes in there
+        script = commands.check_firewall(ports.values())
         return command.remote.Command(
             f"firewall-{server.name}",
             connection=connected.connection,

@@ -19,7 +19,10 @@ Written by `python -m components.explain write` from `components/stack_file.py`:
 A stack's settings stand in `stacks/Pulumi.STACK.yaml` under `config:`, each with `{project}:` before its name. Editors
 with yaml-language-server complete and check them by `stacks/schema.json`. What a stack has set, and all that is wrong:
 
-    python -m components.explain check --stack STACK
+```sh
+export STACK=production
+python -m components.explain check --stack "$STACK"
+```
 
 A path like `ssh.user` is the key `user` inside `{project}:ssh`; one at a time can be set by
 `pulumi config set --path {project}:ssh.user NAME`, a secret by the same with `--secret`.

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,10 +13,13 @@ import pytest
 from sandbox import lifecycle
 from sandbox.faults import Faults
 from sandbox.paths import CLONE, CLOUD_URL, REGION, Sandbox
+from tests.e2e import documents
+from tests.e2e.desk import Desk, project
 from tests.sandbox.conftest import new_name, until
 
 TEXT = (CLONE / "docs" / "state.md").read_text()
 STACK = "sandbox-standalone"
+SECTIONS = ("The variables", "A bucket", "Moving a stack there", "The lock", "The key to the secrets")
 QUERY = f"region={REGION}&endpoint={CLOUD_URL}&s3ForcePathStyle=true&request_checksum_calculation=when_required"
 # What the document has its reader set, here for the sandbox.
 VARIABLES = {
@@ -38,63 +37,28 @@ print(*(each["Key"] for each in found.get("Contents", [])), sep="\\n")
 
 
 def commands(heading: str) -> str:
-    """The shell commands below a heading of the document."""
-    (section,) = re.findall(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL)
-    blocks = re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
-    assert blocks, f"no commands below {heading}"
-    return "\n".join(blocks)
+    """The shell commands below a heading of the document, which is one of `SECTIONS`."""
+    assert heading in SECTIONS
+    return "\n".join(command.text for command in documents.commands(TEXT) if command.heading == heading)
 
 
-@dataclass(frozen=True)
-class Desk:
-    """Where an operator works: a folder with the project, a shell, and the variables that last from one to the next."""
-
-    sandbox: Sandbox
-    folder: Path
-    variables: dict[str, str]
-
-    def start(self, script: str) -> subprocess.Popen[str]:
-        path = f'export PATH={CLONE / ".venv" / "bin"}:"$PATH"'
-        exports = [f"export {name}={shlex.quote(value)}" for name, value in self.variables.items()]
-        lines = "\n".join([f"cd {shlex.quote(str(self.folder))}", path, *exports, script])
-        return subprocess.Popen(
-            [sys.executable, "-m", "sandbox", "run", "--", "sh", "-euc", lines],
-            cwd=CLONE,
-            env={**os.environ, "SANDBOX": self.sandbox.name},
-            text=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-
-    def tried(self, script: str) -> tuple[int, str]:
-        running = self.start(script)
-        told, _ = running.communicate(timeout=600)
-        return running.returncode, told
-
-    def does(self, script: str) -> str:
-        status, told = self.tried(script)
-        assert status == 0, f"{script}:\n{told}"
-        return told
-
-    def locks(self) -> list[str]:
-        return self.does(f"python - <<'END'\n{LOCKS}END").split()
+def locks(desk: Desk) -> list[str]:
+    return desk.does(f"python - <<'END'\n{LOCKS}END").split()
 
 
 @pytest.fixture
 def desk(root: None, tmp_path: Path) -> Iterator[Desk]:
     """A sandbox, and a copy of the project: its stack file is going to change."""
     sandbox = Sandbox(new_name())
-    for name in ("Pulumi.yaml", "__main__.py", "components", ".sandbox", ".venv"):
-        (tmp_path / name).symlink_to(CLONE / name)
-    (tmp_path / "stacks").mkdir()
-    file = f"stacks/Pulumi.{STACK}.yaml"
-    (tmp_path / file).write_text((CLONE / file).read_text())
     try:
         lifecycle.start(sandbox, print)
-        yield Desk(sandbox, tmp_path, VARIABLES)
+        yield Desk(sandbox, project(tmp_path), dict(VARIABLES))
     finally:
         lifecycle.stop(sandbox, print)
+
+
+def test_these_are_all_sections_with_commands() -> None:
+    assert list(SECTIONS) == list(dict.fromkeys(command.heading for command in documents.commands(TEXT)))
 
 
 def test_the_document_has_its_reader_set_what_its_commands_use() -> None:
@@ -130,7 +94,7 @@ def _locked_until_cancelled(desk: Desk) -> None:
     """A second run is refused while one runs, and after that was killed, until its lock is taken away."""
     Faults(desk.sandbox.faults).inject("SlowAnswer", times=100)
     running = desk.start("exec pulumi refresh --yes --skip-preview --stack $STACK")
-    until(lambda: len(desk.locks()) == 1, seconds=60)
+    until(lambda: len(locks(desk)) == 1, seconds=60)
     status, told = desk.tried("pulumi up --yes --skip-preview --stack $STACK")
     assert running.poll() is None, "the first one still ran"
     assert status != 0 and "the stack is currently locked by 1 lock(s)" in told and "pulumi cancel" in told
@@ -139,5 +103,5 @@ def _locked_until_cancelled(desk: Desk) -> None:
     Faults(desk.sandbox.faults).clear()
     assert desk.tried("pulumi up --yes --skip-preview --stack $STACK")[0] != 0, "the dead one's lock is still there"
     desk.does(commands("The lock"))
-    assert desk.locks() == []
+    assert locks(desk) == []
     desk.does("pulumi preview --stack $STACK --expect-no-changes")

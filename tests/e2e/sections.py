@@ -1,0 +1,245 @@
+"""Which sections of the documents show commands, at which desk each is followed, and what no sandbox can run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sandbox.paths import CLONE
+from tests.e2e import documents, rows
+from tests.e2e.rows import AGREE, BESIDE, CLI, COPY, OPERATOR, SELF, UP, WELL, Row
+
+TEXTS = {
+    str(path.relative_to(CLONE)): path.read_text() for path in [CLONE / "README.md", *(CLONE / "docs").glob("*.md")]
+}
+ELSEWHERE = {"docs/state.md": "tests/e2e/test_state.py runs each of its sections"}
+PLAN = "pulumi preview --json | python -m components.plan --stack production --format svg --preview - > plan.svg"
+REPLACE = "pulumi preview --json --stack \"$STACK\" --replace '**aws:ec2/instance:Instance::backend-0' > preview.json"
+NOT_RUN = {
+    ("README.md", "scripts/test"): SELF,
+    ("docs/aws.md", "aws sts get-caller-identity"): CLI,
+    (
+        "docs/aws.md",
+        "aws iam create-policy --policy-name chef-push-jobs --policy-document file://policy.json",
+    ): CLI,
+    (
+        "docs/aws.md",
+        "aws ec2 import-key-pair --key-name operators --public-key-material fileb://~/.ssh/id_ed25519.pub",
+    ): CLI,
+    (
+        "docs/aws.md",
+        "aws resourcegroupstaggingapi get-resources --tag-filters Key=stack,Values=production",
+    ): CLI,
+    (
+        "docs/aws.md",
+        "aws ce get-cost-and-usage --time-period Start=2026-11-01,End=2026-12-01 --granularity MONTHLY "
+        "--metrics UnblendedCost \\\n"
+        '  --filter \'{"Tags": {"Key": "stack", "Values": ["production"]}}\'',
+    ): CLI,
+    ("docs/aws.md", "aws service-quotas get-service-quota --service-code ec2 --quota-code L-1216C47A"): CLI,
+    (
+        "docs/aws.md",
+        "aws service-quotas request-service-quota-increase --service-code ec2 --quota-code L-1216C47A "
+        "--desired-value 32",
+    ): CLI,
+}
+
+
+@dataclass(frozen=True)
+class Section:
+    """Commands below a heading, and the desk at which they are typed. `on` is where, if their row does not say it."""
+
+    desk: str
+    document: str
+    heading: str
+    rows: Mapping[str, Row] = field(default_factory=dict)
+    on: str = OPERATOR
+
+    @property
+    def commands(self) -> list[str]:
+        found = [
+            command.text for command in documents.commands(TEXTS[self.document]) if command.heading == self.heading
+        ]
+        return [text for text in found if (self.document, text) not in NOT_RUN]
+
+
+SECTIONS = (
+    Section(
+        "clone",
+        "README.md",
+        "Try it",
+        {
+            "scripts/up": Row(("test: 7 examples, 0 failures", "The stack sandbox is up.")),
+            "scripts/pulumi preview": Row(("unchanged",)),
+            ".venv/bin/python -m sandbox status": Row(("backend-0", "backend-1", "frontend-0", "frontend-1")),
+            ".venv/bin/python -m sandbox exec backend-0 -- opscode-push-jobs-server-ctl test": Row(WELL),
+            "scripts/down": Row(("is removed",)),
+            "scripts/up sandbox-standalone": Row(WELL),
+            "scripts/up sandbox-ha-aws": Row(WELL),
+        },
+        BESIDE,
+    ),
+    Section("clone", "docs/operations.md", "Running a cluster"),
+    Section("clone", "docs/operations.md", "Upgrade", {UP: Row(("install",), after=rows.upgraded)}),
+    Section("clone", "docs/operations.md", "Rotate", {UP: Row(("rotate",), changes=rows.credentials)}),
+    Section("clone", "docs/operations.md", "Add", {UP: Row(("frontend-1",), after=rows.has_a_second_frontend)}),
+    Section("clone", "docs/operations.md", "Remove", {UP: Row(("frontend-1",), after=rows.has_one_frontend)}),
+    Section(
+        "clone",
+        "docs/operations.md",
+        "Replace",
+        {
+            f"{UP} --replace '**aws:ec2/instance:Instance::frontend-0'": Row(
+                changes=lambda desk: rows.servers(desk)["frontend-0"], after=rows.has_one_frontend
+            )
+        },
+    ),
+    Section(
+        "clone",
+        "docs/operations.md",
+        "Repair",
+        {
+            'python -m components.doctor --stack "$STACK"': Row(
+                ("""'chef-push-jobs:repair["push-jobs-copy-frontend-0"]'""",), status=1, before=rows.drifted
+            ),
+            UP: Row(("copy-frontend-0",)),
+            'python -m components.doctor --stack "$STACK" --json': Row(('"well": true',)),
+        },
+    ),
+    Section(
+        "clone",
+        "docs/operations.md",
+        "Fail over",
+        {
+            "chef-server-ctl stop keepalived": Row(on="backend-0", after=rows.backend_1_is_master),
+            "chef-server-ctl ha-status": Row(on="backend-1"),
+            'pulumi stack output test --stack "$STACK"': Row(WELL),
+            "chef-server-ctl start keepalived": Row(on="backend-0", after=rows.backend_1_is_master),
+        },
+    ),
+    Section(
+        "clone",
+        "docs/operations.md",
+        "Roll back",
+        {
+            'pulumi config set --stack "$STACK" --path chef-push-jobs:pushJobs.settings.heartbeat_interval 2000': Row(
+                before=rows.committed
+            ),
+            UP: Row(changes=rows.interval),
+        },
+    ),
+    Section("clone", "docs/operations.md", "Two people at once"),
+    Section(
+        "clone",
+        "docs/operations.md",
+        "Leaving",
+        {'pulumi destroy --stack "$STACK"': Row(after=rows.nothing_runs)},
+    ),
+    Section("clone", "README.md", "Leave it", {"scripts/down": Row(("is removed",))}, BESIDE),
+    Section(
+        "newcomer",
+        "docs/aws.md",
+        "Step by step",
+        {
+            "sed -n '/^```json$/,/^```$/p' docs/aws.md | sed '1d;$d' > policy.json": Row(after=rows.is_a_policy_of_aws),
+            "sha256sum chef-server-core_*.deb opscode-push-jobs-server_*.deb": Row(before=rows.packages),
+            COPY: Row(after=rows.settings),
+            "pulumi preview": Row(("push-jobs-test-backend-0",)),
+            "pulumi stack output test": Row(WELL),
+            "python -m components.doctor": Row(("all well",)),
+        },
+    ),
+    Section(
+        "newcomer",
+        "docs/aws.md",
+        "Leaving",
+        {"pulumi destroy": Row(after=rows.nothing_runs)},
+    ),
+    Section(
+        "operator",
+        "README.md",
+        "On AWS",
+        {
+            COPY: Row(after=rows.settings),
+            "pulumi preview": Row(("push-jobs-test-backend-0",)),
+            "python -m components.review": Row(("### Stack `production`",)),
+            "python -m components.up": Row(WELL, answers=AGREE),
+            "python -m components.report": Row(after=rows.has("report.html")),
+            "python -m components.explain check --stack production": Row(("topology", "standalone")),
+            "python -m components.plan --stack production": Row(("restart-pushy",)),
+            PLAN: Row(after=rows.has("plan.svg")),
+        },
+    ),
+    Section(
+        "operator",
+        "docs/settings.md",
+        "Settings",
+        {'python -m components.explain check --stack "$STACK"': Row(("topology", "standalone"))},
+    ),
+    Section(
+        "operator",
+        "docs/review.md",
+        "Reviewing a change before it runs",
+        {
+            'python -m components.review --stack "$STACK"': Row(("nothing changes",)),
+            REPLACE: Row(after=rows.has("preview.json")),
+            'python -m components.review --stack "$STACK" --preview preview.json': Row(("primary", "replaced")),
+        },
+    ),
+    Section(
+        "operator",
+        "docs/review.md",
+        "While it runs, and after",
+        {
+            'python -m components.up --stack "$STACK"': Row(WELL, answers=AGREE),
+            'python -m components.report --stack "$STACK"': Row(after=rows.has("report.html")),
+        },
+    ),
+    Section(
+        "operator",
+        "docs/policy.md",
+        "Policies",
+        {
+            "scripts/pulumi preview --policy-pack policy": Row(("chef-push-jobs@v",), on=BESIDE),
+            "python -m venv policy/.venv": Row(on=BESIDE),
+            "policy/.venv/bin/pip install -r policy/requirements.txt": Row(on=BESIDE),
+            "pulumi up --policy-pack policy": Row(("chef-push-jobs@v",)),
+            "pulumi preview --policy-pack policy --policy-pack-config policies.json": Row(
+                ("chef-push-jobs@v",), before=rows.policies
+            ),
+        },
+    ),
+    Section(
+        "adopter",
+        "docs/existing-servers.md",
+        "Servers that exist already",
+        {
+            "cp stacks/Pulumi.existing.yaml stacks/Pulumi.production.yaml": Row(after=rows.existing),
+            "pulumi up": Row(("push-jobs-test-backend-0",)),
+        },
+    ),
+    Section(
+        "adopter",
+        "docs/existing-servers.md",
+        "Leaving",
+        {"pulumi destroy": Row(after=rows.uninstalled)},
+    ),
+    Section(
+        "operator",
+        "docs/network.md",
+        "Protection",
+        {
+            "pulumi config set chef-push-jobs:protect false": Row(before=rows.protected),
+            "pulumi destroy": Row(after=rows.nothing_runs),
+        },
+    ),
+    Section(
+        "program",
+        "docs/package.md",
+        "The component package",
+        {
+            'pulumi package get-schema "$PROJECT/provider"': Row(('"clientCidrs"',), before=rows.without_the_package),
+            'pulumi package add "$PROJECT/provider"': Row(after=rows.names_the_package),
+        },
+    ),
+)

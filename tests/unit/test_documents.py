@@ -1,0 +1,82 @@
+"""What is a command in a document, and what is none; the documents keep to what can be read so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sandbox.paths import CLONE
+from tests.e2e.documents import LANGUAGES, Command, commands, fences, indented, variables
+
+DOCUMENTS = [CLONE / "README.md", *sorted((CLONE / "docs").glob("*.md"))]
+EXAMPLE = """\
+# Title
+
+```sh
+scripts/up            # all of it
+scripts/pulumi preview
+
+# a comment alone
+```
+
+1. First.
+
+   ```sh
+   aws a --b c \\
+     --d 'e # f'
+   ```
+
+## Second
+
+```sh
+python - <<'END'
+import os  # stays
+
+print("x")
+END
+after "$STACK"
+```
+
+```yaml
+not: a command
+```
+"""
+
+
+def test_a_command_is_a_line_without_its_comment_or_all_lines_that_belong_together() -> None:
+    assert commands(EXAMPLE) == [
+        Command("Title", "scripts/up"),
+        Command("Title", "scripts/pulumi preview"),
+        Command("Title", "aws a --b c \\\n  --d 'e # f'"),
+        Command("Second", "python - <<'END'\nimport os  # stays\n\nprint(\"x\")\nEND"),
+        Command("Second", 'after "$STACK"'),
+    ]
+
+
+def test_a_block_without_a_fence_is_found_and_a_lists_own_lines_are_not() -> None:
+    assert indented("a\n\n    scripts/up\n") == ["scripts/up"]
+    assert indented("1. a\n\n       scripts/up\n") == ["scripts/up"]
+    assert indented("- a\n  b\n\n  c\n\n```text\n\n    d\n```\n") == []
+
+
+def test_variables_are_those_that_are_set_and_those_that_are_used() -> None:
+    assert variables('```sh\nexport STACK=a\necho "$STACK" $OTHER ${THIRD}\n```\n') == (
+        {"STACK"},
+        {"STACK", "OTHER", "THIRD"},
+    )
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_block_is_in_a_fence_that_names_its_language(document: Path) -> None:
+    text = document.read_text()
+    assert indented(text) == [], "these are in no fence"
+    assert {fence.language for fence in fences(text)} <= set(LANGUAGES)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_no_command_has_a_hole_and_its_reader_sets_each_variable(document: Path) -> None:
+    text = document.read_text()
+    assert not [command.text for command in commands(text) if "…" in command.text], "these cannot be typed"
+    told, used = variables(text)
+    assert used <= told
