@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,13 +24,22 @@ class Failed(Exception):
 
 
 @dataclass(frozen=True)
+class Seen:
+    """A process: CPU seconds, and the peak of its memory in bytes."""
+
+    program: str
+    cpu: float
+    memory: int
+
+
+@dataclass(frozen=True)
 class Run:
-    """Seconds; `cpu` is the operator's, `servers_cpu` the rest of the machine's. `memory`: peak by program, bytes."""
+    """Seconds; `cpu` is the operator's, `servers_cpu` the rest of the machine's. `programs`: CPU, peak in bytes."""
 
     wall: float
     cpu: float
     servers_cpu: float
-    memory: Mapping[str, int] = field(default_factory=dict)
+    programs: Mapping[str, tuple[float, int]] = field(default_factory=dict)
 
 
 def run(argv: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path) -> Run:
@@ -46,7 +55,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str], folder: Path, log: 
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-        with _watched(group) as memory:
+        with _watched(group) as seen:
             try:
                 status = process.wait(LIMIT)
             except subprocess.TimeoutExpired:
@@ -56,7 +65,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str], folder: Path, log: 
         total = machine_seconds()[0] - worked
     if status:
         raise Failed(f"{' '.join(argv)}: exit status {status}; it said:\n{log.read_text(errors='replace')[-3000:]}")
-    return Run(wall, cpu, max(0.0, total - cpu), dict(memory))
+    return Run(wall, cpu, max(0.0, total - cpu), _by_program(seen.values()))
 
 
 @contextmanager
@@ -97,36 +106,48 @@ def _cpu(group: Path) -> float:
 
 
 @contextmanager
-def _watched(group: Path) -> Iterator[dict[str, int]]:
-    """The largest resident size of each program so far, by what its command line calls it."""
-    peak: dict[str, int] = {}
+def _watched(group: Path) -> Iterator[dict[int, Seen]]:
+    """What was last seen of each process so far; of those that end between two looks, not all."""
+    last: dict[int, Seen] = {}
     ended = threading.Event()
 
     def watch() -> None:
         while not ended.wait(TICK):
             for pid in _processes(group):
-                seen = _memory(pid)
+                seen = _seen(pid)
                 if seen:
-                    name, size = seen
-                    peak[name] = max(peak.get(name, 0), size)
+                    last[pid] = seen
 
     thread = threading.Thread(target=watch)
     thread.start()
     try:
-        yield peak
+        yield last
     finally:
         ended.set()
         thread.join()
 
 
-def _memory(pid: int) -> tuple[str, int] | None:
+def _by_program(seen: Iterable[Seen]) -> dict[str, tuple[float, int]]:
+    """CPU seconds of all that ran a program, and the peak of the largest."""
+    found: dict[str, tuple[float, int]] = {}
+    for each in seen:
+        cpu, memory = found.get(each.program, (0.0, 0))
+        found[each.program] = (cpu + each.cpu, max(memory, each.memory))
+    return found
+
+
+def _seen(pid: int) -> Seen | None:
     try:
         words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
         status = Path(f"/proc/{pid}/status").read_text()
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    found = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")]
-    return (_program(words), int(found[0]) * 1024) if found else None
+    peak = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")]
+    if not peak:
+        return None
+    ticks = int(fields[11]) + int(fields[12])
+    return Seen(_program(words), ticks / os.sysconf("SC_CLK_TCK"), int(peak[0]) * 1024)
 
 
 def _program(words: Sequence[str]) -> str:

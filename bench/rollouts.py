@@ -110,9 +110,11 @@ def site(count: int, folder: Path) -> Iterator[Site]:
 
 
 def figures_of(run: Run) -> dict[str, float]:
-    memory = {f"peak MB of {program}": round(size / 1e6, 1) for program, size in run.memory.items() if size > 20e6}
     seconds = {"wall s": run.wall, "cpu s": run.cpu, "servers' cpu s": run.servers_cpu}
-    return {name: round(value, 3) for name, value in seconds.items()} | memory
+    programs = {name: each for name, each in run.programs.items() if each[1] > 20e6}
+    parts = {f"cpu s of {name}": cpu for name, (cpu, _) in programs.items()}
+    memory = {f"peak MB of {name}": size / 1e6 for name, (_, size) in programs.items()}
+    return {name: round(value, 3) for name, value in (seconds | parts | memory).items()}
 
 
 def measured(results: Results, made: Site, kind: str, who: Sequence[str], times: int) -> None:
