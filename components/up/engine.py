@@ -22,6 +22,8 @@ from typing import IO
 from components.events.log import Event, event_of, kept
 
 TICK = 0.1  # seconds
+# Tasks at once. The engine's own choice, four a processor of this machine, is for tasks that work here; these wait.
+PARALLEL = "64"
 STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -61,7 +63,7 @@ def _start(arguments: Sequence[str], log: Path, root: Path, output: IO[bytes]) -
         [*command, "--event-log", str(log), *arguments],
         cwd=root,
         # The option is one of those for other programs, which are hidden without this.
-        env={**os.environ, "PULUMI_DEBUG_COMMANDS": "true"},
+        env={"PULUMI_PARALLEL": PARALLEL, **os.environ, "PULUMI_DEBUG_COMMANDS": "true"},
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
