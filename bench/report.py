@@ -30,7 +30,7 @@ Written by `scripts/bench` from [results.jsonl](results.jsonl).
 
 
 def write(results: Results) -> None:
-    parts = [HEAD, *_machine(), *_targets(results), *_rollouts(results), *_costs(results), *_others(results)]
+    parts = [HEAD, *_machine(), *targets_reached(results), *_rollouts(results), *_costs(results), *_others(results)]
     PAGE.write_text("\n".join(parts) + "\n")
     _plot(results)
 
@@ -42,7 +42,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     yield ""
 
 
-def _targets(results: Results) -> Iterator[str]:
+def targets_reached(results: Results) -> Iterator[str]:
     yield "## Ratios, and what they are to be\n"
     rows = [
         (

@@ -1,0 +1,68 @@
+"""Figures are medians and ratios of what was measured, and nothing where nothing was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from bench import report, targets
+from bench.results import Results, Row
+
+
+def results(tmp_path: Path, *rows: Row) -> Results:
+    made = Results(tmp_path / "results.jsonl")
+    for row in rows:
+        made.add(row)
+    return made
+
+
+def rollout(
+    who: str, servers: int, wall: float, durations: str = "none", more: Mapping[str, float] | None = None
+) -> Row:
+    return Row("rollout", who, servers, durations, {"wall s": wall, **(more or {})})
+
+
+def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
+    made = results(tmp_path, *(rollout("ideal", 4, wall) for wall in (3.0, 9.0, 4.0)))
+    again = Results(tmp_path / "results.jsonl")
+    assert again.rows == made.rows
+    assert again.median("rollout", "ideal", 4) == 4.0
+    assert again.median("rollout", "ideal", 20) is None
+
+
+@pytest.mark.parametrize(
+    ("figure", "rows", "found"),
+    [
+        (
+            "rollout / ideal; steps of 5 s, 4 servers",
+            [rollout("pulumi up", 4, 22, "5s"), rollout("ideal", 4, 20, "5s")],
+            1.1,
+        ),
+        (
+            "rollout / best of Ansible, pyinfra, Terraform; mixed durations, 20 servers",
+            [rollout(who, 20, wall, "mixed") for who, wall in (("pulumi up", 45), ("pyinfra", 50), ("terraform", 60))],
+            0.9,
+        ),
+        (
+            "seconds a server at 60 / at 20, no durations",
+            [rollout("pulumi up", 60, 30), rollout("pulumi up", 20, 8)],
+            1.25,
+        ),
+        ("state bytes a task", [rollout("pulumi up", 4, 9, more={"state bytes": 9000, "tasks": 3})], 3000),
+        ("rollout / Terraform; no durations; 60 servers", [rollout("pulumi up", 60, 30)], None),
+    ],
+)
+def test_a_target_is_compared_with_what_was_measured(
+    tmp_path: Path, figure: str, rows: list[Row], found: float | None
+) -> None:
+    by_figure = {target.figure: target.found(results(tmp_path, *rows)) for target in targets.TARGETS}
+    assert by_figure[figure] == (None if found is None else pytest.approx(found))
+
+
+def test_the_page_says_which_target_is_missed(tmp_path: Path) -> None:
+    made = results(tmp_path, rollout("pulumi up", 4, 23, "5s"), rollout("ideal", 4, 20, "5s"))
+    page = "\n".join(report.targets_reached(made))
+    assert "| rollout / ideal; steps of 5 s, 4 servers | ≤ 1.1 | 1.15 | **no** |" in page
+    assert "| planning in the program, 1,000 servers, s | ≤ 1 | not measured |  |" in page

@@ -1,0 +1,60 @@
+"""The work order that all contenders carry out is what this project itself sends, to the letter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import yaml
+from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
+
+from bench import order, previews, work
+from components import stacks
+from components.assembly import assemble
+from sandbox.paths import CLONE
+
+COUNT = 5
+HOST_KEY = previews.places(COUNT)[0].host_key
+
+
+def key(server: str) -> str:
+    return f"ssh-ed25519 AAAA{server}"
+
+
+@dataclass
+class Sent(Mocks):
+    """Command and script of each task, by its name in the state."""
+
+    tasks: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        if "create" in args.inputs:
+            self.tasks[args.name] = (args.inputs["create"], args.inputs["stdin"])
+        server = args.name.removeprefix("connect-")
+        return args.name, {**args.inputs, "stdout": f"{HOST_KEY}\n{key(server)}\n"}
+
+    def call(self, args: MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        raise AssertionError(f"servers that exist need no {args.token}")
+
+
+def test_every_contender_is_given_exactly_what_the_program_sends(tmp_path: Path) -> None:
+    places = previews.places(COUNT)
+    file = tmp_path / "Pulumi.existing.yaml"
+    file.write_text(yaml.safe_dump(work.push_jobs_stack(places, previews.PACKAGE)))
+    sent = Sent()
+    pulumi.runtime.set_mocks(sent, project="chef-push-jobs", stack="test")
+    settings = stacks.settings(stacks.read("existing", CLONE, file), CLONE)
+
+    @pulumi.runtime.test  # type: ignore[untyped-decorator]  # publishes no type
+    def run() -> pulumi.Output[Any]:
+        return pulumi.Output.from_input(assemble(settings))
+
+    run()
+    keys = {place.name: key(place.name) for place in places}
+    made = work.push_jobs_order(file, places, tmp_path / "known_hosts")
+    names = {task.id: task.id for task in made.tasks} | {
+        task.id: f"push-jobs-{task.id}" for task in made.tasks if task.step not in ("connect", "firewall")
+    }
+    assert sent.tasks == {names[task.id]: (task.command, order.filled(task.stdin, keys)) for task in made.tasks}
