@@ -1,6 +1,7 @@
 """Measures, and writes bench/RESULTS.md: python -m bench [NAME …], all without a name. Needs root and some two hours.
 
-What is measured already, in bench/results.jsonl, is not measured again; `python -m bench fresh` forgets it first.
+What is measured already, in bench/results.jsonl, is not measured again; `fresh` forgets it first. With `quick` nothing
+is measured more than twice; what is missing then comes with the next run without it.
 """
 
 from __future__ import annotations
@@ -25,62 +26,63 @@ ROLLOUTS: Mapping[int, Mapping[str, int]] = {
     60: {"none": 3, "5s": 3, "mixed": 3},
 }
 SECOND = 5  # runs that change nothing
+MOST, QUICK = 5, 2
 PREVIEWS = {100: 3, 300: 3, 1000: 3}
 
 
-def rollouts(results: Results, folder: Path, wanted: Sequence[tuple[int, str]]) -> None:
+def rollouts(results: Results, folder: Path, wanted: Sequence[tuple[int, str]], most: int) -> None:
     for count in dict.fromkeys(servers for servers, _ in wanted):
         with site(count, folder / str(count)) as made:
             results.add(Row("boot", "sandbox", count, "none", {"wall s": round(made.boot_seconds, 3)}))
             for kind, times in ROLLOUTS[count].items():
                 if (count, kind) in wanted:
-                    measured(results, made, kind, ALL, times)
+                    measured(results, made, kind, ALL, min(times, most))
             if (count, "none") in wanted:
-                second(results, made)
+                second(results, made, min(SECOND, most))
 
 
-def second(results: Results, made: Site) -> None:
+def second(results: Results, made: Site, times: int) -> None:
     """What a look at a cluster on which nothing has changed costs."""
     count, ansible = len(made.farm.places), contenders.ALL[0]
-    if len(results.of("no-op preview", OURS, count)) >= SECOND:
+    if len(results.of("no-op preview", OURS, count)) >= times:
         return
     made.rollout(OURS, "none")
-    looks: Mapping[str, tuple[str, Callable[[], Run]]] = {
+    kinds: Mapping[str, tuple[str, Callable[[], Run]]] = {
         "no-op preview": (OURS, made.ours.preview),
         "no-op up": (OURS, made.ours.up),
         "check": (ansible.name, lambda: made.check(ansible)),
     }
-    for _ in range(SECOND):
-        for what, (who, look) in looks.items():
+    for _ in range(times):
+        for what, (who, look) in kinds.items():
             before = made.farm.connections()
             run = look()
             connections = sum(made.farm.connections().values()) - sum(before.values())
             results.add(Row(what, who, count, "none", {**figures_of(run), "connections": connections}))
 
 
-def looks(results: Results, folder: Path) -> None:
+def looks(results: Results, folder: Path, most: int) -> None:
     for count, times in PREVIEWS.items():
         with previews.stack(count, folder / f"preview{count}") as ours:
-            for _ in range(times - len(results.of("first preview", "pulumi preview", count))):
+            for _ in range(min(times, most) - len(results.of("first preview", "pulumi preview", count))):
                 results.add(previews.first(ours))
                 results.add(previews.planning(ours))
 
 
 def main(words: Sequence[str]) -> int:
     known = {f"{count}-{kind}": (count, kind) for count, kinds in ROLLOUTS.items() for kind in kinds}
-    unknown = set(words) - known.keys() - {"fresh", "previews", "sandbox", "report"}
+    unknown = set(words) - known.keys() - {"fresh", "quick", "previews", "sandbox", "report"}
     if unknown:
         choice = ", ".join([*known, "previews", "sandbox", "report"])
         print(f"{__doc__}\nunknown: {', '.join(sorted(unknown))}; NAME is one of {choice}", file=sys.stderr)
         return 2
     if "fresh" in words:
         FILE.unlink(missing_ok=True)
-    names = [word for word in words if word != "fresh"] or [*known, "previews", "sandbox"]
-    results = Results()
+    names = [word for word in words if word not in ("fresh", "quick")] or [*known, "previews", "sandbox"]
+    results, most = Results(), QUICK if "quick" in words else MOST
     with TemporaryDirectory() as folder:
-        rollouts(results, Path(folder), [known[name] for name in names if name in known])
+        rollouts(results, Path(folder), [known[name] for name in names if name in known], most)
         if "previews" in names:
-            looks(results, Path(folder))
+            looks(results, Path(folder), most)
         if "sandbox" in names:
             sandboxes.measured(results, Path(folder))
     write(results)
