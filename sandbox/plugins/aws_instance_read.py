@@ -59,7 +59,10 @@ def _root_volume(call: Call, instance: Any) -> Values | None:
     mapping = first(mappings)
     if mapping is None:
         return None
-    volume = first(API.ec2.describe_volumes(VolumeIds=[mapping["Ebs"]["VolumeId"]])["Volumes"])
+    by_id = {"Name": "volume-id", "Values": [mapping["Ebs"]["VolumeId"]]}
+    volume = first(API.ec2.describe_volumes(Filters=[by_id])["Volumes"])
+    if volume is None:  # it goes with an instance that ends meanwhile
+        return None
     renamed = {
         "volumeSize": "Size",
         "volumeType": "VolumeType",

@@ -85,6 +85,7 @@ def test_a_host_that_was_killed_is_dead_while_its_last_process_is_still_waited_f
     assert held.stdout.readline() == b"inside\n"
     os.kill(held.pid, signal.SIGSTOP)
     try:
+        until(lambda: Path(f"/proc/{held.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
         os.kill(before["client-1"] or 0, signal.SIGKILL)
         until(lambda: {status.id: status.state for status in hosts.list()}["client-1"] == "dead")
         assert Path(f"/proc/{before['client-1']}").exists(), "it is waited for"
