@@ -27,7 +27,7 @@ IMAGE = "chef-server"
 DISKS = ("root", "usr")
 PACKAGE_PORT = 80
 QUIET = 0.05  # of the processors' time
-SETTLED_SECONDS = 20.0
+SETTLED_SECONDS = 6.0
 
 # Everything that a rollout is to end in, but for the credentials themselves: they must be the same on all servers.
 STATE = """\
