@@ -53,7 +53,7 @@ SEED = 7
 
 @dataclass(frozen=True)
 class Place:
-    """A server before any rollout. `host_key` is an OpenSSH line."""
+    """A server before any rollout. `host_key` is an OpenSSH line, empty where the stack does not name it."""
 
     name: str
     address: str
@@ -90,7 +90,7 @@ def push_jobs_stack(places: Sequence[Place], package: Mapping[str, str]) -> dict
             "fqdn": place.fqdn,
             "role": place.name.split("-", 1)[0],
             "address": place.address,
-            "hostKey": place.public_key,
+            **({"hostKey": place.public_key} if place.host_key else {}),
         }
         for place in places
     ]

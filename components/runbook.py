@@ -138,7 +138,7 @@ def fingerprint(text: str) -> str:
 
 def plan(steps: Sequence[Step], topology: Topology) -> tuple[Task, ...]:
     """All tasks, in an order that obeys their edges. Raises ValueError for a table that is not a runbook."""
-    servers: dict[str, tuple[Server, ...]] = {}
+    servers: dict[str, dict[Server, None]] = {}  # of each step until now, in its order
     tasks: list[Task] = []
     for step in steps:
         on = step.on(topology)
@@ -147,7 +147,7 @@ def plan(steps: Sequence[Step], topology: Topology) -> tuple[Task, ...]:
             before = on[position - 1] if step.one_at_a_time and position else None
             keys = partial(_keys, server=server, servers=servers, topology=topology)
             tasks.append(Task(step, server, _waits(step, before, keys), keys(step.reruns_with)))
-        servers[step.name] = on
+        servers[step.name] = dict.fromkeys(on)
     return tuple(tasks)
 
 
@@ -159,29 +159,27 @@ def _waits(step: Step, before: Server | None, keys: Callable[[Iterable[Edge]], t
 
 
 def _keys(
-    edges: Iterable[Edge], *, server: Server, servers: Mapping[str, tuple[Server, ...]], topology: Topology
+    edges: Iterable[Edge], *, server: Server, servers: Mapping[str, Mapping[Server, None]], topology: Topology
 ) -> tuple[Key, ...]:
     """The tasks that edges of a task on `server` lead to."""
-    found = [
-        Key(edge.step, other.name)
-        for edge in edges
-        if (ends := ends_of(edge, server, topology))
-        for other in servers[edge.step]
-        if other in ends
-    ]
-    return tuple(dict.fromkeys(found))
+    found: dict[Key, None] = {}
+    for edge in edges:
+        on, ends = servers[edge.step], ends_of(edge, server, topology)
+        leads_to = on if ends and edge.scope is Scope.ALL else [end for end in ends if end in on]
+        found |= dict.fromkeys(Key(edge.step, other.name) for other in leads_to)
+    return tuple(found)
 
 
-def ends_of(edge: Edge, server: Server, topology: Topology) -> frozenset[Server]:
+def ends_of(edge: Edge, server: Server, topology: Topology) -> Sequence[Server]:
     """The servers on which an edge of a task on `server` leads to the earlier step's task, if that step is there."""
     if edge.only is not None and server not in edge.only(topology):
-        return frozenset()
+        return ()
     if edge.scope is Scope.ALL:
-        return frozenset(topology.servers)
-    return frozenset([server if edge.scope is Scope.SAME else topology.primary])
+        return topology.servers
+    return (server if edge.scope is Scope.SAME else topology.primary,)
 
 
-def _refuse(step: Step, on: Sequence[Server], servers: dict[str, tuple[Server, ...]], topology: Topology) -> None:
+def _refuse(step: Step, on: Sequence[Server], servers: Mapping[str, Mapping[Server, None]], topology: Topology) -> None:
     if step.name in servers:
         raise ValueError(f"step {step.name} stands twice in the runbook")
     for edge in (*step.after, *step.reruns_with):
@@ -189,5 +187,5 @@ def _refuse(step: Step, on: Sequence[Server], servers: dict[str, tuple[Server, .
             raise ValueError(f"step {step.name} has an edge to {edge.step}, which is no earlier step")
         few = set(topology.backends)
         from_here = set(on) if edge.only is None else set(on) & set(edge.only(topology))
-        if edge.scope is Scope.ALL and not from_here <= few and not set(servers[edge.step]) <= few:
+        if edge.scope is Scope.ALL and not from_here <= few and not servers[edge.step].keys() <= few:
             raise ValueError(f"the edge of step {step.name} to {edge.step} on all servers is many-to-many")

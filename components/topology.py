@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from components.problems import Problem
 
@@ -46,11 +47,11 @@ class Topology:
     kind: Kind
     servers: tuple[Server, ...]
 
-    @property
+    @cached_property
     def backends(self) -> tuple[Server, ...]:
         return tuple(server for server in self.servers if server.role is Role.BACKEND)
 
-    @property
+    @cached_property
     def frontends(self) -> tuple[Server, ...]:
         return tuple(server for server in self.servers if server.role is Role.FRONTEND)
 
