@@ -108,7 +108,7 @@ class Hosts:
     def command(self, host: str, argv: Sequence[str]) -> list[str]:
         """The command that runs `argv` as root inside a host (id or name) from this machine. Raises HostError."""
         record = self._registry.find(host)
-        if record.init is None or not record.init.alive:
+        if record.init is None or not record.init.works:
             raise HostError(f"host {host} does not run; `python -m sandbox status` shows what does")
         return launch.join(record.init, argv)
 

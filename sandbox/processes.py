@@ -40,7 +40,7 @@ class Process:
     def of(cls, pid: int) -> Process | None:
         """None when there is no such process, or only its zombie."""
         found = _stat(pid)
-        return None if found is None or found[0] in "ZX" else cls(pid, int(found[19]))
+        return cls(pid, int(found[19])) if found else None
 
     @property
     def alive(self) -> bool:
@@ -50,7 +50,7 @@ class Process:
     def works(self) -> bool:
         """Alive, and not told to end: a killed pid 1 stays until the last process of its namespace is gone."""
         found = _stat(self.pid)
-        return self.alive and found is not None and not int(found[6]) & PF_EXITING
+        return found is not None and int(found[19]) == self.started and not int(found[6]) & PF_EXITING
 
     def end(self, number: signal.Signals = signal.SIGKILL, seconds: float = DEATH_SECONDS) -> bool:
         """Signal it and wait until it is gone; False when it still runs. Another process with its pid is left alone."""
@@ -92,11 +92,12 @@ def end_all(namespaces: Sequence[Path]) -> None:
 
 
 def _stat(pid: int) -> list[str] | None:
-    """The fields of proc_pid_stat(5) from the state on; None when there is no such process."""
+    """The fields of proc_pid_stat(5) from the state on; None when there is no such process, or only its zombie."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        found = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
+    return None if found[0] in "ZX" else found
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
