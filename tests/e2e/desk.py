@@ -50,9 +50,7 @@ class Desk:
 
     def tried(self, script: str) -> tuple[int, str]:
         """Exit status, and all that it printed."""
-        running = self.start(script)
-        told, _ = running.communicate(timeout=SECONDS)
-        return running.returncode, told
+        return self._run(self._inside(script), CLONE)
 
     def does(self, script: str) -> str:
         status, told = self.tried(script)
