@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from bench import work
+from bench.measure import busy
 from bench.work import Place
+from components.doctor import questions
 from components.servers import first_boot
 from sandbox import engine, network, workstation
 from sandbox.hosts import Hosts, HostSpec
@@ -36,10 +38,7 @@ cd /etc/opscode-push-jobs-server && find . -type f ! -name '*.json' ! -name '*.p
 find . | sort
 echo "service $(chef-server-ctl status 2> /dev/null | grep -c 'run: opscode-pushy-server')"
 """
-CREDENTIALS = (
-    "cd /etc/opscode-push-jobs-server; "
-    "cat opscode-push-jobs-server-secrets.json *.pem /etc/opscode/private-chef-secrets.json | sha256sum"
-)
+CREDENTIALS = f"cat {' '.join(questions.CREDENTIALS)} | sha256sum"
 TESTED = "tail -n 1 /var/log/chef-rollout/push-jobs-test.log"
 
 
@@ -163,21 +162,6 @@ class Farm:
 def each(items: Iterable[T], do: Callable[[T], R]) -> list[R]:
     with ThreadPoolExecutor(8) as pool:
         return list(pool.map(do, items))
-
-
-def machine_seconds() -> tuple[float, float]:
-    """CPU seconds of this machine since its start: worked and idle, all processors together."""
-    ticks = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
-    idle = ticks[3] + ticks[4]
-    return (sum(ticks) - idle) / 100, idle / 100
-
-
-def busy() -> float:
-    """Which part of all processors works, over one second."""
-    before = machine_seconds()
-    time.sleep(1)
-    worked, idle = (now - then for now, then in zip(machine_seconds(), before, strict=True))
-    return worked / (worked + idle)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -12,11 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.farm import machine_seconds
-
 CONTROL = Path("/sys/fs/cgroup")
 TICK = 0.2  # seconds between two looks at the processes
 LIMIT = 1800.0  # seconds
+TICKS = os.sysconf("SC_CLK_TCK")  # a second
 
 
 class Failed(Exception):
@@ -66,6 +65,21 @@ def run(argv: Sequence[str], environment: Mapping[str, str], folder: Path, log: 
     if status:
         raise Failed(f"{' '.join(argv)}: exit status {status}; it said:\n{log.read_text(errors='replace')[-3000:]}")
     return Run(wall, cpu, max(0.0, total - cpu), _by_program(seen.values()))
+
+
+def machine_seconds() -> tuple[float, float]:
+    """CPU seconds of this machine since its start: worked and idle, all processors together."""
+    ticks = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    idle = ticks[3] + ticks[4]
+    return (sum(ticks) - idle) / TICKS, idle / TICKS
+
+
+def busy() -> float:
+    """Which part of all processors works, over one second."""
+    before = machine_seconds()
+    time.sleep(1)
+    worked, idle = (now - then for now, then in zip(machine_seconds(), before, strict=True))
+    return worked / (worked + idle)
 
 
 @contextmanager
@@ -147,7 +161,7 @@ def _seen(pid: int) -> Seen | None:
     if not peak:
         return None
     ticks = int(fields[11]) + int(fields[12])
-    return Seen(_program(words), ticks / os.sysconf("SC_CLK_TCK"), int(peak[0]) * 1024)
+    return Seen(_program(words), ticks / TICKS, int(peak[0]) * 1024)
 
 
 def _program(words: Sequence[str]) -> str:

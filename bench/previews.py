@@ -14,7 +14,7 @@ from bench import work
 from bench.farm import Farm
 from bench.ours import Ours
 from bench.results import Row
-from bench.rollouts import figures_of
+from bench.rollouts import figures_of, quiet
 from bench.work import Place
 from sandbox import lifecycle
 from sandbox.paths import CLONE, Sandbox
@@ -43,7 +43,7 @@ def stack(count: int, folder: Path) -> Iterator[Ours]:
     """A stack of servers that nobody reaches, in a sandbox of its own."""
     sandbox = Sandbox("benchview")
     folder.mkdir(parents=True, exist_ok=True)
-    lifecycle.start(sandbox, lambda line: None)
+    lifecycle.start(sandbox, quiet)
     try:
         farm = Farm(sandbox, count, folder)
         farm.places = places(count)
@@ -53,7 +53,7 @@ def stack(count: int, folder: Path) -> Iterator[Ours]:
         ours.forget()
         yield ours
     finally:
-        lifecycle.stop(sandbox, lambda line: None)
+        lifecycle.stop(sandbox, quiet)
 
 
 def first(ours: Ours) -> Row:

@@ -51,7 +51,8 @@ def targets_reached(results: Results) -> Iterator[str]:
             "not measured" if found is None else f"{found:.3g}" if found < 100 else f"{found:,.0f}",
             "" if found is None else "yes" if found <= target.limit else "**no**",
         )
-        for target, found in targets.reached(results)
+        for target in targets.TARGETS
+        for found in [target.found(results)]
     ]
     yield from table(("figure", "target", "measured", "reached"), rows)
 

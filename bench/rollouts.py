@@ -91,8 +91,8 @@ def site(count: int, folder: Path) -> Iterator[Site]:
     """Boots the servers and sets up Chef server on them; all of it is gone afterwards."""
     sandbox = Sandbox(f"bench{count}")
     folder.mkdir(parents=True, exist_ok=True)
-    lifecycle.stop(sandbox, _quiet)
-    lifecycle.start(sandbox, _quiet)
+    lifecycle.stop(sandbox, quiet)
+    lifecycle.start(sandbox, quiet)
     farm = Farm(sandbox, count, folder)
     try:
         boot_seconds = farm.boot()
@@ -106,7 +106,7 @@ def site(count: int, folder: Path) -> Iterator[Site]:
         yield made
     finally:
         farm.close()
-        lifecycle.stop(sandbox, _quiet)
+        lifecycle.stop(sandbox, quiet)
 
 
 def figures_of(run: Run) -> dict[str, float]:
@@ -132,5 +132,5 @@ def _digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def _quiet(line: str) -> None:
+def quiet(line: str) -> None:
     """What a sandbox says of itself is of no interest here."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench.results import Results
@@ -82,8 +82,3 @@ TARGETS = (
     Target("planning in the program, 1,000 servers, s", 1.0, lambda r: r.median("planning", "program", 1000)),
     Target("preview: seconds a server at 1,000 / at 100", 1.3, a_server("first preview", "pulumi preview", 1000, 100)),
 )
-
-
-def reached(results: Results) -> Iterator[tuple[Target, float | None]]:
-    for target in TARGETS:
-        yield target, target.found(results)

@@ -14,7 +14,7 @@ from bench import order
 from components import chef_server, commands, push_jobs, stacks
 from components.cluster import Cluster, Facts
 from components.connection import CONNECT_LIMIT
-from components.existing import LIMIT
+from components.existing import LIMIT, check_firewall
 from components.runbook import Key, Step, Task, plan
 from components.settings import Settings
 from components.stacks import Configuration
@@ -164,7 +164,6 @@ def _command(name: str, step: Step, server: Server, cluster: Cluster) -> tuple[s
     if step.name == "connect":
         return commands.CONNECT, commands.connect(CONNECT_LIMIT, adopts=bool(settings.existing))
     if step.script is None:
-        script = commands.check_firewall(push_jobs.ports(settings).values())
-        return commands.runner(step.name, LIMIT, 0), script
+        return commands.runner(step.name, LIMIT, 0), check_firewall(settings)
     limit = settings.limit(step.name, step.limit)
     return commands.runner(f"{name}-{step.name}", limit, step.shows), step.script(cluster, server)

@@ -17,6 +17,14 @@ from components.trace import short_trace
 LIMIT = 900
 
 
+def check_firewall(settings: Settings) -> str:
+    """The script that checks the ports of push jobs on a server of the stack."""
+    ports = push_jobs.ports(settings)
+    if not settings.topology.frontends:
+        del ports["api_port"]  # nobody but frontends comes in there
+    return commands.check_firewall(ports.values())
+
+
 class ExistingServers(Cluster):
     """One connected server for each of the topology; `firewall` are the checks of their ports."""
 
@@ -55,10 +63,7 @@ class ExistingServers(Cluster):
     @short_trace()
     def _check(self, server: Server) -> command.remote.Command:
         connected = self.servers[server.name]
-        ports = push_jobs.ports(self._settings)
-        if not self._settings.topology.frontends:
-            del ports["api_port"]  # nobody but frontends comes in there
-        script = commands.check_firewall(ports.values())
+        script = check_firewall(self._settings)
         return command.remote.Command(
             f"firewall-{server.name}",
             connection=connected.connection,
