@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +18,7 @@ from sandbox.paths import CLONE, REGION, Sandbox
 from tests.e2e.cli import pulumi
 from tests.e2e.conftest import PROJECT
 from tests.sandbox.conftest import new_name
+from tests.unit.test_workflow import shell, step
 
 FILES = {file.name.split(".")[1]: file.read_text() for file in sorted((CLONE / "stacks").glob("Pulumi.*.yaml"))}
 # A stack in a VPC that exists already cannot be previewed without it.
@@ -51,3 +56,16 @@ def test_our_stacks_pass(name: str, sandbox: Sandbox, policy_pack: Path, tmp_pat
     assert "[mandatory]" not in told
     assert "[advisory]" not in told
     assert "-test-backend-0" in told, "the program ran to its end"
+
+
+def test_the_workflow_makes_the_packs_environment_once(tmp_path: Path) -> None:
+    """In a checkout of its own: this one's environment is in use."""
+    shutil.copy(CLONE / "requirements.txt", tmp_path)
+    shutil.copytree(CLONE / "policy", tmp_path / "policy", ignore=shutil.ignore_patterns(".venv*"))
+    script = step("preview", "The policies' own packages")["run"]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    for _ in range(2):
+        done = shell(script, tmp_path, PATH=path)
+        assert done.returncode == 0, done.stderr
+    python = tmp_path / "policy" / ".venv" / "bin" / "python"
+    subprocess.run([python, "-c", "import pulumi_policy, pydantic"], check=True)
