@@ -14,6 +14,7 @@ from bench import order, previews, work
 from components import stacks
 from components.assembly import assemble
 from sandbox.paths import CLONE
+from tests import programs
 
 COUNT = 5
 HOST_KEY = "ssh-ed25519 " + "A" * 68
@@ -44,14 +45,12 @@ def test_every_contender_is_given_exactly_what_the_program_sends(tmp_path: Path)
     file = tmp_path / "Pulumi.existing.yaml"
     file.write_text(yaml.safe_dump(work.push_jobs_stack(places, previews.PACKAGE)))
     sent = Sent()
-    pulumi.runtime.set_mocks(sent, project="chef-push-jobs", stack="test")
     settings = stacks.settings(stacks.read("existing", CLONE, file), CLONE)
 
-    @pulumi.runtime.test  # type: ignore[untyped-decorator]  # publishes no type
-    def run() -> pulumi.Output[Any]:
+    def program() -> pulumi.Output[Any]:
         return pulumi.Output.from_input(assemble(settings))
 
-    run()
+    programs.run(program, sent)
     keys = {place.name: key(place.name) for place in places}
     made = work.push_jobs_order(file, places, tmp_path / "known_hosts")
     names = {task.id: task.id for task in made.tasks} | {

@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pulumi
 import pulumi_aws
 import pytest
 import yaml
@@ -23,6 +22,7 @@ from components.assembly import assemble
 from components.settings import Settings
 from sandbox.plugins.aws import PLUGIN
 from sandbox.plugins.table import Input
+from tests import programs
 from tests.unit.clusters import SHA256, settings
 
 ROOT = Path(__file__).parents[2]
@@ -110,13 +110,11 @@ CASES = {
 def asked_for(name: str) -> list[tuple[str, Mapping[str, Any]]]:
     """All types and functions of AWS that the program uses, with their arguments."""
     notes, of = Notes(), CASES[name]
-    pulumi.runtime.set_mocks(notes, project="chef-push-jobs", stack="test")
 
-    @pulumi.runtime.test  # type: ignore[untyped-decorator]  # publishes no type
     def program() -> None:
         assemble(of)
 
-    program()
+    programs.run(program, notes)
     return [(token, inputs) for token, inputs in notes.asked if token.startswith("aws:")]
 
 
