@@ -1,4 +1,4 @@
-"""Measures, and writes bench/RESULTS.md: python -m bench [NAME …], all without a name. Needs root and some two hours.
+"""Measures, and writes bench/RESULTS.md: python -m bench [NAME …], all without a name. Needs root and some three hours.
 
 What is measured already, in bench/results.jsonl, is not measured again; `fresh` forgets it first. With `quick` nothing
 is measured more than twice; what is missing then comes with the next run without it.
@@ -21,8 +21,8 @@ from bench.targets import IDEAL, OURS
 ALL = (OURS, IDEAL, *(each.name for each in contenders.ALL if each.available()))
 # Servers: durations of their steps, and how many runs of each contender.
 ROLLOUTS: Mapping[int, Mapping[str, int]] = {
-    4: {"none": 5, "5s": 3, "mixed": 3},
-    20: {"none": 5, "5s": 3, "mixed": 3},
+    4: {"none": 5, "5s": 5, "mixed": 5},
+    20: {"none": 5, "5s": 3, "mixed": 5},
     60: {"none": 3, "5s": 3, "mixed": 3},
 }
 SECOND = 5  # runs that change nothing

@@ -16,11 +16,12 @@ STACK = "existing"
 
 @dataclass(frozen=True)
 class Cost:
-    """Of the stack after a rollout, but for what is no task: the stack itself, components and providers."""
+    """Of the stack after a rollout. No tasks are the stack itself, components and providers. Sizes are in bytes."""
 
     tasks: int
     edges: int
-    state: int  # bytes
+    stored: int
+    uncompressed: int
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,13 @@ class Ours:
         return self.run("preview")
 
     def cost(self) -> Cost:
-        state = self.farm.sandbox.state / ".pulumi" / "stacks" / "chef-push-jobs" / f"{STACK}.json"
-        resources: list[dict[str, Any]] = json.loads(state.read_text())["checkpoint"]["latest"]["resources"]
-        tasks = [resource for resource in resources if resource["type"].startswith("command:")]
+        file = self.folder / "state.json"
+        self._quiet("stack", "export", "--stack", STACK, "--file", str(file))
+        state: dict[str, Any] = json.loads(file.read_text())["deployment"]
+        tasks = [resource for resource in state["resources"] if resource["type"].startswith("command:")]
         edges = sum(len(task.get("dependencies", [])) for task in tasks)
-        return Cost(len(tasks), edges, state.stat().st_size)
+        stored = self.farm.sandbox.state / ".pulumi" / "stacks" / "chef-push-jobs" / f"{STACK}.json.zst"
+        return Cost(len(tasks), edges, stored.stat().st_size, len(json.dumps(state, separators=(",", ":"))))
 
     def _quiet(self, *arguments: str) -> None:
         argv, environment = self.farm.operator(["pulumi", *arguments, "--non-interactive"])

@@ -19,7 +19,7 @@ from bench.measure import Run
 from bench.order import Order, to_json
 from bench.ours import Ours
 from bench.results import Results, Row
-from bench.targets import IDEAL, OURS
+from bench.targets import IDEAL, OURS, STORED, UNCOMPRESSED
 from sandbox import lifecycle
 from sandbox.paths import CLONE, Sandbox
 
@@ -56,7 +56,8 @@ class Site:
         }
         if who == OURS:
             cost = self.ours.cost()
-            figures |= {"tasks": cost.tasks, "edges": cost.edges, "state bytes": cost.state}
+            figures |= {"tasks": cost.tasks, "edges": cost.edges}
+            figures |= {STORED: cost.stored, UNCOMPRESSED: cost.uncompressed}
         return Row("rollout", who, len(self.farm.places), kind, figures)
 
     def check(self, contender: Contender) -> Run:

@@ -78,6 +78,7 @@ def environment(sandbox: Sandbox, engine: Mapping[str, str], own: Mapping[str, s
         "AWS_REGION": REGION,
         "PULUMI_BACKEND_URL": f"file://{sandbox.state}",
         "PULUMI_CONFIG_PASSPHRASE": "sandbox",
+        "PULUMI_DIY_BACKEND_ZSTD": "true",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "SANDBOX": sandbox.name,
         "SSH_AUTH_SOCK": str(sandbox.agent),

@@ -50,7 +50,11 @@ def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
             [rollout("pulumi up", 60, 30), rollout("pulumi up", 20, 8)],
             1.25,
         ),
-        ("state bytes a task", [rollout("pulumi up", 4, 9, more={"state bytes": 9000, "tasks": 3})], 3000),
+        (
+            "state bytes a task, as stored",
+            [rollout("pulumi up", 4, 9, more={"state bytes, as stored": 9000, "tasks": 3})],
+            3000,
+        ),
         ("rollout / Terraform; no durations; 60 servers", [rollout("pulumi up", 60, 30)], None),
     ],
 )

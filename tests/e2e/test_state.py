@@ -28,10 +28,11 @@ VARIABLES = {
     "STATE_BUCKET": "team-state",
     "STATE_URL": f"s3://team-state?{QUERY}",
     "STACK": STACK,
+    "PULUMI_DIY_BACKEND_ZSTD": "true",
 }
-LOCKS = """
+KEPT = """
 import boto3, os
-found = boto3.client("s3").list_objects_v2(Bucket=os.environ["STATE_BUCKET"], Prefix=".pulumi/locks/")
+found = boto3.client("s3").list_objects_v2(Bucket=os.environ["STATE_BUCKET"], Prefix=".pulumi/FOLDER/")
 print(*(each["Key"] for each in found.get("Contents", [])), sep="\\n")
 """
 
@@ -42,8 +43,9 @@ def commands(heading: str) -> str:
     return "\n".join(command.text for command in documents.commands(TEXT) if command.heading == heading)
 
 
-def locks(desk: Desk) -> list[str]:
-    return desk.does(f"python - <<'END'\n{LOCKS}END").split()
+def kept(desk: Desk, folder: str) -> list[str]:
+    """The keys in a folder of Pulumi's in the bucket."""
+    return desk.does(f"python - <<'END'\n{KEPT.replace('FOLDER', folder)}END").split()
 
 
 @pytest.fixture
@@ -77,6 +79,7 @@ def test_a_stack_moves_to_a_bucket_is_locked_there_and_gets_a_key_of_its_own(des
     desk.does(commands("A bucket"))
     moved = desk.does(commands("Moving a stack there"))
     assert "Import complete" in moved
+    assert f".pulumi/stacks/chef-push-jobs/{STACK}.json.zst" in kept(desk, "stacks"), "and it is stored small"
     desk.variables["PULUMI_BACKEND_URL"] = VARIABLES["STATE_URL"]
 
     _locked_until_cancelled(desk)
@@ -94,7 +97,7 @@ def _locked_until_cancelled(desk: Desk) -> None:
     """A second run is refused while one runs, and after that was killed, until its lock is taken away."""
     Faults(desk.sandbox.faults).inject("SlowAnswer", times=100)
     running = desk.start("exec pulumi refresh --yes --skip-preview --stack $STACK")
-    until(lambda: len(locks(desk)) == 1, seconds=60)
+    until(lambda: len(kept(desk, "locks")) == 1, seconds=60)
     status, told = desk.tried("pulumi up --yes --skip-preview --stack $STACK")
     assert running.poll() is None, "the first one still ran"
     assert status != 0 and "the stack is currently locked by 1 lock(s)" in told and "pulumi cancel" in told
@@ -103,5 +106,5 @@ def _locked_until_cancelled(desk: Desk) -> None:
     Faults(desk.sandbox.faults).clear()
     assert desk.tried("pulumi up --yes --skip-preview --stack $STACK")[0] != 0, "the dead one's lock is still there"
     desk.does(commands("The lock"))
-    assert locks(desk) == []
+    assert kept(desk, "locks") == []
     desk.does("pulumi preview --stack $STACK --expect-no-changes")
