@@ -60,7 +60,8 @@ def share(user: str, readers: Sequence[tuple[str, str]]) -> str:
             'touch "$keys"',
             'new="$keys.chef-rollout"',
             'rm -f "$new"',
-            f"{{ sed '/ {MARK}$/d' \"$keys\"; cat; }} > \"$new\" <<'END-OF-FILE'",
+            # awk ends each line, also a last one that its writer did not: ours must not become a part of it.
+            f"{{ awk '!/ {MARK}$/' \"$keys\"; cat; }} > \"$new\" <<'END-OF-FILE'",
             *lines,
             "END-OF-FILE",
             f'chown {quote(user)} "$new"',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import io
 import os
 import subprocess
@@ -9,9 +10,12 @@ import tarfile
 import time
 from pathlib import Path
 
+import pytest
+
 from components import commands
 
 READERS, ROUNDS = 40, 4
+OPERATOR, OURS = "ssh-ed25519 AAAAOPERATOR operator", 'restrict,command="x" ssh-ed25519 AAAAOLD chef-rollout'
 
 
 def sharer(disk: Path) -> list[str]:
@@ -50,3 +54,21 @@ def test_what_a_killed_reader_left_goes_with_the_first_one_an_hour_later(tmp_pat
     os.utime(old, (time.time() - 3700, time.time() - 3700))
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     assert (old.exists(), new.exists()) == (False, True)
+
+
+@pytest.mark.parametrize("before", [OPERATOR, f"{OPERATOR}\n", f"{OURS}\n{OPERATOR}", f"{OPERATOR}\n{OURS}", ""])
+def test_who_could_log_in_before_still_can_and_the_readers_can_too(tmp_path: Path, before: str) -> None:
+    """Also where the last line of the file has no end, run twice."""
+    keys = tmp_path / ".ssh" / "authorized_keys"
+    keys.parent.mkdir()
+    keys.write_text(before)
+    user = getpass.getuser()
+    asked = f"home=$(getent passwd {user} | cut -d: -f6)"
+    script = commands.share(user, [("10.0.0.5", "ssh-ed25519 AAAANEW")])
+    assert asked in script
+    script = script.replace(asked, f"home={tmp_path}").replace(commands.SHARER, str(tmp_path / "shared-files"))
+    for _ in range(2):
+        subprocess.run(["sh"], input=script, text=True, check=True)
+        *others, ours = keys.read_text().splitlines()
+        assert others == ([OPERATOR] if before else [])
+        assert ours.startswith("restrict,") and ours.endswith(" ssh-ed25519 AAAANEW chef-rollout")

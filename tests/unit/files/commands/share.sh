@@ -33,7 +33,7 @@ install -d -m 0700 -o ubuntu "$home/.ssh"
 touch "$keys"
 new="$keys.chef-rollout"
 rm -f "$new"
-{ sed '/ chef-rollout$/d' "$keys"; cat; } > "$new" <<'END-OF-FILE'
+{ awk '!/ chef-rollout$/' "$keys"; cat; } > "$new" <<'END-OF-FILE'
 restrict,command="sudo -n /var/lib/chef-rollout/shared-files \"$SSH_ORIGINAL_COMMAND\"",from="10.0.0.5" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI chef-rollout
 restrict,command="sudo -n /var/lib/chef-rollout/shared-files \"$SSH_ORIGINAL_COMMAND\"",from="10.0.16.4" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI chef-rollout
 END-OF-FILE
