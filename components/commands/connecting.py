@@ -17,6 +17,20 @@ CONNECT = (
 )
 
 
+# Waits for the first boot, which gives the server its name. Status 2 is: done, with warnings.
+_FIRST_BOOT = """\
+if command -v cloud-init > /dev/null; then
+  booted=0
+  cloud-init status --wait > /dev/null || booted=$?
+  if [ "$booted" != 0 ] && [ "$booted" != 2 ]; then
+    tail -n 10 /var/log/cloud-init-output.log
+    echo "the first boot did not end well (cloud-init; its log is above):"
+    cloud-init status --long
+    exit "$booted"
+  fi
+fi"""
+
+
 def connect(limit: int, *, adopts: bool = False) -> str:
     """Prepares a server; prints its SSH host key and the public key that it copies with, a line each.
 
@@ -41,7 +55,7 @@ def connect(limit: int, *, adopts: bool = False) -> str:
             f"exec {RUNNER} connect {limit} 2 8>&- <<'END-OF-TASK'",
             "set -eu",
             "umask 077",
-            "if command -v cloud-init > /dev/null; then cloud-init status --wait > /dev/null; fi",
+            *([] if adopts else [_FIRST_BOOT]),
             *executable(f"{HOME}/manifest", MANIFEST_SCRIPT),
             f"key={HOME}/id_ed25519",
             f'[ -s "$key.pub" ] || {{ rm -f "$key"; ssh-keygen -q -t ed25519 -N "" -C {MARK} -f "$key"; }}',

@@ -271,3 +271,32 @@ def test_another_dpkg_is_waited_for(server: Lab) -> None:
     assert time.monotonic() - begun > 3
     assert "lock" in server.output(HOST, f"cat {LOG}"), "the log says what it waited for"
     assert server.output(HOST, "dpkg-query -W -f '${Status}' chef-server-core") == "install ok installed"
+
+
+RESULT = "/run/cloud-init/result"
+
+
+def booted(lab: Lab, how: str) -> None:
+    """As if the host's first boot had ended so."""
+    lab.output(
+        HOST, f"mkdir -p /run/cloud-init; echo {how} > {RESULT}; echo the cause > /var/log/cloud-init-output.log"
+    )
+
+
+def test_a_first_boot_with_warnings_is_one(server: Lab) -> None:
+    booted(server, "degraded")
+    assert server.shell(HOST, "cloud-init status").returncode == 2
+    done = Ssh(server).run(commands.CONNECT, commands.connect(60))
+    booted(server, "done")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_first_boot_that_failed_is_told_with_its_cause_but_on_a_server_that_is_taken_over(server: Lab) -> None:
+    booted(server, "error")
+    made = Ssh(server).run(commands.CONNECT, commands.connect(60))
+    taken_over = Ssh(server).run(commands.CONNECT, commands.connect(60, adopts=True))
+    booted(server, "done")
+    assert made.returncode == 1
+    for part in ("the cause", "the first boot did not end well", "status: error"):
+        assert part in made.stderr
+    assert taken_over.returncode == 0, "it boots since long: " + taken_over.stderr

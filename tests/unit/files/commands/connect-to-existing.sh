@@ -115,7 +115,6 @@ mv /var/lib/chef-rollout/task.new /var/lib/chef-rollout/task
 exec /var/lib/chef-rollout/task connect 600 2 8>&- <<'END-OF-TASK'
 set -eu
 umask 077
-if command -v cloud-init > /dev/null; then cloud-init status --wait > /dev/null; fi
 cat > /var/lib/chef-rollout/manifest.new <<'END-OF-FILE'
 set -eu
 export LC_ALL=C

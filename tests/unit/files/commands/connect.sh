@@ -115,7 +115,16 @@ mv /var/lib/chef-rollout/task.new /var/lib/chef-rollout/task
 exec /var/lib/chef-rollout/task connect 600 2 8>&- <<'END-OF-TASK'
 set -eu
 umask 077
-if command -v cloud-init > /dev/null; then cloud-init status --wait > /dev/null; fi
+if command -v cloud-init > /dev/null; then
+  booted=0
+  cloud-init status --wait > /dev/null || booted=$?
+  if [ "$booted" != 0 ] && [ "$booted" != 2 ]; then
+    tail -n 10 /var/log/cloud-init-output.log
+    echo "the first boot did not end well (cloud-init; its log is above):"
+    cloud-init status --long
+    exit "$booted"
+  fi
+fi
 cat > /var/lib/chef-rollout/manifest.new <<'END-OF-FILE'
 set -eu
 export LC_ALL=C
