@@ -6,19 +6,28 @@ from collections.abc import Iterable
 
 
 def check_firewall(ports: Iterable[int]) -> str:
-    """Fails where the server's own packet filter drops what comes in and names a port nowhere.
+    """Fails where the server's own packet filter keeps out what comes in, and has no rule that lets a port in.
 
-    For servers whose firewall is not made here. It sees the server's own filter only, not what stands before it.
+    For servers whose firewall is not made here. It sees the server's own filter only, not what stands before it. A
+    filter keeps out by its policy, or by a last rule without a condition (firewalld, and iptables as RHEL had it).
     """
     return f"""\
 set -eu
 filter=$(nft list ruleset 2> /dev/null || :; iptables-save 2> /dev/null || :)
-if ! echo "$filter" | grep -Eq 'hook input .*policy drop|^:INPUT DROP'; then
-  echo "no packet filter of this server drops what comes in"
+keeps_out() {{
+  echo "$filter" | awk '
+    /^[[:space:]]*chain / {{ input = 0 }}
+    /hook input/ {{ input = 1; if (/policy drop/) found = 1 }}
+    input && /^[[:space:]]*(counter packets [0-9]+ bytes [0-9]+ )?(drop|reject)( |$)/ {{ found = 1 }}
+    /^:INPUT DROP/ || /^-A INPUT -j (DROP|REJECT)/ {{ found = 1 }}
+    END {{ exit !found }}'
+}}
+if ! keeps_out; then
+  echo "no packet filter of this server keeps out what comes in"
   exit 0
 fi
-named() {{
-  echo "$filter" | awk -v port="$1" '/dport/ {{
+let_in() {{
+  echo "$filter" | awk -v port="$1" '/dport/ && !/udp/ && tolower($0) !~ /drop|reject/ {{
     sub(/.*dports?/, "")
     while (match($0, /[0-9]+([-:][0-9]+)?/)) {{
       split(substr($0, RSTART, RLENGTH), range, /[-:]/)
@@ -29,10 +38,10 @@ named() {{
 }}
 closed=
 for port in {" ".join(str(port) for port in ports)}; do
-  named "$port" || closed="$closed $port"
+  let_in "$port" || closed="$closed $port"
 done
 if [ -n "$closed" ]; then
-  echo "the packet filter of this server drops what comes in, and has no rule for TCP$closed:"
+  echo "the packet filter of this server keeps out what comes in, and has no rule that lets in TCP$closed:"
   echo "let the push jobs clients in on the heartbeat and command port, the frontends on the API port"
   exit 1
 fi
