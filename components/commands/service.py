@@ -79,11 +79,19 @@ version=$(sed -n '1s/.* //p' /opt/opscode-push-jobs-server/version-manifest.txt)
 case $version in
   1.* | 2.0.* | 2.1.*) ;;
   *)
+    found=0
     for secret in pushy_pub_key pushy_priv_key sql_password sql_ro_password; do
       if chef-server-ctl show-secret push-jobs-server "$secret" > /dev/null 2>&1; then
         chef-server-ctl remove-secret push-jobs-server "$secret" --yes
+        found=1
       fi
-    done ;;
+    done
+    if [ "$found" = 0 ] && [ "$is" != "(under way)" ]; then
+      printf '%s\\n' "$is" > "$noted"
+      echo "nothing was rotated: Chef server shows no credentials of push jobs. It says:"
+      {{ chef-server-ctl show-secret push-jobs-server pushy_priv_key > /dev/null; }} 2>&1
+      exit 1
+    fi ;;
 esac
 {_RECONFIGURE}\
 note
@@ -105,7 +113,7 @@ inputs() {{
   }} 2> /dev/null | sha256sum
 }}
 """
-_FRESH = '[ -n "$(running)" ] && [ -e "$started_with" ] && [ "$(inputs)" = "$(cat "$started_with")" ]'
+_FRESH = '[ -n "$(running)" ] && [ -e "$started_with" ] && [ "$(inputs)" = "$(cat "$started_with")" ] && all_listen'
 _KEEP = '  echo "the service runs already with all that is here: not restarted"\n'
 
 
@@ -118,17 +126,28 @@ if [ "$is" != master ]; then
 """
 
 
+def _all_listen(ports: str) -> str:
+    return f"""\
+all_listen() {{
+  for port in {ports}; do listens "$port" || return 1; done
+}}
+"""
+
+
 def restart_pushy(ports: Iterable[int], *, unless_fresh: bool = False) -> str:
     """Restarts the service and waits until it listens; but not on a standby, where it must stay down (F32).
 
     Nor once more where reconfigure has restarted it already, with all that is new: clients would be cut off twice.
-    `unless_fresh`: nor where it runs with this package, these settings and these credentials already.
+    `unless_fresh`: nor where it listens, with this package, these settings and these credentials, already.
     """
     fresh = f"elif {_FRESH}; then\n{_KEEP}" if unless_fresh else ""
     note = 'inputs > "$started_with"\n' if unless_fresh else ""
+    listed = " ".join(str(port) for port in ports)
     return f"""\
 set -eu
 {_RESTARTED}{RUNNING}\
+listens() {{ ss -Hltn "sport = :$1" | grep -q .; }}
+{_all_listen(listed) if unless_fresh else ""}\
 {INPUTS if unless_fresh else ""}\
 {_UNLESS_MASTER}\
   echo "this backend is $is, not master: the service stays down here, nothing was restarted"
@@ -144,8 +163,8 @@ if [ -s "$restarted" ] && [ "$(cat "$restarted")" = "$(running)" ]; then
   rm -f "$restarted"
   chef-server-ctl restart opscode-pushy-server
 fi
-for port in {" ".join(str(port) for port in ports)}; do
-  until ss -Hltn "sport = :$port" | grep -q .; do
+for port in {listed}; do
+  until listens "$port"; do
     echo "waiting for port $port"
     sleep 1
   done

@@ -5,6 +5,10 @@ running() {
     sed -n 's/^run: [^(]*(pid \([0-9]*\)).*/\1/p')
   if [ -n "$pid" ]; then echo "$pid $(cut -d ' ' -f 22 "/proc/$pid/stat")"; fi
 }
+listens() { ss -Hltn "sport = :$1" | grep -q .; }
+all_listen() {
+  for port in 10000 10003 10002; do listens "$port" || return 1; done
+}
 started_with=/var/lib/chef-rollout/pushy-started-with
 inputs() {
   {
@@ -25,14 +29,14 @@ fi
 if [ -s "$restarted" ] && [ "$(cat "$restarted")" = "$(running)" ]; then
   echo "reconfigure has restarted the service with its new configuration: not restarted once more"
   rm "$restarted"
-elif [ -n "$(running)" ] && [ -e "$started_with" ] && [ "$(inputs)" = "$(cat "$started_with")" ]; then
+elif [ -n "$(running)" ] && [ -e "$started_with" ] && [ "$(inputs)" = "$(cat "$started_with")" ] && all_listen; then
   echo "the service runs already with all that is here: not restarted"
 else
   rm -f "$restarted"
   chef-server-ctl restart opscode-pushy-server
 fi
 for port in 10000 10003 10002; do
-  until ss -Hltn "sport = :$port" | grep -q .; do
+  until listens "$port"; do
     echo "waiting for port $port"
     sleep 1
   done

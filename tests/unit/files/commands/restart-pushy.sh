@@ -5,6 +5,7 @@ running() {
     sed -n 's/^run: [^(]*(pid \([0-9]*\)).*/\1/p')
   if [ -n "$pid" ]; then echo "$pid $(cut -d ' ' -f 22 "/proc/$pid/stat")"; fi
 }
+listens() { ss -Hltn "sport = :$1" | grep -q .; }
 status=/var/opt/opscode/keepalived/current_cluster_status
 is=master
 if [ -e "$status" ]; then is=$(cat "$status"); fi
@@ -23,7 +24,7 @@ else
   chef-server-ctl restart opscode-pushy-server
 fi
 for port in 10000 10003 10002; do
-  until ss -Hltn "sport = :$port" | grep -q .; do
+  until listens "$port"; do
     echo "waiting for port $port"
     sleep 1
   done

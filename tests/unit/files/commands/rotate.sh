@@ -22,11 +22,19 @@ version=$(sed -n '1s/.* //p' /opt/opscode-push-jobs-server/version-manifest.txt)
 case $version in
   1.* | 2.0.* | 2.1.*) ;;
   *)
+    found=0
     for secret in pushy_pub_key pushy_priv_key sql_password sql_ro_password; do
       if chef-server-ctl show-secret push-jobs-server "$secret" > /dev/null 2>&1; then
         chef-server-ctl remove-secret push-jobs-server "$secret" --yes
+        found=1
       fi
-    done ;;
+    done
+    if [ "$found" = 0 ] && [ "$is" != "(under way)" ]; then
+      printf '%s\n' "$is" > "$noted"
+      echo "nothing was rotated: Chef server shows no credentials of push jobs. It says:"
+      { chef-server-ctl show-secret push-jobs-server pushy_priv_key > /dev/null; } 2>&1
+      exit 1
+    fi ;;
 esac
 restarted=/var/lib/chef-rollout/pushy-restarted
 running() {

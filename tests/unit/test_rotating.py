@@ -1,0 +1,56 @@
+"""New credentials are made, or it is said that none were: the script on a folder that stands for the server's disk."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from components import commands
+
+STORE = "no such command: show-secret"
+
+
+def rotated(disk: Path, noted: str, version: str, show_secret: int) -> subprocess.CompletedProcess[str]:
+    """`show_secret` is the exit status of Chef server's command of that name."""
+    home, push_jobs, opt = disk / "home", disk / "etc/opscode-push-jobs-server", disk / "opt/opscode-push-jobs-server"
+    for folder in (home, push_jobs, opt, disk / "bin"):
+        folder.mkdir(parents=True)
+    (home / "rotated").write_text(f"{noted}\n")
+    (opt / "version-manifest.txt").write_text(f"opscode-push-jobs-server {version}\n")
+    tools = {
+        "chef-server-ctl": f'[ "$1" != show-secret ] || [ {show_secret} = 0 ] || {{ echo "{STORE}" >&2; exit 1; }}',
+        "opscode-push-jobs-server-ctl": ":",
+    }
+    for name, does in tools.items():
+        (disk / "bin" / name).write_text(f'#!/bin/sh\necho "$0 $*" >> {disk}/called\n{does}\n')
+        (disk / "bin" / name).chmod(0o755)
+    script = commands.rotate("new").replace(commands.HOME, str(home))
+    for path in ("/etc/opscode-push-jobs-server", "/opt/opscode-push-jobs-server"):
+        script = script.replace(path, f"{disk}{path}")
+    environment = {**os.environ, "PATH": f"{disk}/bin:{os.environ['PATH']}"}
+    return subprocess.run(["sh"], input=script, text=True, env=environment, capture_output=True, check=False)
+
+
+def test_where_the_store_shows_no_credentials_nothing_was_rotated(tmp_path: Path) -> None:
+    done = rotated(tmp_path, "old", "2.2.8", show_secret=1)
+    assert done.returncode == 1
+    assert "nothing was rotated: Chef server shows no credentials of push jobs. It says:\n" + STORE in done.stdout
+    assert (tmp_path / "home" / "rotated").read_text() == "old\n", "the next run tries again"
+    assert "reconfigure" not in (tmp_path / "called").read_text()
+
+
+@pytest.mark.parametrize(
+    ("noted", "version", "show_secret"), [("old", "2.2.8", 0), ("(under way)", "2.2.8", 1), ("old", "1.1.6", 1)]
+)
+def test_else_reconfigure_makes_new_ones_also_where_an_earlier_run_was_ended(
+    tmp_path: Path, noted: str, version: str, show_secret: int
+) -> None:
+    done = rotated(tmp_path, noted, version, show_secret)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "home" / "rotated").read_text() == "new\n"
+    called = (tmp_path / "called").read_text()
+    assert called.count("opscode-push-jobs-server-ctl reconfigure") == 1
+    assert called.count("remove-secret") == (4 if show_secret == 0 else 0)
