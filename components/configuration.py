@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pulumi
-from pulumi.runtime.config import CONFIG
+from pulumi.runtime.config import CONFIG, is_config_secret
 
 from components.settings import Settings, SettingsError
 from components.stacks import Configuration, settings
@@ -13,7 +13,13 @@ from components.stacks import Configuration, settings
 
 def read_settings(root: Path) -> Settings:
     """The stack's settings. Raises pulumi.RunError, which is shown without a stack trace, with every problem."""
+    project, values = pulumi.get_project(), CONFIG.get()
+    secrets = tuple(
+        key.removeprefix(f"{project}:")
+        for key in sorted(values)
+        if key.startswith(f"{project}:") and is_config_secret(key)
+    )
     try:
-        return settings(Configuration(pulumi.get_project(), CONFIG.get()), root)
+        return settings(Configuration(project, values, secrets), root)
     except SettingsError as error:
         raise pulumi.RunError(str(error)) from None

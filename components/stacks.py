@@ -14,7 +14,10 @@ from typing import Any
 import yaml
 
 from components import repair
-from components.settings import Settings, load
+from components.problems import Problem
+from components.settings import Settings, SettingsError, load
+
+RULE = "it goes to servers, to AWS and into the state as it is; ssh.privateKey alone is kept secret"
 
 
 class StackFileError(ValueError):
@@ -25,7 +28,8 @@ class StackFileError(ValueError):
 class Configuration:
     """A stack's configuration as the engine gives it: text, and JSON where a value is no string.
 
-    `secrets` are paths of settings that are left out, like `ssh.privateKey`.
+    `secrets` are paths of settings that are secret, like `ssh.privateKey`: from a file they are left out, and the
+    engine tells the first part of the path alone.
     """
 
     project: str
@@ -41,7 +45,18 @@ class Configuration:
 
 def settings(configuration: Configuration, root: Path, *, files: bool = True) -> Settings:
     """Without `files`, those that settings name are not looked at. Raises SettingsError."""
-    return load(configuration.own, root, repair.tasks, files=files)
+    refused = [
+        Problem(secret, "a secret", RULE, "set it without --secret, and keep what is secret out of it")
+        for secret in configuration.secrets
+        if secret.partition(".")[0] != "ssh"
+    ]
+    try:
+        loaded = load(configuration.own, root, repair.tasks, files=files)
+    except SettingsError as error:
+        raise SettingsError([*refused, *error.problems]) from None
+    if refused:
+        raise SettingsError(refused)
+    return loaded
 
 
 def project(root: Path) -> str:

@@ -25,7 +25,8 @@ python -m components.explain check --stack "$STACK"
 ```
 
 A path like `ssh.user` is the key `user` inside `{project}:ssh`; one at a time can be set by
-`pulumi config set --path {project}:ssh.user NAME`, a secret by the same with `--secret`.
+`pulumi config set --path {project}:ssh.user NAME`. `ssh.privateKey` is set by the same with
+`--secret`; no other setting may be a secret, since all others go to servers, to AWS and into the state as they are.
 """
 
 

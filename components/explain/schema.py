@@ -1,7 +1,7 @@
 """The settings of `stack_file.py` as JSON schema: as pydantic gives it, resolved, and wrapped for editors. Pure.
 
-The editor's schema is for a whole `Pulumi.STACK.yaml`. Pulumi keeps numbers and yes or no as text at the top, and any
-text may be `secure:`; it knows both. Rules that join several settings are not in it: `check` tells those.
+The editor's schema is for a whole `Pulumi.STACK.yaml`. Pulumi keeps numbers and yes or no as text at the top, and a
+secret may be `secure:`; it knows both. Rules that join several settings are not in it: `check` tells those.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _editor(schema: Schema) -> Schema:
     if isinstance(found.get("default"), dict | list):
         del found["default"]  # what is in it has defaults of its own
     match found.get("type"):
-        case "string" if "enum" not in found:
+        case "string" if schema.get("writeOnly"):
             found |= {"type": ["string", "object"], **SECURE}
         case "integer":
             found |= {"type": ["integer", "string"], "pattern": "^-?[0-9]+$"}

@@ -73,7 +73,7 @@ def test_the_document_has_its_reader_set_what_its_commands_use() -> None:
 
 def test_a_stack_moves_to_a_bucket_is_locked_there_and_gets_a_key_of_its_own(desk: Desk) -> None:
     desk.does(f"pulumi stack init {STACK}")
-    desk.does('pulumi config set --secret chef-push-jobs:tags \'{"note": "hidden"}\'')
+    desk.does("pulumi config set --secret team:note hidden")
     desk.does(f"pulumi up --yes --skip-preview --stack {STACK}")
 
     desk.does(commands("A bucket"))

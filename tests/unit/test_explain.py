@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,6 +18,7 @@ from components.explain.__main__ import ROOT, derived, main
 from components.explain.check import explain
 from components.explain.listing import settings
 from components.explain.schema import for_editors
+from components.settings import SettingsError
 from components.stack_file import StackFile
 from components.stacks import Configuration, StackFileError
 from tests.unit.clusters import raw
@@ -177,6 +179,18 @@ def test_a_stack_file_is_read_as_the_engine_gives_it_with_secrets_left_closed(tm
     assert found.own == {"a": "3", "b": "true", "c": "3", "d": '[1, "x"]', "e": '{"g": 1}'}
     assert found.secrets == ("e.f", "h")
     assert found.values["aws:region"] == "x"
+
+
+@pytest.mark.parametrize("secret", ["tags", "pushJobs.package.url"])
+def test_a_secret_that_would_not_be_kept_as_one_is_refused_with_all_other_problems(secret: str) -> None:
+    given = configuration(frontends="many")
+    with pytest.raises(SettingsError) as error:
+        stacks.settings(replace(given, secrets=(secret, "ssh.privateKey")), ROOT, files=False)
+    assert [problem.setting for problem in error.value.problems] == [secret, "frontends"]
+    with pytest.raises(SettingsError) as error:
+        stacks.settings(replace(configuration(), secrets=(secret,)), ROOT, files=False)
+    assert [problem.given for problem in error.value.problems] == ["a secret"]
+    assert stacks.settings(replace(configuration(), secrets=("ssh.privateKey",)), ROOT, files=False)
 
 
 def test_a_stack_file_that_is_none_is_refused(tmp_path: Path) -> None:
