@@ -8,6 +8,7 @@ import pulumi
 import pulumi_command as command
 
 from components import commands
+from components.cluster import printed_keys
 from components.settings import Settings
 
 
@@ -47,4 +48,14 @@ def connect_bastion(
         logging=command.remote.Logging.NONE,
         opts=pulumi.ResourceOptions(parent=parent),
     )
-    return Bastion(address, ssh.port, ssh.user, asked.stdout.apply(lambda key: " ".join(key.split()[:2])))
+    return Bastion(address, ssh.port, ssh.user, asked.stdout.apply(_host_key))
+
+
+def _host_key(printed: str) -> str:
+    if keys := printed_keys(printed):
+        return keys[-1]
+    raise pulumi.RunError(
+        "connect-bastion: no host key was printed\n"
+        "Rule: the login shell of ssh.user prints /etc/ssh/ssh_host_ed25519_key.pub when it is asked to.\n"
+        "Do:   look at that file on the bastion; a bastion of which nothing else is needed can be made anew."
+    )

@@ -9,6 +9,11 @@ from components.settings import Settings
 from components.topology import Server, Topology
 
 
+def printed_keys(output: str) -> list[str]:
+    """The public keys in what a server printed, as OpenSSH lines; a login shell may greet before them."""
+    return [" ".join(line.split()[:2]) for line in output.splitlines() if line.startswith(("ssh-", "ecdsa-"))]
+
+
 @dataclass(frozen=True)
 class Facts:
     """What a running server tells: `address` inside the cluster (IPv4), and its public keys as OpenSSH lines.
@@ -24,10 +29,10 @@ class Facts:
 
     @classmethod
     def parse(cls, address: str, connected: str, volume: str = "") -> Facts:
-        """From the two lines that the connect step prints. Raises ValueError for anything else."""
-        keys = [" ".join(line.split()[:2]) for line in connected.splitlines()]
-        if len(keys) != 2 or not all(key.startswith(("ssh-", "ecdsa-")) for key in keys):
-            raise ValueError(f"the connect step printed {len(keys)} line(s), not a host key and a copy key")
+        """From the two keys that the connect step prints. Raises ValueError where it printed others, or none."""
+        keys = printed_keys(connected)
+        if len(keys) != 2:
+            raise ValueError(f"{len(keys)} keys were printed, not two: a host key and a copy key")
         return cls(address, keys[0], keys[1], volume)
 
     @classmethod
@@ -45,4 +50,5 @@ class Cluster:
     facts: Mapping[str, Facts] = field(default_factory=dict)
 
     def symbolic(self, servers: Iterable[Server]) -> Cluster:
-        return Cluster(self.topology, self.settings, {server.name: Facts.symbolic(server.name) for server in servers})
+        facts = {server.name: Facts.symbolic(server.name) for server in servers}
+        return Cluster(self.topology, self.settings.symbolic, facts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pulumi
 import pulumi_command as command
@@ -109,6 +110,17 @@ class Reachable:
     after: Sequence[pulumi.Resource] = ()
 
 
+def _facts(server: str, told: Sequence[str]) -> Facts:
+    try:
+        return Facts.parse(*told)
+    except ValueError as error:
+        raise pulumi.RunError(
+            f"connect-{server}: {error}\n"
+            "Rule: the login shell of ssh.user prints nothing of its own where there is no terminal.\n"
+            f"Do:   mend its start-up files on {server}, then set repair.connect-{server} to any text."
+        ) from None
+
+
 @short_trace()
 def connect(
     settings: Settings, reachable: Reachable, parent: pulumi.Resource, bastion: Bastion | None = None
@@ -126,7 +138,7 @@ def connect(
         opts=pulumi.ResourceOptions(parent=parent, depends_on=reachable.after),
     )
     known = pulumi.Output.all(reachable.private_address, connected.stdout, reachable.volume)
-    facts = known.apply(lambda told: Facts.parse(*told))
+    facts = known.apply(partial(_facts, reachable.server.name))
     # A key that is known needs no edge to the task that finds it; every first task waits for that one anyway.
     host_key = reachable.host_key or facts.apply(lambda found: found.host_key)
     pinned = connection(settings, reachable.address, host_key, bastion)

@@ -38,6 +38,11 @@ class Package:
         return self.name.rsplit(".", 1)[1]
 
     @property
+    def symbolic(self) -> Package:
+        """Stands for the same package wherever it is: what a fingerprint is made from."""
+        return Package(f"{{package}}.{self.format}", self.sha256, url="{url}")
+
+    @property
     def version(self) -> str | None:
         """As the file name has it by the convention of its format, else None."""
         parts = self.name.rsplit(".", 1)[0].split("_")

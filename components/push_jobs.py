@@ -22,7 +22,7 @@ from components.runbook import (
     same,
 )
 from components.settings import Settings
-from components.topology import Server
+from components.topology import Kind, Server
 
 NAME = "push-jobs"
 SETTINGS_FILE = "/etc/opscode-push-jobs-server/opscode-push-jobs-server.rb"
@@ -73,6 +73,11 @@ def tested(told: Sequence[str]) -> str:
     )
 
 
+def _of_chef_server(settings: Settings) -> str:
+    """What reconfigure reads of Chef server's own settings (F1): the address that moves, or a lone server's name."""
+    return settings.vip or (settings.api_fqdn if settings.topology.kind is Kind.STANDALONE else "")
+
+
 STEPS = (
     Step("connect", on=everywhere),
     # [1] Install the package on all servers that are running the Chef server.
@@ -109,6 +114,7 @@ STEPS = (
             same("install", "another package brings other services"),
             same("configure", "reconfigure puts the settings into effect"),
         ),
+        nonce=_of_chef_server,
         limit=1800,
     ),
     # New credentials, if the setting asks for them. Else it only notes which ones these are.

@@ -7,7 +7,7 @@ import ipaddress
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -50,6 +50,18 @@ class Settings:
         if chosen is None:
             return None
         return chosen.vip or failover.default_vip(backend_subnet(self.file.vpc_cidr))
+
+    @property
+    def symbolic(self) -> Settings:
+        """With symbols for where packages and servers are reached: to move those is no reason to act on a server."""
+        ssh = self.file.ssh.model_copy(update={"port": 0})
+        return replace(
+            self,
+            file=self.file.model_copy(update={"ssh": ssh}),
+            push_jobs_package=self.push_jobs_package.symbolic,
+            chef_server_package=self.chef_server_package and self.chef_server_package.symbolic,
+            chef_ha_package=self.chef_ha_package and self.chef_ha_package.symbolic,
+        )
 
     @property
     def existing(self) -> Mapping[str, ServerEntry]:

@@ -8,6 +8,7 @@ the credentials have a cluster of their own, in `test_rolling.py`.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -77,6 +78,18 @@ def test_a_change_of_dial_limits_and_timeouts_has_no_effect_on_a_server(cluster:
     assert found.planned == set()
     assert len(found.updated) > 40, "all tasks' connections are others now"
     assert (found.ctl, found.starts) == ({}, {})
+
+
+def test_the_same_package_from_another_place_has_no_effect_on_a_server(cluster: Stack, tmp_path: Path) -> None:
+    before = cluster.setting("pushJobs")
+    file = CLONE / before["package"]["file"]
+    other = str(shutil.copy(file, tmp_path / f"copy-of-{file.name}"))
+    found = change(cluster, pushJobs={**before, "package": {"file": other}})
+    assert found.planned == set()
+    assert found.updated >= {f"push-jobs-install-{server}" for server in SERVERS}
+    assert (found.ctl, found.starts) == ({}, {})
+    cluster.change(pushJobs=before)
+    cluster.up()
 
 
 def test_a_bastion_can_be_added_later_and_everything_goes_through_it(cluster: Stack) -> None:

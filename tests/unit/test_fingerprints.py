@@ -1,0 +1,68 @@
+"""What a task's fingerprint is made from: what it does, and not where packages and servers are reached."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from components import chef_server, push_jobs
+from components.cluster import Cluster, Facts
+from components.runbook import plan
+from components.settings import Settings
+from tests.unit.clusters import PUSH_JOBS, SHA256, settings
+
+STEPS = {step.name: step for step in push_jobs.STEPS}
+
+
+def texts(of: Settings) -> dict[str, str]:
+    """What the fingerprints of all tasks are made from, by rollout and task."""
+    found = {}
+    for name, steps in (("chef", chef_server.STEPS), ("push-jobs", push_jobs.STEPS)):
+        for task in plan(steps, of.topology):
+            if script := task.step.script:
+                symbolic = Cluster(of.topology, of).symbolic(task.step.facts(of.topology))
+                found[f"{name}-{task.key}"] = script(symbolic, task.server) + task.step.nonce(of)
+    return found
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pushJobs": {"package": {"url": f"https://mirror.test/elsewhere/{PUSH_JOBS}", "sha256": SHA256}}},
+        {"ssh": {"keyName": "operators", "port": 2222}},
+    ],
+)
+def test_the_same_package_and_servers_in_another_place_are_no_reason_to_act(changes: dict[str, Any]) -> None:
+    assert texts(settings(**changes)) == texts(settings())
+
+
+def test_another_package_is_another_installation_and_nothing_else_by_itself() -> None:
+    before = texts(settings())
+    other = {"url": f"https://packages.test/{PUSH_JOBS}", "sha256": "4c" * 32}
+    after = texts(settings(pushJobs={"package": other}))
+    assert {name for name in before if before[name] != after[name]} == {
+        f"push-jobs-install-{server}" for server in ("backend-0", "backend-1", "frontend-0", "frontend-1")
+    }
+
+
+def test_push_jobs_follows_what_it_reads_of_chef_servers_settings() -> None:
+    """The address that moves; and the name of a lone server, which is nothing to push jobs on a cluster."""
+    nonce = STEPS["reconfigure-primary"].nonce
+    failing_over = {"topology": "ha", "highAvailability": {"provider": "aws", "vip": "10.0.3.200"}}
+    assert nonce(settings(**failing_over)) == "10.0.3.200"
+    lone = {"topology": "standalone", "backends": "1", "frontends": "0"}
+    assert nonce(settings(**lone, chefServer={"apiFqdn": "one.test"})) == "one.test"
+    assert nonce(settings(chefServer={"apiFqdn": "one.test"})) == ""
+
+
+@pytest.mark.parametrize("greeting", ["", "Welcome to backend-0\n\n", "last login: yesterday\n"])
+def test_keys_are_found_behind_the_greeting_of_a_login_shell(greeting: str) -> None:
+    printed = f"{greeting}ssh-ed25519 AAAAHOST root@x\nssh-ed25519 AAAACOPY chef-rollout\n"
+    assert Facts.parse("10.0.0.4", printed) == Facts("10.0.0.4", "ssh-ed25519 AAAAHOST", "ssh-ed25519 AAAACOPY")
+
+
+@pytest.mark.parametrize("printed", ["", "Welcome\n", "ssh-ed25519 AAAA\n", "ssh-rsa A\nssh-rsa B\nssh-rsa C\n"])
+def test_without_two_keys_there_are_no_facts(printed: str) -> None:
+    with pytest.raises(ValueError, match="keys were printed, not two"):
+        Facts.parse("10.0.0.4", printed)
