@@ -6,6 +6,7 @@ Pydantic's own validation gives no values where one is wrong, so rules that join
 from __future__ import annotations
 
 import difflib
+import json
 import types
 import typing
 from collections.abc import Mapping
@@ -50,6 +51,16 @@ def read(model: type[BaseModel], raw: Mapping[str, object], path: str = "") -> t
     return values, problems
 
 
+def decoded(value: str) -> object:
+    """A value of the configuration: Pulumi gives lists and sections as JSON, and all else as text."""
+    if value[:1] not in ("{", "["):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
 def is_given(raw: Mapping[str, object], path: str) -> bool:
     """Whether the stack's file has the setting at all."""
     value: object = raw
@@ -81,7 +92,7 @@ def _subsection(
     if given is None and field.default is None:
         return {}, []
     if given is not None and not isinstance(given, Mapping):
-        return {}, [Problem(setting, f"'{given}'", "it has keys and values", "see docs/settings.md")]
+        return {}, [Problem(setting, "a single value", "it has keys and values", "see docs/settings.md")]
     return read(section, given or {}, f"{setting}.")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from components import failover, network_rules, packages, topology
 from components.chef_ports import RESERVED
 from components.packages import Package, Source
 from components.problems import Problem, report, without_use
-from components.reading import Values, is_given, read
+from components.reading import Values, decoded, is_given, read
 from components.stack_file import ServerEntry, StackFile
 from components.subnets import backend_subnet
 from components.topology import Kind, Role, Server, Topology
@@ -153,7 +152,7 @@ def read_topology(raw: Mapping[str, str]) -> Topology:
 
 
 def _decoded(raw: Mapping[str, str]) -> dict[str, object]:
-    return {key: json.loads(value) if value[:1] in ("{", "[") else value for key, value in raw.items()}
+    return {key: decoded(value) for key, value in raw.items()}
 
 
 def _servers(values: Values, problems: list[Problem]) -> tuple[Server, ...]:
@@ -194,20 +193,22 @@ def _cidrs(values: Values) -> list[Problem]:
     for setting, opt_in, who in (
         ("clientCidrs", "allowClientsFromAnywhere", "push jobs ports"),
         ("operatorCidrs", "allowOperatorsFromAnywhere", "SSH"),
+        ("entry.loadBalancerCidrs", None, "the API"),
     ):
         cidrs = values.get(setting)
         if not isinstance(cidrs, list):
             continue
         twice = [cidr for cidr, count in Counter(cidrs).items() if count > 1]
         found += [Problem(setting, f"'{cidr}', twice", "each network is named once", "take one out") for cidr in twice]
-        if values.get(opt_in) is not False:
+        if opt_in and values.get(opt_in) is not False:
             continue
+        means_it = f", or set {opt_in} to true if you mean it" if opt_in else ""
         found += [
             Problem(
                 setting,
                 f"'{cidr}'",
                 f"{who} for named networks only, not for the world (/{WIDEST} at the widest)",
-                f"give the networks that need it, or set {opt_in} to true if you mean it",
+                f"give the networks that need it{means_it}",
             )
             for cidr in cidrs
             if ipaddress.IPv4Network(cidr).prefixlen < WIDEST

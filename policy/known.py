@@ -5,12 +5,11 @@ There is no second copy of the ports, and no silence where they are not known, o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.reading import read
+from components.reading import decoded, read
 from components.stack_file import StackFile
 
 # The pack's own configuration of a policy, for stacks of other programs: property, and the setting that it stands for.
@@ -56,14 +55,10 @@ def known(stack: Mapping[str, str], pack: Mapping[str, Any]) -> Known:
     A setting that is wrong is unknown here: the program tells it. So are all where there is no push jobs among them:
     they are another program's, and our defaults say nothing about it.
     """
-    ours = {name: _decoded(value) for name, value in stack.items()} if "pushJobs" in stack else None
+    ours = {name: decoded(value) for name, value in stack.items()} if "pushJobs" in stack else None
     values, _ = read(StackFile, ours) if ours else ({}, [])
     own = {setting: port for setting in PORTS.values() if isinstance(port := values.get(setting), int)}
     given = {PORTS[name]: int(port) for name, port in pack.items() if name in PORTS}
     tags = values.get("tags")
     disputed = tuple((name, own[name], given[name]) for name in own if given.get(name, own[name]) != own[name])
     return Known({**given, **own}, tuple(tags) if isinstance(tags, dict) else (), disputed)
-
-
-def _decoded(value: str) -> object:
-    return json.loads(value) if value[:1] in ("{", "[") else value

@@ -11,6 +11,7 @@ from typing import Any
 from components import stacks
 from components.explain.listing import Setting, settings
 from components.problems import report
+from components.reading import decoded
 from components.settings import SettingsError
 from components.stacks import Configuration
 
@@ -29,7 +30,7 @@ def explain(stack: str, configuration: Configuration, root: Path) -> Explanation
         stacks.settings(configuration, root)
     except SettingsError as error:
         problems = report(error.problems)
-    given = {key: json.loads(value) if value[:1] in ("{", "[") else value for key, value in configuration.own.items()}
+    given = {key: decoded(value) for key, value in configuration.own.items()}
     lines = [f"Settings of stack {stack}:", ""]
     for one in settings():
         lines += _lines(one, given, configuration.secrets)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from components.reading import decoded
+
 NEAR = 60  # seconds: between what the engine's log and its history say of the start
 ABSENT = "not set"
 
@@ -56,8 +58,8 @@ def _time(text: str | None) -> float:
 
 def _flat(path: str, value: object) -> Iterator[tuple[str, str]]:
     """A list of plain values is one setting; what is inside a structure is a setting of its own."""
-    if isinstance(value, str) and value[:1] in ("{", "["):
-        value = json.loads(value)
+    if isinstance(value, str):
+        value = decoded(value)
     if isinstance(value, Mapping):
         for name, inner in value.items():
             yield from _flat(f"{path}.{name}", inner)

@@ -68,6 +68,16 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
             "set frontends, or list the servers under servers",
         ),
     ),
+    (
+        {"entry.loadBalancerCidrs": ["0.0.0.0/0"]},
+        ("entry.loadBalancerCidrs", "'0.0.0.0/0'", f"the API {WORLD}", "give the networks that need it"),
+    ),
+    (
+        {"entry.loadBalancerCidrs": ["10.2.0.0/24", "10.2.0.0/24"]},
+        ("entry.loadBalancerCidrs", "'10.2.0.0/24', twice", "each network is named once", "take one out"),
+    ),
+    ({"ssh": "-----BEGIN KEY"}, ("ssh", "a single value", "it has keys and values", "see docs/settings.md")),
+    ({"servers": "[again]"}, ("servers", "'[again]'", "it is a list", "correct it; see docs/settings.md")),
     ({"frontends": "many"}, ("frontends", "'many'", "it is a whole number", "correct it; see docs/settings.md")),
     ({"frontends": "-1"}, ("frontends", "'-1'", "it is at least 0", "choose such a number")),
     (
