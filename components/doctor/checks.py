@@ -176,6 +176,8 @@ def service(case: Case, server: Server, answers: Answers) -> Cell:
 def ports(case: Case, server: Server, answers: Answers) -> Cell:
     """From this machine. Push jobs ports are for clients, on backends; the API is for frontends alone."""
     file, doors = case.settings.file, case.visits[server.name].doors
+    if file.bastion or file.ssh.proxy:
+        return Cell("?", State.UNKNOWN)  # the knocks come from here, and the visit from the bastion
     client = _within(answers.source, file.client_cidrs) and server.role is Role.BACKEND
     allowed = {file.push_jobs.heartbeat_port, file.push_jobs.command_port} if client else set()
     silent = {Door.SILENT} if case.guarded else {Door.SILENT, Door.REFUSED}

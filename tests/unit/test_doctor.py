@@ -342,6 +342,15 @@ def test_an_operator_who_is_a_client_is_to_reach_the_backends_and_nothing_else()
     assert found.text == "the firewall lets this machine (10.1.0.10) through to 10002", "the API is for frontends"
 
 
+@pytest.mark.parametrize("way", [{"bastion": {}}, {"ssh.proxy": {"host": "10.9.0.10", "user": "ubuntu"}}])
+def test_behind_a_bastion_nothing_is_said_of_ports_that_are_knocked_at_from_here(way: dict[str, Any]) -> None:
+    of = settings(**{path.replace(".", "__"): value for path, value in way.items()})
+    visit = replace(changed("backend-0", source=CLIENT)["backend-0"], doors=dict.fromkeys(PORTS, Door.SILENT))
+    diagnosis = look({"backend-0": visit}, replace(the_stack(), settings=of))
+    assert diagnosis.findings == ()
+    assert diagnosis.cells["backend-0"]["ports"].state is State.UNKNOWN
+
+
 def test_a_rule_made_by_hand_is_taken_over_and_removed_by_up() -> None:
     visit = replace(well("frontend-0"), doors={10000: Door.REFUSED, 10003: Door.SILENT, 10002: Door.SILENT})
     diagnosis = look({"frontend-0": visit}, cloud=the_cloud({"sgr-1": RULE, "sgr-2": STRAY}))
