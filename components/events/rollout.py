@@ -130,9 +130,11 @@ def _done(state: Rollout, event: Done) -> Rollout:
 
 
 def _said(state: Rollout, event: Said) -> Rollout:
+    if not event.text:
+        return state
     if event.name in state.tasks:
         change = {"error": event.text} if event.severity == "error" else {"said": event.text.splitlines()[-1]}
-        return _with(state, event.name, **(change if event.text else {}))
+        return _with(state, event.name, **change)
     if event.severity == "error":
         return replace(state, errors=(*state.errors, event.text))
     return state

@@ -49,7 +49,7 @@ def run(
         log.touch()
         with log.open() as lines, printed.open("wb") as output, _private(keep) as record:
             engine = _start(arguments, log, root, output)
-            with _passing_on(engine, on_stop):
+            with _passing_on(engine, on_stop), _not_left_alone(engine):
                 while engine.poll() is None:
                     on_events(_take(lines, record))
                     time.sleep(TICK)
@@ -94,6 +94,17 @@ def _events(lines: IO[str], record: IO[str], now: float) -> Iterator[Event]:
             event = event_of(read)
             if event:
                 yield event
+
+
+@contextmanager
+def _not_left_alone(engine: subprocess.Popen[bytes]) -> Iterator[None]:
+    """If showing or keeping what it says fails, the engine is to stop, and is waited for: it holds the stack's lock."""
+    try:
+        yield
+    except BaseException:
+        engine.send_signal(signal.SIGINT)
+        engine.wait()
+        raise
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from components.events import history
-from components.events.log import Began, Ended, event_of, kept, read
+from components.events.log import Began, Ended, Said, event_of, kept, read
 from components.events.rollout import Rollout, State, Task, after, rollout
 from components.naming import Name
 from components.order import waits
@@ -136,6 +136,12 @@ def test_a_removal_is_a_task_only_where_something_is_done_for_it() -> None:
     gone = engine_event("resourcePreEvent", "push-jobs-install-frontend-1", "delete")
     uninstalled = engine_event("resourcePreEvent", "uninstall-frontend-1", "delete", delete="task uninstall 900 0")
     assert list(made(gone, uninstalled).tasks) == ["uninstall-frontend-1"]
+
+
+@pytest.mark.parametrize("name", ["", "connect-backend-0"])
+def test_a_message_without_words_is_nothing(name: str) -> None:
+    before = Rollout(started=1.0, tasks={"connect-backend-0": Task("connect-backend-0", "backend-0", "connect", 1.0)})
+    assert after(before, Said(2.0, name, "info", "")) == before
 
 
 def test_what_still_ran_when_the_engine_ended_has_failed() -> None:

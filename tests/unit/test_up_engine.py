@@ -1,0 +1,35 @@
+"""The engine behind `components.up`: never left to itself, whatever happens to who shows what it does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from components.events.log import Event
+from components.up import engine
+
+# Runs until it is interrupted, as the engine does, and says so.
+PULUMI = """#!/bin/sh
+trap 'echo stopped > "$PWD/stopped"; exit 1' INT
+touch "$PWD/started"
+while :; do sleep 0.05; done
+"""
+
+
+def test_if_what_it_says_cannot_be_shown_it_is_stopped_and_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pulumi").write_text(PULUMI)
+    (tmp_path / "pulumi").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    def show(events: Sequence[Event]) -> None:
+        if (tmp_path / "started").exists():
+            raise BrokenPipeError("nobody reads")
+
+    with pytest.raises(BrokenPipeError):
+        engine.run([], tmp_path / "kept.jsonl", tmp_path, show, lambda: None)
+    assert (tmp_path / "stopped").read_text() == "stopped\n"
