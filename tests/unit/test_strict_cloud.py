@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -587,3 +588,20 @@ def test_an_instance_without_a_group_has_its_networks_default_one(ec2: Any, vpc:
         ][0]["InstanceId"]
     )
     assert [group["GroupName"] for group in instance(ec2, id)["SecurityGroups"]] == ["default"]
+
+
+def test_a_request_beside_another_that_meets_a_fault_meets_its_own(tmp_path: Path) -> None:
+    """While the file is written anew it is empty for a moment: that does not mean that no fault waits."""
+    faults = Faults(tmp_path / FAULTS_FILE)
+    faults.inject("RequestLimitExceeded", "CreateVpc")
+    with ThreadPoolExecutor() as pool, (tmp_path / FAULTS_FILE).open("r+") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        text = other.read()
+        other.truncate(0)
+        taking = pool.submit(faults.take, "CreateVpc")
+        time.sleep(0.2)
+        other.seek(0)
+        other.write(text)
+        other.close()
+        found = taking.result(timeout=10)
+    assert found is not None and found.action == "CreateVpc"
