@@ -88,7 +88,9 @@ def on_hosts(cluster: Stack, *backends: str) -> list[str]:
 
 
 def becomes_master(cluster: Stack, backend: str) -> None:
+    """And serves: keepalived's part is done when the services have begun to start."""
     until(lambda: cluster.output(backend, STATUS) == "master", seconds=60)
+    until(lambda: cluster.output(backend, f"ss -Hltn 'sport = :{API}'") != "", seconds=30)
 
 
 def asked(cluster: Stack, server: str, action: str, **parameters: str) -> str:
