@@ -75,7 +75,7 @@ def test_a_firewall_that_shuts_clients_out_is_found_before_anything_is_restarted
     adopted.change(pushJobs={"package": package(), "commandPort": 12003})
     refused = adopted.up(check=False)
     adopted.settings.write_text(ports)
-    assert "has no rule for TCP 12003" in refused.stdout
+    assert "has no rule that lets in TCP 12003" in refused.stdout
     assert "12003" not in adopted.output("backend-0", "ss -Hltn")
     adopted.up()
 

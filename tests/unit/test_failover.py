@@ -83,8 +83,8 @@ def test_the_volume_is_prepared_before_the_settings_are_written_unless_the_stack
 
 @pytest.mark.parametrize(("server", "installed"), [(0, True), (1, True), (2, False)])
 def test_chef_ha_and_lvm_are_installed_on_the_backends_alone(server: int, installed: bool) -> None:
-    text = script("install", server, highAvailability={**AWS, "package": CHEF_HA})
-    assert ("chef-ha" in text, "lvm2" in text) == (installed, installed)
+    text = script("install", server, highAvailability={**AWS, "package": {**CHEF_HA, "sha256": "4c" * 32}})
+    assert ("4c" * 32 in text, "lvm2" in text) == (installed, installed)
 
 
 def test_a_cluster_without_failover_gets_the_same_scripts_as_before() -> None:
