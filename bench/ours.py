@@ -1,4 +1,4 @@
-"""This project's own `pulumi up`, of a stack of servers that exist already."""
+"""This project's own `pulumi up` of servers that exist already, with as many tasks at once as `components.up` has."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from bench import measure
 from bench.farm import Farm
+from components.up.engine import PARALLEL
 from sandbox.paths import CLONE
 
 STACK = "existing"
@@ -36,8 +37,7 @@ class Ours:
         self._quiet("stack", "init", STACK)
 
     def run(self, *arguments: str) -> measure.Run:
-        parallel = len(self.farm.places)
-        words = [*arguments, "--stack", STACK, "--config-file", str(self.settings), "--parallel", str(parallel)]
+        words = [*arguments, "--stack", STACK, "--config-file", str(self.settings), "--parallel", PARALLEL]
         argv, environment = self.farm.operator(["pulumi", *words, "--non-interactive"])
         return measure.run(argv, environment, CLONE, self.folder / f"{arguments[0]}.log")
 
