@@ -87,7 +87,7 @@ class Rollout(pulumi.ComponentResource):
             create=commands.runner(f"{self._name}-{step.name}", limit, step.shows),
             update=f"{commands.NOTHING}; sudo -n {show}" if show else commands.NOTHING,
             stdin=self._script(step, task.server),
-            triggers=[self._fingerprint(step, task.server), *again],
+            triggers=[self._fingerprint(task), *again],
             add_previous_output_in_env=False,
             logging=LOG_NOTHING,
             opts=pulumi.ResourceOptions(parent=self, depends_on=after),
@@ -119,10 +119,7 @@ class Rollout(pulumi.ComponentResource):
 
         return pulumi.Output.all(*(self._servers[name].facts for name in names)).apply(render)
 
-    def _fingerprint(self, step: Step, server: Server) -> str:
-        """Of what the task does. Symbols stand for facts: those change with the machine only, whose id is a trigger."""
-        assert step.script is not None
-        symbolic = self._cluster.symbolic(step.facts(self._cluster.topology))
-        repair = self._cluster.settings.repair(f"{self._name}-{step.name}-{server.name}")
-        text = "".join([step.script(symbolic, server), step.nonce(self._cluster.settings), *repair])
-        return fingerprint(text)
+    def _fingerprint(self, task: Task) -> str:
+        """Of what the task does; the machine's id is another trigger."""
+        repair = self._cluster.settings.repair(f"{self._name}-{task.key}")
+        return fingerprint("".join([task.meaning(self._cluster), *repair]))

@@ -105,6 +105,12 @@ class Task:
     def key(self) -> Key:
         return Key(self.step.name, self.server.name)
 
+    def meaning(self, cluster: Cluster) -> str:
+        """What is done, for a fingerprint. Symbols stand for facts: those change with the machine only."""
+        assert self.step.script is not None
+        symbolic = cluster.symbolic(self.step.facts(cluster.topology))
+        return self.step.script(symbolic, self.server) + self.step.nonce(cluster.settings)
+
 
 def primary(topology: Topology) -> tuple[Server, ...]:
     return (topology.primary,)

@@ -17,13 +17,13 @@ STEPS = {step.name: step for step in push_jobs.STEPS}
 
 def texts(of: Settings) -> dict[str, str]:
     """What the fingerprints of all tasks are made from, by rollout and task."""
-    found = {}
-    for name, steps in (("chef", chef_server.STEPS), ("push-jobs", push_jobs.STEPS)):
-        for task in plan(steps, of.topology):
-            if script := task.step.script:
-                symbolic = Cluster(of.topology, of).symbolic(task.step.facts(of.topology))
-                found[f"{name}-{task.key}"] = script(symbolic, task.server) + task.step.nonce(of)
-    return found
+    cluster = Cluster(of.topology, of)
+    return {
+        f"{name}-{task.key}": task.meaning(cluster)
+        for name, steps in (("chef", chef_server.STEPS), ("push-jobs", push_jobs.STEPS))
+        for task in plan(steps, of.topology)
+        if task.step.script
+    }
 
 
 @pytest.mark.parametrize(
