@@ -23,17 +23,18 @@ def assemble(settings: Settings, opts: pulumi.ResourceOptions | None = None) -> 
     cluster, more = _cluster(settings, opts)
     chef = None
     if settings.runs_chef_server_runbook:
-        chef = Rollout(chef_server.NAME, chef_server.STEPS, settings, cluster.servers, opts=opts)
+        chef = Rollout(
+            chef_server.NAME, chef_server.STEPS, settings, cluster.servers, after=cluster.departures, opts=opts
+        )
     push = Rollout(
         push_jobs.NAME,
         push_jobs.STEPS,
         settings,
         cluster.servers,
         firewall=cluster.firewall,
-        after=chef,
+        after=chef.last if chef else cluster.departures,
         opts=opts,
     )
-    cluster.depart_after(push.last)
     return {
         "servers": {name: server.summary for name, server in cluster.servers.items()},
         "ports": push_jobs.ports(settings),

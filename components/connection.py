@@ -83,14 +83,16 @@ def _proxy(ssh: Ssh, key: str | None, made: Bastion | None) -> command.remote.Pr
 
 
 class Cluster(pulumi.ComponentResource):
-    """Connected `servers` by name, and the resources that make or check the `firewall` of the push jobs ports."""
+    """Connected `servers` by name, and the resources that make or check the `firewall` of the push jobs ports.
+
+    `departures` do what is to be done on a server when it leaves the stack, by its name; a machine that goes as well
+    needs none. Its tasks come after that resource, and so leave before it: where departing fails, no task is left that
+    the next run would take for done.
+    """
 
     servers: Mapping[str, ConnectedServer]
     firewall: Sequence[pulumi.CustomResource]
-
-    def depart_after(self, tasks: Mapping[str, pulumi.Resource]) -> None:
-        """What is to be done when servers leave the stack, before each one's last task of `tasks` does."""
-        raise NotImplementedError
+    departures: Mapping[str, pulumi.CustomResource]
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pulumi
 import pulumi_command as command
 
 from components import commands, push_jobs
-from components.connection import Cluster, Reachable, connect
+from components.connection import Cluster, ConnectedServer, Reachable, connect
 from components.runbook import fingerprint
 from components.settings import Settings
 from components.topology import Server
@@ -34,26 +32,26 @@ class ExistingServers(Cluster):
         self.servers = {
             server.name: connect(settings, self._reachable(server), self) for server in settings.topology.servers
         }
+        self.departures = {name: self._departure(name, server) for name, server in self.servers.items()}
         self.firewall = [self._check(server) for server in settings.topology.push_jobs_servers]
         self.register_outputs({})
 
     @short_trace()
-    def depart_after(self, tasks: Mapping[str, pulumi.Resource]) -> None:
-        """Before the last of a server's `tasks` leaves the stack, push jobs leaves the server, if the stack says so.
+    def _departure(self, name: str, server: ConnectedServer) -> command.remote.Command:
+        """Push jobs leaves the server with it, if the stack says so.
 
         The resource is there either way, so that changing one's mind is an update: removing it would be to act.
         """
         script = commands.uninstall() if self._settings.file.uninstall_on_destroy else None
-        for name, server in self.servers.items():
-            command.remote.Command(
-                f"uninstall-{name}",
-                connection=server.connection,
-                delete=commands.runner("uninstall", LIMIT, 0) if script else None,
-                stdin=script,
-                add_previous_output_in_env=False,
-                logging=command.remote.Logging.NONE,
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[tasks[name]]),
-            )
+        return command.remote.Command(
+            f"uninstall-{name}",
+            connection=server.connection,
+            delete=commands.runner("uninstall", LIMIT, 0) if script else None,
+            stdin=script,
+            add_previous_output_in_env=False,
+            logging=command.remote.Logging.NONE,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[server.connected]),
+        )
 
     def _reachable(self, server: Server) -> Reachable:
         entry = self._settings.existing[server.name]

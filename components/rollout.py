@@ -21,7 +21,8 @@ LOG_NOTHING = command.remote.Logging.NONE
 class Rollout(pulumi.ComponentResource):
     """All tasks of a runbook on a cluster.
 
-    `firewall` are the rules that do the step of that name; `after` is the rollout whose tasks on a server come first.
+    `firewall` are the rules that do the step of that name; `after` is what the first task on a server waits for, by the
+    server's name.
     """
 
     def __init__(
@@ -32,13 +33,13 @@ class Rollout(pulumi.ComponentResource):
         servers: Mapping[str, ConnectedServer],
         *,
         firewall: Sequence[pulumi.CustomResource] = (),
-        after: Rollout | None = None,
+        after: Mapping[str, pulumi.CustomResource],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("chef-push-jobs:index:Rollout", name, None, opts)
         self._name, self._servers = name, servers
         self._cluster = Cluster(settings.topology, settings)
-        self._before = after._last if after else {}
+        self._before = after
         self._last: dict[str, pulumi.CustomResource] = {}
         self._made: dict[Key, Sequence[pulumi.CustomResource]] = {}
         given = {"firewall": dict.fromkeys(servers, firewall)}

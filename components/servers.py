@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from shlex import quote
 
 import pulumi
@@ -46,11 +46,8 @@ class ChefServers(Cluster):
             server.name: connect(settings, self._reachable(server), self, self.bastion)
             for server in settings.topology.servers
         }
-        self.firewall = network.push_jobs_rules
+        self.firewall, self.departures = network.push_jobs_rules, {}
         self.register_outputs({})
-
-    def depart_after(self, tasks: Mapping[str, pulumi.Resource]) -> None:
-        """A machine takes what was done on it along."""
 
     def _key_pair(self, name: str) -> pulumi.Input[str]:
         if self._settings.public_key is None:

@@ -102,7 +102,11 @@ def require_chef_server() -> str:
 
 
 def uninstall() -> str:
-    """Takes push jobs off a server, whole; Chef server stays, and forgets the service."""
+    """Takes push jobs off a server, whole; Chef server stays, and forgets the service.
+
+    The key that it copied with opens nothing any more. It stays, because `connect` has told it: where another server
+    cannot be left, the stack goes on with what `connect` told.
+    """
     return f"""\
 set -eu
 if dpkg-query -W opscode-push-jobs-server > /dev/null 2>&1; then
@@ -113,5 +117,5 @@ fi
 rm -rf /etc/opscode-push-jobs-server /var/opt/opscode-push-jobs-server
 rm -f /var/opt/opscode/nginx/etc/addon.d/10-push_jobs_*.conf
 if [ -d /var/opt/opscode/keepalived ]; then chef-server-ctl reconfigure; fi
-rm -rf {HOME}/id_ed25519 {HOME}/id_ed25519.pub {SHARER}
+rm -f {SHARER}
 """

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from components.commands.shell import RUNNER
 from tests.e2e.conftest import Stack, stack
 
 FOLDER = "/etc/opscode-push-jobs-server"
@@ -80,23 +82,38 @@ def test_a_firewall_that_shuts_clients_out_is_found_before_anything_is_restarted
     adopted.up()
 
 
+def destroy(adopted: Stack, check: bool = True) -> subprocess.CompletedProcess[str]:
+    return adopted.pulumi("destroy", "--yes", "--skip-preview", "--config-file", str(adopted.settings), check=check)
+
+
 def package() -> dict[str, str]:
     return {"file": ".sandbox/packages/opscode-push-jobs-server_1.1.6-1_amd64.deb"}
 
 
 def test_destroying_the_stack_leaves_the_servers_as_they_are(adopted: Stack) -> None:
     before, connections = fingerprint(adopted), adopted.connections()
-    adopted.pulumi("destroy", "--yes", "--skip-preview", "--config-file", str(adopted.settings))
+    destroy(adopted)
     adopted.lab.output("backend-0", "opscode-push-jobs-server-ctl test")
     assert fingerprint(adopted) == before
     counted = {name: int(adopted.output(name, "grep -c 'Accepted ' /var/log/sshd.log")) for name in connections}
     assert counted == connections
 
 
-def test_push_jobs_is_uninstalled_only_where_the_stack_says_so(adopted: Stack) -> None:
+def test_up_finishes_the_job_where_a_server_could_not_be_left(adopted: Stack) -> None:
     adopted.change(uninstallOnDestroy="true")
     adopted.up()
-    adopted.pulumi("destroy", "--yes", "--skip-preview", "--config-file", str(adopted.settings))
+    adopted.output("frontend-0", f"mv {RUNNER} {RUNNER}.away")
+    assert destroy(adopted, check=False).returncode, "frontend-0 cannot be left"
+    assert "no packages found" in adopted.lab.shell("backend-0", "dpkg-query -W opscode-push-jobs-server").stderr
+    adopted.output("frontend-0", f"mv {RUNNER}.away {RUNNER}")
+    adopted.up()
+    assert adopted.outputs()["test"].endswith("0 failures")
+    for name in NAMES:
+        adopted.output(name, "dpkg-query -W opscode-push-jobs-server")
+
+
+def test_push_jobs_is_uninstalled_only_where_the_stack_says_so(adopted: Stack) -> None:
+    destroy(adopted)
     for name in NAMES:
         assert adopted.output(name, f"ls -d {FOLDER} 2> /dev/null || echo gone") == "gone"
         assert (

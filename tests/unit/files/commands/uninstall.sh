@@ -7,4 +7,4 @@ fi
 rm -rf /etc/opscode-push-jobs-server /var/opt/opscode-push-jobs-server
 rm -f /var/opt/opscode/nginx/etc/addon.d/10-push_jobs_*.conf
 if [ -d /var/opt/opscode/keepalived ]; then chef-server-ctl reconfigure; fi
-rm -rf /var/lib/chef-rollout/id_ed25519 /var/lib/chef-rollout/id_ed25519.pub /var/lib/chef-rollout/shared-files
+rm -f /var/lib/chef-rollout/shared-files
