@@ -32,7 +32,7 @@ SETTINGS_FILE = "/etc/opscode/chef-server.rb"
 def _install(cluster: Cluster, server: Server) -> str:
     settings, user = cluster.settings, cluster.settings.file.ssh.user
     package, failing_over = settings.chef_server_package, settings.file.high_availability
-    scripts = [commands.install(package, user) if package else commands.require_chef_server()]
+    scripts = [commands.install(package, user, upgrades=False) if package else commands.require_chef_server()]
     if failing_over and server in cluster.topology.backends:
         scripts += [commands.install(settings.chef_ha_package, user)] if settings.chef_ha_package else []
         scripts += [failover.require_lvm()] if failing_over.prepare_volume else []

@@ -79,6 +79,9 @@ def package(case: Case, server: Server, answers: Answers) -> Cell:
         return Cell(shown, State.DRIFT)
     if answers.newer:
         return _drift(shown, _newer(case, server, answers, "; ".join(wrong), tuple(repair)))
+    if repair[-1] == f"chef-install-{server.name}" and answers.packages[PACKAGES[1]] != "none":
+        text = f"{'; '.join(wrong)}: install does not upgrade Chef server, Chef's own procedure does"
+        return _drift(shown, Finding(server.name, "package", text, tuple(repair[:-1]), _follow(answers, PACKAGES[1])))
     return _drift(shown, Finding(server.name, "package", "; ".join(wrong), tuple(repair)))
 
 
@@ -90,12 +93,15 @@ def _newer(case: Case, server: Server, answers: Answers, text: str, repair: tupl
         address = case.targets[server.name].address
         take_away = f"ssh -p {ssh.port} {ssh.user}@{address} sudo {remove} {PACKAGES[0]}"
         return Finding(server.name, "package", text, repair, commands=(take_away,))
+    return Finding(server.name, "package", text, commands=_follow(answers, *sorted(answers.newer)))
+
+
+def _follow(answers: Answers, *packages: str) -> tuple[str, ...]:
+    """The stack is to say what is there."""
     place = {PACKAGES[0]: "chef-push-jobs:pushJobs.package.file", PACKAGES[1]: "chef-push-jobs:chefServer.package.file"}
-    follow = tuple(
-        f"pulumi config set {{options}} --path {place[name]} FILE-OF-{answers.packages[name]}"
-        for name in sorted(answers.newer)
+    return tuple(
+        f"pulumi config set {{options}} --path {place[name]} FILE-OF-{answers.packages[name]}" for name in packages
     )
-    return Finding(server.name, "package", text, commands=follow)
 
 
 def credentials(case: Case, server: Server, answers: Answers) -> Cell:

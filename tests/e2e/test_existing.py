@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from components.commands.shell import RUNNER
+from sandbox.packages.build import CORE, Package, build
 from tests.e2e.conftest import Stack, stack
 
 FOLDER = "/etc/opscode-push-jobs-server"
@@ -80,6 +82,21 @@ def test_a_firewall_that_shuts_clients_out_is_found_before_anything_is_restarted
     assert "has no rule that lets in TCP 12003" in refused.stdout
     assert "12003" not in adopted.output("backend-0", "ss -Hltn")
     adopted.up()
+
+
+def test_a_chef_server_that_runs_is_not_upgraded_by_a_rollout(adopted: Stack, tmp_path: Path) -> None:
+    before = fingerprint(adopted)
+    newer = build(Package("chef-server-core", "12.20.0", CORE), tmp_path)
+    adopted.change(chefServer={"package": {"file": str(newer)}})
+    refused = adopted.up(check=False)
+    assert (
+        "chef-server-core 12.19.31-1 is installed here and configured, but the stack asks for 12.20.0-1"
+        in refused.stdout
+    )
+    adopted.change(chefServer=None)
+    adopted.up()
+    assert fingerprint(adopted) == before
+    assert {adopted.output(name, "dpkg-query -W chef-server-core").split()[1] for name in NAMES} == {"12.19.31-1"}
 
 
 def destroy(adopted: Stack, check: bool = True) -> subprocess.CompletedProcess[str]:

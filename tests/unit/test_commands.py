@@ -17,6 +17,8 @@ from components.packages import Package
 FILES = Path(__file__).parent / "files" / "commands"
 LOCAL = Package("opscode-push-jobs-server_1.1.6-1_amd64.deb", "3b" * 32, file="packages/x.deb")
 REMOTE = Package("opscode push;$(id).rpm", "3b" * 32, url="https://packages.test/a b;$(id)'.rpm")
+CHEF_SERVER_RPM = Package("chef-server-core-12.19.31-1.el7.x86_64.rpm", "3b" * 32, file="packages/chef-server.rpm")
+CHEF_SERVER_DEB = Package("chef-server-core_12.19.31-1_amd64.deb", "3b" * 32, file="packages/chef-server.deb")
 SERVERS = [
     ("backend-0.chef.test", "backend", "10.0.0.4"),
     ("backend-1.chef.test", "backend", "10.0.0.5"),
@@ -32,6 +34,8 @@ SCRIPTS = {
     "connect": commands.connect(600),
     "install-uploaded-deb": commands.install(LOCAL, "ubuntu"),
     "install-fetched-rpm-with-hostile-name": commands.install(REMOTE, "ubuntu"),
+    "install-chef-server-deb": commands.install(CHEF_SERVER_DEB, "ubuntu", upgrades=False),
+    "install-chef-server-rpm": commands.install(CHEF_SERVER_RPM, "ubuntu", upgrades=False),
     "require-chef-server": commands.require_chef_server(),
     "configure": commands.configure("/etc/x/x.rb", commands.push_jobs_settings(PORTS, {"heartbeat_interval": 1000})),
     "push-jobs-reconfigure": commands.push_jobs_reconfigure(),

@@ -263,6 +263,22 @@ def test_a_newer_package_on_the_primary_is_to_be_followed_for_it_has_changed_the
     )
 
 
+def test_an_older_chef_server_is_not_upgraded_by_install_which_would_refuse_it() -> None:
+    url = "https://packages.test/chef-server-core_12.19.31-1_amd64.deb"
+    own = settings(chefServer__package__url=url, chefServer__package__sha256="3b" * 32)
+    packages = {"opscode-push-jobs-server": "1.1.5-1", "chef-server-core": "12.17.5-1"}
+    answers = changed("frontend-0", packages=packages)["frontend-0"].answers
+    assert answers is not None
+    found = package(Case(own, {}, {}, NONCE), own.topology.frontends[0], answers).finding
+    assert found is not None
+    assert "chef-server-core is 12.17.5-1, not 12.19.31-1" in found.text
+    assert found.text.endswith("install does not upgrade Chef server, Chef's own procedure does")
+    assert found.repair == ("push-jobs-install-frontend-0",)
+    assert found.commands == (
+        "pulumi config set {options} --path chef-push-jobs:chefServer.package.file FILE-OF-12.17.5-1",
+    )
+
+
 def test_a_package_that_waits_for_pulumi_up_is_no_drift_and_one_without_a_version_is_to_be_there() -> None:
     url = "https://packages.test/opscode-push-jobs-server_2.2.8-1_amd64.deb"
     (found,) = look(stack=the_stack(pushJobs__package__url=url)).findings

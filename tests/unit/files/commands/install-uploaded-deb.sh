@@ -17,9 +17,11 @@ fi
 case $is in
   none | *" not-installed "* | *" config-files "*) ;;
   *)
-    if dpkg --compare-versions "$version" lt "${is##* }"; then
-      refuse_downgrade "$name" "${is##* }" "$version"
-    fi ;;
+    is=${is##* }
+    if dpkg --compare-versions "$version" lt "$is"; then
+      refuse_downgrade "$name" "$is" "$version"
+    fi
+    ;;
 esac
 export DEBIAN_FRONTEND=noninteractive
 out=/var/lib/chef-rollout/dpkg.out

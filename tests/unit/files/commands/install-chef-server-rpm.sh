@@ -1,0 +1,29 @@
+set -eu
+file=$(getent passwd ubuntu | cut -d: -f6)/chef-rollout-3b3b3b3b3b3b-chef-server-core-12.19.31-1.el7.x86_64.rpm
+echo "3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b  $file" | sha256sum --check --strict --quiet
+refuse_downgrade() {
+  echo "$1 $2 is installed here, but the stack asks for $3: a downgrade is not supported."
+  echo "Rule: the newer version has moved the credentials to where the older one does not look for them."
+  echo "Do:   set the package in the stack's settings to $2 or newer. Nothing was changed here."
+  exit 1
+}
+refuse_upgrade() {
+  if [ "$2" = "$3" ] || [ ! -e /etc/opscode/chef-server-running.json ]; then return; fi
+  echo "$1 $2 is installed here and configured, but the stack asks for $3: a rollout does not upgrade it."
+  echo "Rule: Chef server is stopped for an upgrade, and its data is migrated, by Chef's own procedure."
+  echo "Do:   follow that on all servers, or set the stack's package to $2 again. Nothing was changed here."
+  exit 1
+}
+name=$(rpm -qp --queryformat '%{NAME}' "$file")
+version=$(rpm -qp --queryformat '%{VERSION}-%{RELEASE}' "$file")
+if is=$(rpm -q --queryformat '%{VERSION}-%{RELEASE}' "$name"); then
+  if [ "$is" = "$version" ]; then
+    echo "$name $version is installed already"
+    exit 0
+  fi
+  if ! printf '%s\n' "$is" "$version" | sort -V -C; then
+    refuse_downgrade "$name" "$is" "$version"
+  fi
+  refuse_upgrade "$name" "$is" "$version"
+fi
+rpm -U "$file"
