@@ -62,10 +62,10 @@ def _drift(shown: str, finding: Finding) -> Cell:
 
 
 def package(case: Case, server: Server, answers: Answers) -> Cell:
-    settings = case.settings
+    settings, chef_install = case.settings, f"chef-install-{server.name}"
     wanted = {PACKAGES[0]: (settings.push_jobs_package, task("install", server))}
     if settings.chef_server_package:
-        wanted[PACKAGES[1]] = (settings.chef_server_package, f"chef-install-{server.name}")
+        wanted[PACKAGES[1]] = (settings.chef_server_package, chef_install)
     shown = answers.packages[PACKAGES[0]]
     wrong, repair = [], []
     for name, (is_to_be, install) in wanted.items():
@@ -79,9 +79,10 @@ def package(case: Case, server: Server, answers: Answers) -> Cell:
         return Cell(shown, State.DRIFT)
     if answers.newer:
         return _drift(shown, _newer(case, server, answers, "; ".join(wrong), tuple(repair)))
-    if repair[-1] == f"chef-install-{server.name}" and answers.packages[PACKAGES[1]] != "none":
+    if chef_install in repair and answers.packages[PACKAGES[1]] != "none":
+        repair.remove(chef_install)
         text = f"{'; '.join(wrong)}: install does not upgrade Chef server, Chef's own procedure does"
-        return _drift(shown, Finding(server.name, "package", text, tuple(repair[:-1]), _follow(answers, PACKAGES[1])))
+        return _drift(shown, Finding(server.name, "package", text, tuple(repair), _follow(answers, PACKAGES[1])))
     return _drift(shown, Finding(server.name, "package", "; ".join(wrong), tuple(repair)))
 
 
