@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pulumi
 
-from components.advising import advise_on_errors
 from components.assembly import assemble
-from components.configuration import read_settings
+from components.error_advice import advise_on_errors
+from components.stack_configuration import read_settings
 
 settings = read_settings(Path(__file__).parent)
 advise_on_errors()

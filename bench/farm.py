@@ -15,7 +15,7 @@ from typing import TypeVar
 from bench import work
 from bench.measure import busy
 from bench.work import Place
-from components.doctor import questions
+from chef_push_jobs.cli.doctor import probe
 from components.servers import first_boot
 from sandbox import engine, network, workstation
 from sandbox.hosts import Hosts, HostSpec
@@ -38,7 +38,7 @@ cd /etc/opscode-push-jobs-server && find . -type f ! -name '*.json' ! -name '*.p
 find . | sort
 echo "service $(chef-server-ctl status 2> /dev/null | grep -c 'run: opscode-pushy-server')"
 """
-CREDENTIALS = f"cat {' '.join(questions.CREDENTIALS)} | sha256sum"
+CREDENTIALS = f"cat {' '.join(probe.CREDENTIALS)} | sha256sum"
 TESTED = "tail -n 1 /var/log/chef-rollout/push-jobs-test.log"
 
 

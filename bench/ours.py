@@ -1,4 +1,6 @@
-"""This project's own `pulumi up` of servers that exist already, with as many tasks at once as `components.up` has."""
+"""This project's own `pulumi up` of servers that exist already, with as many tasks at once as
+`chef_push_jobs.cli.up` has.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from typing import Any
 
 from bench import measure
 from bench.farm import Farm
-from components.up.engine import PARALLEL
+from chef_push_jobs.engine.up import PARALLEL
 from sandbox.paths import CLONE
 
 STACK = "existing"

@@ -23,11 +23,12 @@ from sandbox.paths import CLONE, Sandbox
 PLANNING = """
 import sys, time
 from pathlib import Path
-from components import chef_server, push_jobs, stacks
-from components.runbook import plan
-read = stacks.read("existing", Path.cwd(), Path(sys.argv[1]))
+from chef_push_jobs.runbook import chef_server, push_jobs
+from chef_push_jobs.config import stack_files
+from chef_push_jobs.runbook.steps import plan
+read = stack_files.read_configuration("existing", Path.cwd(), Path(sys.argv[1]))
 begun = time.perf_counter()
-settings = stacks.settings(read, Path.cwd())
+settings = stack_files.settings(read, Path.cwd())
 tasks = [task for steps in (chef_server.STEPS, push_jobs.STEPS) for task in plan(steps, settings.topology)]
 print(time.perf_counter() - begun)
 """

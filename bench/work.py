@@ -11,19 +11,21 @@ from typing import Any
 import yaml
 
 from bench import order
-from components import chef_server, commands, push_jobs, stacks
-from components.cluster import Cluster, Facts
+from chef_push_jobs import scripts
+from chef_push_jobs.config import stack_files
+from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.config.stack_files import Configuration
+from chef_push_jobs.model.topology import Server
+from chef_push_jobs.runbook import chef_server, push_jobs
+from chef_push_jobs.runbook.script_context import ScriptContext, ServerIdentity
+from chef_push_jobs.runbook.steps import Key, Step, Task, plan
 from components.connection import CONNECT_LIMIT
-from components.existing import LIMIT, check_firewall
-from components.runbook import Key, Step, Task, plan
-from components.settings import Settings
-from components.stacks import Configuration
-from components.topology import Server
+from components.existing_servers import LIMIT, check_firewall
 from sandbox.paths import CLONE
 
 DOMAIN = "chef.test"
 USER = "ubuntu"
-PROJECT = stacks.project(CLONE)
+PROJECT = stack_files.project(CLONE)
 # For tools with barriers instead of edges: the same order, as few barriers as it allows.
 PHASES = {
     chef_server.NAME: (
@@ -111,15 +113,15 @@ def push_jobs_stack(places: Sequence[Place], package: Mapping[str, str]) -> dict
 
 def push_jobs_order(stack: Path, places: Sequence[Place], known_hosts: Path) -> order.Order:
     """Of the stack in a file that `push_jobs_stack` gave."""
-    settings = stacks.settings(stacks.read("existing", CLONE, stack), CLONE)
+    settings = stack_files.settings(stack_files.read_configuration("existing", CLONE, stack), CLONE)
     return _order(push_jobs.NAME, push_jobs.STEPS, settings, places, known_hosts)
 
 
 def chef_server_order(places: Sequence[Place], known_hosts: Path) -> order.Order:
     """Of the sandbox's own stack, with as many servers; the package is in their image."""
-    read = stacks.read("sandbox", CLONE)
+    read = stack_files.read_configuration("sandbox", CLONE)
     own = {f"{PROJECT}:frontends": str(len(places) - 2)}
-    settings = stacks.settings(Configuration(read.project, {**read.values, **own}), CLONE)
+    settings = stack_files.settings(Configuration(read.project, {**read.values, **own}), CLONE)
     whole = _order(chef_server.NAME, chef_server.STEPS, settings, places, known_hosts)
     return replace(whole, tasks=tuple(_without(task, "install") for task in whole.tasks if task.step != "install"))
 
@@ -131,11 +133,11 @@ def _without(task: order.Task, step: str) -> order.Task:
 def _order(
     name: str, steps: Sequence[Step], settings: Settings, places: Sequence[Place], known_hosts: Path
 ) -> order.Order:
-    facts = {place.name: Facts(place.address, place.public_key, f"@key:{place.name}@") for place in places}
-    cluster = Cluster(settings.topology, settings, facts)
+    facts = {place.name: ServerIdentity(place.address, place.public_key, f"@key:{place.name}@") for place in places}
+    cluster = ScriptContext(settings.topology, settings, facts)
     return order.Order(
-        user=settings.file.ssh.user,
-        port=settings.file.ssh.port,
+        user=settings.config.ssh.user,
+        port=settings.config.ssh.port,
         known_hosts=known_hosts,
         servers=tuple(order.Server(place.name, place.address) for place in places),
         tasks=tuple(_task(name, task, cluster) for task in plan(steps, settings.topology)),
@@ -143,7 +145,7 @@ def _order(
     )
 
 
-def _task(name: str, task: Task, cluster: Cluster) -> order.Task:
+def _task(name: str, task: Task, cluster: ScriptContext) -> order.Task:
     step = task.step
     after = [*task.after, *([] if step.name == "connect" else [Key("connect", task.server.name)])]
     command, script = _command(name, step, task.server, cluster)
@@ -158,12 +160,12 @@ def _task(name: str, task: Task, cluster: Cluster) -> order.Task:
     )
 
 
-def _command(name: str, step: Step, server: Server, cluster: Cluster) -> tuple[str, str]:
+def _command(name: str, step: Step, server: Server, cluster: ScriptContext) -> tuple[str, str]:
     """As `connection.py`, `existing.py` and `rollout.py` send it."""
     settings = cluster.settings
     if step.name == "connect":
-        return commands.CONNECT, commands.connect(CONNECT_LIMIT, adopts=bool(settings.existing))
+        return scripts.CONNECT, scripts.connect(CONNECT_LIMIT, adopts=bool(settings.existing))
     if step.script is None:
-        return commands.runner(step.name, LIMIT, 0), check_firewall(settings)
+        return scripts.runner(step.name, LIMIT, 0), check_firewall(settings)
     limit = settings.limit(step.name, step.limit)
-    return commands.runner(f"{name}-{step.name}", limit, step.shows), step.script(cluster, server)
+    return scripts.runner(f"{name}-{step.name}", limit, step.shows), step.script(cluster, server)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import pulumi
 
-from components import chef_server, push_jobs
-from components.connection import Cluster
-from components.entry import ChefEntry
-from components.existing import ExistingServers
-from components.high_availability import HighAvailability
-from components.lookup import look_up
-from components.network import ChefNetwork
-from components.rollout import Rollout
-from components.servers import ChefServers
-from components.settings import Settings
+from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.runbook import chef_server, push_jobs
+
+from .connection import ServerGroup
+from .existing_network import fetch_existing_network
+from .existing_servers import ExistingServers
+from .high_availability import HighAvailability
+from .load_balancer import LoadBalancer
+from .network import ChefNetwork
+from .rollout import Rollout
+from .servers import ChefServers
 
 Outputs = dict[str, pulumi.Input[object]]
 
@@ -43,16 +44,16 @@ def assemble(settings: Settings, opts: pulumi.ResourceOptions | None = None) -> 
     }
 
 
-def _cluster(settings: Settings, opts: pulumi.ResourceOptions | None) -> tuple[Cluster, Outputs]:
+def _cluster(settings: Settings, opts: pulumi.ResourceOptions | None) -> tuple[ServerGroup, Outputs]:
     """The servers, and what the ways to them tell."""
     if settings.existing:
         return ExistingServers("servers", settings, opts), {}
-    network = ChefNetwork("network", settings, look_up(settings), opts)
+    network = ChefNetwork("network", settings, fetch_existing_network(settings), opts)
     availability = None
-    if settings.file.high_availability:
+    if settings.config.high_availability:
         availability = HighAvailability("availability", settings, network, opts)
     servers = ChefServers("servers", settings, network, availability, opts)
-    entry = ChefEntry("entry", settings, network, servers.machines, opts)
+    entry = LoadBalancer("entry", settings, network, servers.machines, opts)
     told: Outputs = {"entry": {"apiFqdn": settings.api_fqdn, "loadBalancer": entry.address}}
     told |= {"bastion": servers.bastion.summary} if servers.bastion else {}
     return servers, told | ({"vip": settings.vip} if settings.vip else {})

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_command as command
 
-from components import commands
-from components.cluster import printed_keys
-from components.settings import Settings
+from chef_push_jobs import scripts
+from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.runbook.script_context import printed_keys
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def connect_bastion(
     settings: Settings, address: pulumi.Input[str], identity: pulumi.Input[str], parent: pulumi.Resource
 ) -> Bastion:
     """Asks the machine `identity` for its host key, again when another one takes its place."""
-    ssh = settings.file.ssh
+    ssh = settings.config.ssh
     asked = command.remote.Command(
         "connect-bastion",
         connection=command.remote.ConnectionArgs(
@@ -42,7 +42,7 @@ def connect_bastion(
             dial_error_limit=ssh.dial_error_limit,
             per_dial_timeout=ssh.per_dial_timeout,
         ),
-        create=commands.HOST_KEY,
+        create=scripts.HOST_KEY,
         triggers=[identity],
         add_previous_output_in_env=False,
         logging=command.remote.Logging.NONE,

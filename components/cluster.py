@@ -1,54 +1,75 @@
-"""What scripts are rendered from: the settings, and the facts that are known once the servers run. Pure."""
+"""The whole cluster as one component, for other programs: in Python by import, in every language by `provider/`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
-from components.settings import Settings
-from components.topology import Server, Topology
+import pulumi
+
+from chef_push_jobs.config.package_schema import OUTPUTS, TOKEN
+from chef_push_jobs.config.settings import Settings, SettingsError, load
+from chef_push_jobs.runbook import repair
+
+from .assembly import assemble
 
 
-def printed_keys(output: str) -> list[str]:
-    """The public keys in what a server printed, as OpenSSH lines; a login shell may greet before them."""
-    return [" ".join(line.split()[:2]) for line in output.splitlines() if line.startswith(("ssh-", "ecdsa-"))]
+class ChefPushJobsCluster(pulumi.ComponentResource):
+    """A Chef server cluster with push jobs; one in a stack, since its servers are named by their role.
 
-
-@dataclass(frozen=True)
-class Facts:
-    """What a running server tells: `address` inside the cluster (IPv4), and its public keys as OpenSSH lines.
-
-    `host_key` proves the server to others, `copy_key` proves it to the primary when it copies. `volume` is the id of
-    the data volume that it was given, empty where there is none.
+    `args` are the settings of a stack file, by the same names, with the same rules and messages. They are plain
+    values: they decide what is made. `servers` by name, `ports` and `test` are what the program's own stack exports.
     """
 
-    address: str
-    host_key: str
-    copy_key: str
-    volume: str = ""
+    servers: pulumi.Output[dict[str, dict[str, str]]]
+    ports: pulumi.Output[dict[str, int]]
+    test: pulumi.Output[str]
+    # These only where the settings ask for such.
+    entry: pulumi.Output[dict[str, str]]
+    bastion: pulumi.Output[dict[str, Any]]
+    vip: pulumi.Output[str]
 
-    @classmethod
-    def parse(cls, address: str, connected: str, volume: str = "") -> Facts:
-        """From the two keys that the connect step prints. Raises ValueError where it printed others, or none."""
-        keys = printed_keys(connected)
-        if len(keys) != 2:
-            raise ValueError(f"{len(keys)} keys were printed, not two: a host key and a copy key")
-        return cls(address, keys[0], keys[1], volume)
+    def __init__(
+        self,
+        name: str,
+        args: Mapping[str, object],
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        root: Path | None = None,
+    ) -> None:
+        """Paths in `args` are relative to `root`, the program's folder. Raises pulumi.RunError with every problem."""
+        settings = settings_of(args, root or Path.cwd())
+        super().__init__(TOKEN, name, None, opts)
+        self.outputs = assemble(settings, pulumi.ResourceOptions(parent=self))
+        assert self.outputs.keys() <= OUTPUTS.keys(), "an output is documented in schema.py"
+        for output, value in self.outputs.items():
+            setattr(self, output, pulumi.Output.from_input(value))
+        self.register_outputs(self.outputs)
 
-    @classmethod
-    def symbolic(cls, server: str) -> Facts:
-        """Stands for facts that are not known yet: what a preview shows, and what a fingerprint is made from."""
-        return cls(*(f"{{{server}.{name}}}" for name in ("address", "host_key", "copy_key", "volume")))
+
+def settings_of(args: Mapping[str, object], root: Path) -> Settings:
+    """The checked settings. Raises pulumi.RunError, which is shown without a stack trace, with every problem."""
+    late = [name for name, value in args.items() if isinstance(value, pulumi.Output)]
+    if late:
+        raise pulumi.RunError(
+            f"{', '.join(late)}: a secret, or known only once something is made\n"
+            "     Rule: settings are plain values: they decide what is made.\n"
+            "     Do:   give a plain value; a private key is best left to the ssh-agent."
+        )
+    given = {name: _plain(value) for name, value in args.items() if value is not None}
+    raw = {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
+    try:
+        return load(raw, root, repair.tasks)
+    except SettingsError as error:
+        raise pulumi.RunError(str(error)) from None
 
 
-@dataclass(frozen=True)
-class Cluster:
-    """`facts` by server name; only those that the step asked for."""
-
-    topology: Topology
-    settings: Settings
-    facts: Mapping[str, Facts] = field(default_factory=dict)
-
-    def symbolic(self, servers: Iterable[Server]) -> Cluster:
-        facts = {server.name: Facts.symbolic(server.name) for server in servers}
-        return Cluster(self.topology, self.settings.symbolic, facts)
+def _plain(value: object) -> object:
+    """Whole numbers as such, which the engine's protocol has none of; without what is not given."""
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items() if inner is not None}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -9,13 +9,14 @@ from functools import partial
 import pulumi
 import pulumi_command as command
 
-from components import commands
-from components.bastion import Bastion
-from components.cluster import Facts
-from components.settings import Settings
-from components.stack_file import Proxy, Ssh
-from components.topology import Server
-from components.trace import short_trace
+from chef_push_jobs import scripts
+from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.config.stack_config import Proxy, Ssh
+from chef_push_jobs.model.topology import Server
+from chef_push_jobs.runbook.script_context import ServerIdentity
+
+from .bastion import Bastion
+from .short_trace import short_trace
 
 # Seconds that the first boot may take, once SSH answers.
 CONNECT_LIMIT = 600
@@ -29,7 +30,7 @@ class ConnectedServer:
     address: pulumi.Input[str]
     connection: command.remote.ConnectionArgs
     connected: command.remote.Command
-    facts: pulumi.Output[Facts]
+    facts: pulumi.Output[ServerIdentity]
 
     @property
     def summary(self) -> dict[str, pulumi.Input[str]]:
@@ -52,7 +53,7 @@ def connection(
 
     `bastion` is the one that the stack makes.
     """
-    ssh = settings.file.ssh
+    ssh = settings.config.ssh
     key = ssh.private_key.get_secret_value() if ssh.private_key else None
     return command.remote.ConnectionArgs(
         host=address,
@@ -82,7 +83,7 @@ def _proxy(ssh: Ssh, key: str | None, made: Bastion | None) -> command.remote.Pr
     )
 
 
-class Cluster(pulumi.ComponentResource):
+class ServerGroup(pulumi.ComponentResource):
     """Connected `servers` by name, and the resources that make or check the `firewall` of the push jobs ports.
 
     `departures` do what is to be done on a server when it leaves the stack, by its name; a machine that goes as well
@@ -112,9 +113,9 @@ class Reachable:
     after: Sequence[pulumi.Resource] = ()
 
 
-def _facts(server: str, told: Sequence[str]) -> Facts:
+def _facts(server: str, told: Sequence[str]) -> ServerIdentity:
     try:
-        return Facts.parse(*told)
+        return ServerIdentity.parse(*told)
     except ValueError as error:
         raise pulumi.RunError(
             f"connect-{server}: {error}\n"
@@ -132,8 +133,8 @@ def connect(
     connected = command.remote.Command(
         f"connect-{reachable.server.name}",
         connection=connection(settings, reachable.address, reachable.host_key, bastion),
-        create=commands.CONNECT,
-        stdin=commands.connect(limit, adopts=bool(settings.existing)),
+        create=scripts.CONNECT,
+        stdin=scripts.connect(limit, adopts=bool(settings.existing)),
         triggers=[reachable.identity, *settings.repair(f"connect-{reachable.server.name}")],
         add_previous_output_in_env=False,
         logging=command.remote.Logging.NONE,

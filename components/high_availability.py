@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 import pulumi
 import pulumi_aws as aws
 
-from components import failover
-from components.network import ChefNetwork
-from components.settings import Settings
-from components.topology import Role, Server
+from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.model.topology import Role, Server
+from chef_push_jobs.network import failover_policy
+
+from .network import ChefNetwork
 
 ANY_STATE = ("pending", "running", "stopping", "stopped")
 
@@ -30,7 +31,7 @@ class HighAvailability(pulumi.ComponentResource):
     ) -> None:
         super().__init__("chef-push-jobs:index:HighAvailability", name, None, opts)
         self._name, self._settings, self._child = name, settings, pulumi.ResourceOptions(parent=self)
-        chosen, subnet = settings.file.high_availability, network.subnet(settings.topology.primary)
+        chosen, subnet = settings.config.high_availability, network.subnet(settings.topology.primary)
         assert chosen is not None
         self._device = chosen.device
         self.volume = aws.ebs.Volume(
@@ -69,7 +70,7 @@ class HighAvailability(pulumi.ComponentResource):
 
         def policy(told: list[str]) -> str:
             volume, *parts = told
-            return failover.permissions(volume, dict(zip(parts[::2], parts[1::2], strict=True)))
+            return failover_policy.permissions(volume, dict(zip(parts[::2], parts[1::2], strict=True)))
 
         allowed = aws.iam.RolePolicy(
             f"{self._name}-backend",
@@ -80,13 +81,13 @@ class HighAvailability(pulumi.ComponentResource):
         return [allowed, self._attach(machines[self._settings.topology.primary.name])]
 
     def _tags(self, name: str) -> dict[str, str]:
-        return {**self._settings.file.tags, "Name": name}
+        return {**self._settings.config.tags, "Name": name}
 
     def _role(self) -> None:
         backend = f"{self._name}-backend"
         role = aws.iam.Role(
             backend,
-            assume_role_policy=failover.assumed_by_machines(),
+            assume_role_policy=failover_policy.assumed_by_machines(),
             description="Chef server backends: failover by keepalived",
             tags=self._tags(backend),
             opts=self._child,

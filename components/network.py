@@ -10,30 +10,31 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from components.firewall import Rule, groups, groups_of, rules, ways_out
-from components.premises import Premises
-from components.settings import Settings
-from components.topology import Role, Server
-from components.vpc import MadeVpc, Place, found_vpc
+from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.model.topology import Role, Server
+from chef_push_jobs.network.existing_network import ExistingNetwork
+from chef_push_jobs.network.security_groups import SecurityGroupRule, egress_rules, groups, groups_of, ingress_rules
+
+from .vpc import ManagedVpc, Place, found_vpc
 
 
 class ChefNetwork(pulumi.ComponentResource):
     """`push_jobs_rules` open the push jobs ports: the runbook's firewall step. `premises` are of an existing VPC."""
 
     def __init__(
-        self, name: str, settings: Settings, premises: Premises, opts: pulumi.ResourceOptions | None = None
+        self, name: str, settings: Settings, premises: ExistingNetwork, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("chef-push-jobs:index:ChefNetwork", name, None, opts)
         self._settings, self._child = settings, pulumi.ResourceOptions(parent=self)
-        made = settings.file.network.vpc_id is None
-        self.vpc = MadeVpc(name, settings, self._child).vpc if made else found_vpc(settings, premises)
+        made = settings.config.network.vpc_id is None
+        self.vpc = ManagedVpc(name, settings, self._child).vpc if made else found_vpc(settings, premises)
         self._groups = {tier: self._group(tier) for tier in groups(settings)}
         self.push_jobs_rules: list[pulumi.CustomResource] = []
-        for rule in rules(settings):
+        for rule in ingress_rules(settings):
             ingress = self._ingress(rule)
             if rule.push_jobs:
                 self.push_jobs_rules.append(ingress)
-        for rule in ways_out(settings, self.vpc.inside):
+        for rule in egress_rules(settings, self.vpc.inside):
             self._egress(rule)
         self.register_outputs({})
 
@@ -51,7 +52,7 @@ class ChefNetwork(pulumi.ComponentResource):
     @property
     def load_balancer_subnets(self) -> list[pulumi.Input[str]]:
         tier = Role.FRONTEND if self._settings.topology.frontends else Role.BACKEND
-        public = self._settings.file.entry.load_balancer == "public"
+        public = self._settings.config.entry.load_balancer == "public"
         return [place.id for place in (self.vpc.public if public else self.vpc.servers[tier])]
 
     def groups(self, server: Server) -> list[aws.ec2.SecurityGroup]:
@@ -69,13 +70,13 @@ class ChefNetwork(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _ingress(self, rule: Rule) -> aws.vpc.SecurityGroupIngressRule:
+    def _ingress(self, rule: SecurityGroupRule) -> aws.vpc.SecurityGroupIngressRule:
         return aws.vpc.SecurityGroupIngressRule(f"in-{rule.name}", **self._rule(rule))
 
-    def _egress(self, rule: Rule) -> aws.vpc.SecurityGroupEgressRule:
+    def _egress(self, rule: SecurityGroupRule) -> aws.vpc.SecurityGroupEgressRule:
         return aws.vpc.SecurityGroupEgressRule(f"out-{rule.name}", **self._rule(rule))
 
-    def _rule(self, rule: Rule) -> dict[str, Any]:
+    def _rule(self, rule: SecurityGroupRule) -> dict[str, Any]:
         """The arguments, which both directions have in common."""
         other = self._groups.get(rule.source)
         return {

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 import pulumi
 import pulumi_command as command
 
-from components import commands
-from components.cluster import Cluster, Facts
-from components.connection import ConnectedServer
-from components.runbook import Key, Step, Task, fingerprint, plan
-from components.settings import Settings
-from components.topology import Server
-from components.trace import short_trace
+from chef_push_jobs import scripts
+from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.model.topology import Server
+from chef_push_jobs.runbook.script_context import ScriptContext, ServerIdentity
+from chef_push_jobs.runbook.steps import Key, Step, Task, fingerprint, plan
+
+from .connection import ConnectedServer
+from .short_trace import short_trace
 
 LOG_NOTHING = command.remote.Logging.NONE
 
@@ -38,7 +39,7 @@ class Rollout(pulumi.ComponentResource):
     ) -> None:
         super().__init__("chef-push-jobs:index:Rollout", name, None, opts)
         self._name, self._servers = name, servers
-        self._cluster = Cluster(settings.topology, settings)
+        self._cluster = ScriptContext(settings.topology, settings)
         self._before = after
         self._last: dict[str, pulumi.CustomResource] = {}
         self._made: dict[Key, Sequence[pulumi.CustomResource]] = {}
@@ -79,14 +80,14 @@ class Rollout(pulumi.ComponentResource):
         if task.server.name not in self._last and task.server.name in self._before:
             after.append(self._before[task.server.name])
         if (package := step.package(settings)) and package.file:
-            after.append(self._upload(task, package.file, commands.uploaded(package), again))
+            after.append(self._upload(task, package.file, scripts.uploaded(package), again))
         limit = settings.limit(step.name, step.limit)
-        show = f"tail -n {step.shows} {commands.LOGS}/{self._name}-{step.name}.log" if step.shows else None
+        show = f"tail -n {step.shows} {scripts.LOGS}/{self._name}-{step.name}.log" if step.shows else None
         return command.remote.Command(
             name,
             connection=self._servers[task.server.name].connection,
-            create=commands.runner(f"{self._name}-{step.name}", limit, step.shows),
-            update=f"{commands.NOTHING}; sudo -n {show}" if show else commands.NOTHING,
+            create=scripts.runner(f"{self._name}-{step.name}", limit, step.shows),
+            update=f"{scripts.NOTHING}; sudo -n {show}" if show else scripts.NOTHING,
             stdin=self._script(step, task.server),
             triggers=[self._fingerprint(task), *again],
             add_previous_output_in_env=False,
@@ -114,9 +115,9 @@ class Rollout(pulumi.ComponentResource):
             return script(self._cluster, server)
         names = [source.name for source in sources]
 
-        def render(known: list[Facts]) -> str:
+        def render(known: list[ServerIdentity]) -> str:
             facts = dict(zip(names, known, strict=True))
-            return script(Cluster(self._cluster.topology, self._cluster.settings, facts), server)
+            return script(ScriptContext(self._cluster.topology, self._cluster.settings, facts), server)
 
         return pulumi.Output.all(*(self._servers[name].facts for name in names)).apply(render)
 

@@ -8,20 +8,21 @@ from shlex import quote
 import pulumi
 import pulumi_aws as aws
 
-from components.bastion import Bastion, connect_bastion
-from components.connection import Cluster, Reachable, connect
-from components.high_availability import HighAvailability
-from components.network import ChefNetwork
-from components.network_rules import BASTION
-from components.settings import Settings
-from components.topology import Server
-from components.vpc import Place
+from chef_push_jobs.config.network_checks import BASTION
+from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.model.topology import Server
+
+from .bastion import Bastion, connect_bastion
+from .connection import Reachable, ServerGroup, connect
+from .high_availability import HighAvailability
+from .network import ChefNetwork
+from .vpc import Place
 
 # EC2's names for ours.
 ARCHITECTURES = {"amd64": "x86_64", "arm64": "arm64"}
 
 
-class ChefServers(Cluster):
+class ChefServers(ServerGroup):
     """One machine a server of the topology; `firewall` are the rules of the push jobs ports.
 
     `bastion` is the way in where the stack makes one, `machines` are the instances by server name.
@@ -51,17 +52,17 @@ class ChefServers(Cluster):
 
     def _key_pair(self, name: str) -> pulumi.Input[str]:
         if self._settings.public_key is None:
-            return str(self._settings.file.ssh.key_name)
+            return str(self._settings.config.ssh.key_name)
         return aws.ec2.KeyPair(
             f"{name}-operator",
             public_key=self._settings.public_key,
-            tags=dict(self._settings.file.tags),
+            tags=dict(self._settings.config.tags),
             opts=pulumi.ResourceOptions(parent=self),
         ).key_name
 
     def _machine(self, server: Server) -> aws.ec2.Instance:
         subnet = self._network.subnet(server)
-        machines = self._settings.file.machines
+        machines = self._settings.config.machines
         return self._instance(
             server.name,
             server.fqdn,
@@ -77,7 +78,7 @@ class ChefServers(Cluster):
 
     def _bastion(self) -> Bastion | None:
         """It stands in a public subnet, with an address there whichever is used."""
-        bastion, fqdn = self._settings.file.bastion, self._settings.bastion_fqdn
+        bastion, fqdn = self._settings.config.bastion, self._settings.bastion_fqdn
         if bastion is None:
             return None
         place, group = self._network.public_subnet, self._network.group(BASTION)
@@ -101,7 +102,7 @@ class ChefServers(Cluster):
         profile: pulumi.Input[str] | None = None,
         after: Sequence[pulumi.Resource] = (),
     ) -> aws.ec2.Instance:
-        protect = self._settings.file.protect
+        protect = self._settings.config.protect
         tags = self._settings.tags(name, Fqdn=fqdn, Role=role)
         return aws.ec2.Instance(
             name,
@@ -131,7 +132,7 @@ class ChefServers(Cluster):
 
     def _reachable(self, server: Server) -> Reachable:
         machine, topology = self.machines[server.name], self._settings.topology
-        address = machine.public_ip if self._settings.file.ssh.address == "public" else machine.private_ip
+        address = machine.public_ip if self._settings.config.ssh.address == "public" else machine.private_ip
         shared = self._availability.volume.id if self._availability and server == topology.primary else ""
         after = self._allowed if server in topology.backends else ()
         return Reachable(server, address, machine.private_ip, machine.id, volume=shared, after=after)
@@ -154,11 +155,11 @@ def first_boot(fqdn: str) -> str:
 
 
 def _image(settings: Settings) -> pulumi.Input[str]:
-    image = settings.file.machines.image
+    image = settings.config.machines.image
     if image.id is not None:
         return image.id
     filters: Sequence[aws.ec2.GetAmiFilterArgsDict] = [
         {"name": "name", "values": [image.name]},
-        {"name": "architecture", "values": [ARCHITECTURES[settings.file.machines.architecture]]},
+        {"name": "architecture", "values": [ARCHITECTURES[settings.config.machines.architecture]]},
     ]
     return aws.ec2.get_ami_output(owners=[image.owner], filters=filters, most_recent=True).id

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_aws as aws
 
-from components.firewall import ANYWHERE, slug
-from components.premises import Premises
-from components.settings import Settings
-from components.subnets import Subnet, block, subnets
-from components.topology import Role
+from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.model.subnets import Subnet, block
+from chef_push_jobs.model.topology import Role
+from chef_push_jobs.network.existing_network import ExistingNetwork
+from chef_push_jobs.network.security_groups import ANYWHERE, slug
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Vpc:
     inside: Mapping[str, str] = field(default_factory=dict)
 
 
-def found_vpc(settings: Settings, premises: Premises) -> Vpc:
+def found_vpc(settings: Settings, premises: ExistingNetwork) -> Vpc:
     """Nothing of it is changed."""
-    network = settings.file.network
+    network = settings.config.network
 
     def places(ids: Sequence[str]) -> list[Place]:
         return [Place(id, premises.subnets[id].zone) for id in ids]
@@ -54,16 +54,16 @@ def found_vpc(settings: Settings, premises: Premises) -> Vpc:
     return Vpc(str(network.vpc_id), servers, places(network.public_subnet_ids), inside)
 
 
-class MadeVpc:
+class ManagedVpc:
     """Its resources are children of the component that `opts` names."""
 
     def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions) -> None:
         self._name, self._settings, self._opts = name, settings, opts
-        file = settings.file
+        config = settings.config
         self._vpc = aws.ec2.Vpc(
-            name, cidr_block=file.vpc_cidr, enable_dns_hostnames=True, tags=settings.tags(name), opts=opts
+            name, cidr_block=config.vpc_cidr, enable_dns_hostnames=True, tags=settings.tags(name), opts=opts
         )
-        planned = subnets(file, settings.topology)
+        planned = settings.subnets
         made = {subnet: self._subnet(subnet) for subnet in planned}
         gateway = aws.ec2.InternetGateway(
             f"{name}-internet", vpc_id=self._vpc.id, tags=settings.tags(f"{name}-internet"), opts=opts
@@ -72,21 +72,21 @@ class MadeVpc:
         public = [self._joined(subnet, made[subnet], to_internet) for subnet in planned if not subnet.private]
         private: list[tuple[Subnet, Place]] = []
         if any(subnet.private for subnet in planned):
-            nat = self._nat(public[0][1], gateway) if file.network.nat else None
+            nat = self._nat(public[0][1], gateway) if config.network.nat else None
             out = self._routes(f"{name}-private-routes", f"{name}-to-nat", nat_gateway_id=nat.id if nat else None)
             private = [self._joined(subnet, made[subnet], out) for subnet in planned if subnet.private]
         joined = [*public, *private]
         servers = {role: [place for subnet, place in joined if subnet.role is role] for role in Role}
         doors = [place for subnet, place in public if subnet.role is None]
         door_tier = Role.FRONTEND if servers[Role.FRONTEND] else Role.BACKEND
-        self.vpc = Vpc(self._vpc.id, servers, doors or servers[door_tier], {"vpc": file.vpc_cidr})
+        self.vpc = Vpc(self._vpc.id, servers, doors or servers[door_tier], {"vpc": config.vpc_cidr})
 
     def _subnet(self, subnet: Subnet) -> aws.ec2.Subnet:
         name = f"{self._name}-{subnet.name}"
         return aws.ec2.Subnet(
             name,
             vpc_id=self._vpc.id,
-            cidr_block=block(self._settings.file.vpc_cidr, subnet.number),
+            cidr_block=block(self._settings.config.vpc_cidr, subnet.number),
             availability_zone=subnet.zone,
             tags=self._settings.tags(name),
             opts=self._opts,

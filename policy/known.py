@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.reading import decoded, read
-from components.stack_file import StackFile
+from chef_push_jobs.config.parser import decoded, parse
+from chef_push_jobs.config.stack_config import StackConfig
 
 # The pack's own configuration of a policy, for stacks of other programs: property, and the setting that it stands for.
 PORTS = {
@@ -56,7 +56,7 @@ def known(stack: Mapping[str, str], pack: Mapping[str, Any]) -> Known:
     they are another program's, and our defaults say nothing about it.
     """
     ours = {name: decoded(value) for name, value in stack.items()} if "pushJobs" in stack else None
-    values, _ = read(StackFile, ours) if ours else ({}, [])
+    values, _ = parse(StackConfig, ours) if ours else ({}, [])
     own = {setting: port for setting in PORTS.values() if isinstance(port := values.get(setting), int)}
     given = {PORTS[name]: int(port) for name, port in pack.items() if name in PORTS}
     tags = values.get("tags")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
-from components.settings import WIDEST
+from chef_push_jobs.config.settings import WIDEST
 
 # Of IPv6, in proportion: what a registry gives to one provider.
 WIDEST_IPV6 = 32

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from components.topology import Role
+from chef_push_jobs.model.topology import Role
 from policy.known import PORTS, Known
 from policy.resources import SECURITY_GROUPS, UNKNOWN, Opening, Resource, entries, openings
 from policy.taggable import NAMED_BY_TAG, TAGGABLE

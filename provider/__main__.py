@@ -15,8 +15,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import pulumi
 from pulumi.provider import ConstructResult, Provider, main
 
-from components.package import ChefPushJobsCluster
-from components.schema import TOKEN, VERSION, schema
+from chef_push_jobs.config.package_schema import TOKEN, VERSION, schema
+from components.cluster import ChefPushJobsCluster
 
 
 class ChefPushJobsProvider(Provider):

@@ -6,12 +6,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from components.events import history
-from components.report.page import page
-from components.report.record import Record, record
-from components.report.updates import read as read_updates
-from components.review.comment import comment
-from components.review.subject import read
+from chef_push_jobs.cli.report.page import page
+from chef_push_jobs.cli.report.record import Record, record
+from chef_push_jobs.cli.review.comment import comment
+from chef_push_jobs.cli.review.preview_review import review_of
+from chef_push_jobs.engine import history
+from chef_push_jobs.engine.stack_history import parse_history
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = ROOT / "tests" / "unit" / "files"
@@ -23,13 +23,13 @@ def examples() -> Iterator[tuple[str, str]]:
     """(name of the file, its text)."""
     yield "report.html", page(_report())
     for preview in sorted((FILES / "previews").glob("*.json")):
-        yield f"review-{preview.stem}.md", comment(read(preview.read_text(), "sandbox"))
+        yield f"review-{preview.stem}.md", comment(review_of(preview.read_text(), "sandbox"))
 
 
 def _report() -> Record:
     """Of a rollout that failed, with one before it."""
     first, failed = (history.load(EVENTS / f"{name}.jsonl") for name in ("first", "failed"))
-    return record("sandbox", failed, [first], read_updates((EVENTS / "history.json").read_text()))
+    return record("sandbox", failed, [first], parse_history((EVENTS / "history.json").read_text()))
 
 
 def main() -> int:

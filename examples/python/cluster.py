@@ -2,7 +2,7 @@
 
 import pulumi
 
-from components.package import ChefPushJobsCluster
+from components.cluster import ChefPushJobsCluster
 
 NOT_YET = "0" * 64  # the SHA-256 of your own package
 PACKAGES = "https://packages.example.com"

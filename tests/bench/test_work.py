@@ -11,7 +11,7 @@ import yaml
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 
 from bench import order, previews, work
-from components import stacks
+from chef_push_jobs.config import stack_files
 from components.assembly import assemble
 from sandbox.paths import CLONE
 from tests import programs
@@ -45,7 +45,7 @@ def test_every_contender_is_given_exactly_what_the_program_sends(tmp_path: Path)
     file = tmp_path / "Pulumi.existing.yaml"
     file.write_text(yaml.safe_dump(work.push_jobs_stack(places, previews.PACKAGE)))
     sent = Sent()
-    settings = stacks.settings(stacks.read("existing", CLONE, file), CLONE)
+    settings = stack_files.settings(stack_files.read_configuration("existing", CLONE, file), CLONE)
 
     def program() -> pulumi.Output[Any]:
         return pulumi.Output.from_input(assemble(settings))

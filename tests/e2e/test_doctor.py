@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from components.repair import following, tasks
-from components.topology import Kind, numbered, topology
+from chef_push_jobs.model.topology import Kind, numbered, topology
+from chef_push_jobs.runbook.repair import following, tasks
 from sandbox import network
 from sandbox.hosts import HostSpec
 from sandbox.paths import CLONE, REGION
@@ -68,7 +68,7 @@ def as_operator(cluster: Stack, *command: str) -> Seen:
 
 def doctor(cluster: Stack, *options: str) -> Seen:
     place = ["--stack", cluster.name, "--config-file", str(cluster.settings)]
-    return as_operator(cluster, sys.executable, "-m", "components.doctor", *place, *options)
+    return as_operator(cluster, sys.executable, "-m", "chef_push_jobs.cli.doctor", *place, *options)
 
 
 def mend(cluster: Stack, document: dict[str, Any]) -> None:
@@ -443,7 +443,7 @@ def test_a_change_that_was_not_rolled_out_yet_is_told_as_that_and_not_as_a_drift
 
 
 def test_a_stack_that_is_not_there_is_told_in_one_line(cluster: Stack) -> None:
-    seen = as_operator(cluster, sys.executable, "-m", "components.doctor", "--stack", "nowhere")
+    seen = as_operator(cluster, sys.executable, "-m", "chef_push_jobs.cli.doctor", "--stack", "nowhere")
     assert seen.status == 2
     assert "nowhere" in seen.errors
     assert seen.errors.count("\n") == 1

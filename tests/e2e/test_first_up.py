@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from components import chef_server, push_jobs
-from components.runbook import plan
-from components.topology import Kind, numbered, topology
+from chef_push_jobs.model.topology import Kind, numbered, topology
+from chef_push_jobs.runbook import chef_server, push_jobs
+from chef_push_jobs.runbook.steps import plan
 from tests.e2e.conftest import Stack
 
 HA = topology(Kind.HA, numbered(2, 2, "chef.test"))

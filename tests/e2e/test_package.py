@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.schema import TOKEN, schema
+from chef_push_jobs.config.package_schema import TOKEN, schema
 from sandbox import lifecycle, yaml_host
 from sandbox.paths import CLONE, Sandbox
 from tests.e2e.cli import pulumi

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from components import stacks
-from components.plan.picture import draw
+from chef_push_jobs.cli.plan.picture import draw
+from chef_push_jobs.config import stack_files
 from sandbox.paths import CLONE
 from tests.e2e.conftest import PROJECT, Stack
 from tests.e2e.observed import COMMAND
@@ -28,7 +28,7 @@ def engine_waits(resources: list[dict[str, Any]]) -> dict[str, set[str]]:
 
 
 def test_the_picture_has_the_edges_that_the_engine_had(ha: Stack) -> None:
-    settings = stacks.settings(stacks.read("sandbox", CLONE), CLONE)
+    settings = stack_files.settings(stack_files.read_configuration("sandbox", CLONE), CLONE)
     drawn: dict[str, set[str]] = {}
     for link in draw("sandbox", settings).unfolded():
         source = FIREWALL if link.source.step == FIREWALL else str(link.source)

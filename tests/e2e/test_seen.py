@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from components.events import history
-from components.events.rollout import State
+from chef_push_jobs.engine import history
+from chef_push_jobs.engine.progress import TaskState
 from sandbox.paths import CLONE
 from tests.e2e.conftest import Stack, stack
 
@@ -44,7 +44,7 @@ def inside(*argv: str) -> list[str]:
 
 def up(cluster: Stack, keep: Path) -> list[str]:
     options = ["--yes", "--stack", cluster.name, "--config-file", str(cluster.settings), "--keep", str(keep)]
-    return inside(sys.executable, "-m", "components.up", *options)
+    return inside(sys.executable, "-m", "chef_push_jobs.cli.up", *options)
 
 
 def run(cluster: Stack, argv: list[str]) -> subprocess.CompletedProcess[str]:
@@ -77,7 +77,7 @@ def test_the_first_rollout_is_a_table_in_a_terminal(cluster: Stack, kept: Path) 
     assert re.search(r"▸ \d+s", shown), "what runs is shown while it does"
     found = history.load(kept / "1.jsonl")
     assert found.result == "succeeded"
-    assert {task.state for task in found.tasks.values()} == {State.DONE}
+    assert {task.state for task in found.tasks.values()} == {TaskState.DONE}
     assert (kept / "1.jsonl").stat().st_mode & 0o077 == 0, "a record is its owner's"
 
 
@@ -100,7 +100,7 @@ def test_a_preview_that_cannot_be_made_is_the_comment_and_fails_the_step(cluster
 def test_a_review_makes_the_preview_itself(cluster: Stack) -> None:
     cluster.change(pushJobs={**cluster.setting("pushJobs"), "settings": {"heartbeat_interval": 2000}})
     options = ["--stack", cluster.name, "--config-file", str(cluster.settings)]
-    done = run(cluster, inside(sys.executable, "-m", "components.review", *options))
+    done = run(cluster, inside(sys.executable, "-m", "chef_push_jobs.cli.review", *options))
     assert done.returncode == 0, done.stderr
     example = (CLONE / "docs" / "examples" / "review-settings-changed.md").read_text()
     assert done.stdout == example, "what is previewed now is what was recorded"
@@ -147,7 +147,7 @@ def test_the_record_is_made_of_the_events_and_of_pulumis_own_history(
     cluster: Stack, kept: Path, tmp_path: Path
 ) -> None:
     page = tmp_path / "report.html"
-    report = [sys.executable, "-m", "components.report", "--stack", cluster.name]
+    report = [sys.executable, "-m", "chef_push_jobs.cli.report", "--stack", cluster.name]
     done = run(cluster, inside(*report, "--events", str(kept / "2.jsonl"), "-o", str(page)))
     assert done.returncode == 0, done.stderr
     text = page.read_text()

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from components.advice import ADVICE
+from chef_push_jobs.engine.aws_advice import ADVICE
 from sandbox.faults import Faults
 from sandbox.paths import CLONE
 from tests.e2e.conftest import Stack, stack

@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 import yaml
 
-from components.stack_file import StepName
+from chef_push_jobs.config.stack_config import StepName
 from sandbox import lifecycle, network
 from sandbox.hosts import Hosts
 from sandbox.paths import CLONE, Sandbox

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from components import chef_server, push_jobs
-from components.runbook import plan
-from components.topology import Kind, numbered, topology
+from chef_push_jobs.model.topology import Kind, numbered, topology
+from chef_push_jobs.runbook import chef_server, push_jobs
+from chef_push_jobs.runbook.steps import plan
 
 BACKENDS, FRONTENDS = 2, 1  # every kind of server, and of task, is there
 ROLLOUTS = {chef_server.NAME: chef_server.STEPS, push_jobs.NAME: push_jobs.STEPS}

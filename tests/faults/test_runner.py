@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from components import commands
-from components.packages import Package
+from chef_push_jobs import scripts
+from chef_push_jobs.model.packages import Package
 from sandbox import lifecycle, network
 from sandbox.hosts import Hosts, HostSpec
 from sandbox.paths import Sandbox
@@ -19,7 +19,7 @@ from sandbox.registry import Registry
 from tests.sandbox.conftest import SSH, Lab, new_name, until
 
 HOST, ADDRESS, FQDN = "runner-0", "10.0.1.10", "runner-0.chef.test"
-LOG = f"{commands.LOGS}/chef-install.log"
+LOG = f"{scripts.LOGS}/chef-install.log"
 NEXT = "run pulumi up again: it goes on from here"
 
 
@@ -32,7 +32,7 @@ def server(root: None) -> Iterator[Lab]:
         lab = Lab(sandbox, Hosts(sandbox))
         lab.boot(HostSpec(HOST, HOST, ADDRESS, 24, "base"))
         lab.output(HOST, f"echo 127.0.1.1 {FQDN} runner-0 >> /etc/hosts; hostname {FQDN}")
-        done = Ssh(lab).run(commands.CONNECT, commands.connect(60))
+        done = Ssh(lab).run(scripts.CONNECT, scripts.connect(60))
         assert done.returncode == 0, done.stderr
         yield lab
     finally:
@@ -61,7 +61,7 @@ class Ssh:
         return subprocess.CompletedProcess(command, process.returncode, out, err)
 
     def task(self, script: str, limit: int = 30, name: str = "chef-install") -> subprocess.CompletedProcess[str]:
-        return self.run(commands.runner(name, limit, 0), script)
+        return self.run(scripts.runner(name, limit, 0), script)
 
 
 def block(status: int, why: str, heading: str, lines: str, mend: str) -> str:
@@ -125,7 +125,7 @@ def test_what_a_failed_task_leaves_in_the_background_is_ended(server: Lab) -> No
 
 
 def test_a_second_run_waits_for_a_first_whose_operator_is_gone(server: Lab) -> None:
-    first = Ssh(server).start(commands.runner("chef-install", 30, 0), "echo begun > /tmp/first; sleep 4; echo first\n")
+    first = Ssh(server).start(scripts.runner("chef-install", 30, 0), "echo begun > /tmp/first; sleep 4; echo first\n")
     until(lambda: server.shell(HOST, "[ -e /tmp/first ]").returncode == 0)
     first.kill()
     first.wait()
@@ -137,7 +137,7 @@ def test_a_second_run_waits_for_a_first_whose_operator_is_gone(server: Lab) -> N
 
 
 def test_a_second_run_waits_for_a_first_whose_runner_was_killed(server: Lab) -> None:
-    first = Ssh(server).start(commands.runner("chef-install", 5, 0), "echo > /tmp/killed; sleep 7777\n")
+    first = Ssh(server).start(scripts.runner("chef-install", 5, 0), "echo > /tmp/killed; sleep 7777\n")
     until(lambda: server.shell(HOST, "[ -e /tmp/killed ]").returncode == 0)
     server.output(HOST, "pkill -KILL -f '[s]h /var/lib/chef-rollout/task'")
     first.wait()
@@ -148,27 +148,27 @@ def test_a_second_run_waits_for_a_first_whose_runner_was_killed(server: Lab) -> 
 
 def test_of_two_that_wait_for_the_same_task_only_the_later_does_it(server: Lab) -> None:
     """The earlier one is of a run of Pulumi that is over: there is one at a time."""
-    holder = Ssh(server).start(commands.runner("chef-configure", 30, 0), "echo > /tmp/holder; sleep 5\n")
+    holder = Ssh(server).start(scripts.runner("chef-configure", 30, 0), "echo > /tmp/holder; sleep 5\n")
     until(lambda: server.shell(HOST, "[ -e /tmp/holder ]").returncode == 0)
-    waiting = [Ssh(server).start(commands.runner("chef-install", 30, 0), "echo ran >> /tmp/ran\n")]
-    until(lambda: "chef-install waits" in server.output(HOST, f"tail -n 1 {commands.LOGS}/history"))
-    waiting.append(Ssh(server).start(commands.runner("chef-install", 30, 0), "echo ran >> /tmp/ran\n"))
+    waiting = [Ssh(server).start(scripts.runner("chef-install", 30, 0), "echo ran >> /tmp/ran\n")]
+    until(lambda: "chef-install waits" in server.output(HOST, f"tail -n 1 {scripts.LOGS}/history"))
+    waiting.append(Ssh(server).start(scripts.runner("chef-install", 30, 0), "echo ran >> /tmp/ran\n"))
     assert sorted(process.wait(60) for process in (*waiting, holder)) == [0, 0, 75]
     assert server.output(HOST, "cat /tmp/ran") == "ran"
 
 
 def test_a_holder_that_outlives_its_own_limit_is_named(server: Lab) -> None:
     """The kernel can keep a process for ever, on a disk that does not answer: nobody waits for that."""
-    lock = f"exec 9>> {commands.HOME}/lock; flock 9; sleep 7777"
+    lock = f"exec 9>> {scripts.HOME}/lock; flock 9; sleep 7777"
     server.output(HOST, f"setsid sh -c '{lock}' > /dev/null 2>&1 & sleep 0.2")
-    server.output(HOST, f"echo chef-reconfigure 1 $(pgrep -o -f '[f]lock 9') > {commands.HOME}/running")
+    server.output(HOST, f"echo chef-reconfigure 1 $(pgrep -o -f '[f]lock 9') > {scripts.HOME}/running")
     done = Ssh(server).task("echo never\n")
     assert done.returncode == 75
     why = "chef-reconfigure still runs there, longer than its own limit"
     mend = r"end it there \(sudo pkill -KILL -s \d+\)"
     assert re.fullmatch(block(75, why, "what of it runs there", r"(  \| .*\n)+", mend), done.stderr), done.stderr
     kill = re.findall(r"pkill -KILL -s \d+", done.stderr)[0]
-    server.output(HOST, f"{kill}; rm {commands.HOME}/running")
+    server.output(HOST, f"{kill}; rm {scripts.HOME}/running")
     assert Ssh(server).task("echo again\n").returncode == 0, "what it told to do helps"
 
 
@@ -176,7 +176,7 @@ def test_where_sudo_refuses_the_block_says_so_and_nothing_is_run(server: Lab) ->
     server.output(HOST, "cp -p /etc/sudoers /etc/sudoers.kept; sed -i '/^ubuntu/d' /etc/sudoers")
     try:
         done = Ssh(server).task("echo never > /tmp/never\n")
-        first = Ssh(server).run(commands.CONNECT, commands.connect(60))
+        first = Ssh(server).run(scripts.CONNECT, scripts.connect(60))
     finally:
         server.output(HOST, "mv /etc/sudoers.kept /etc/sudoers")
     mend = "let ubuntu use sudo there without a password"
@@ -189,11 +189,11 @@ def test_where_sudo_refuses_the_block_says_so_and_nothing_is_run(server: Lab) ->
 
 def test_where_the_server_lost_its_disk_the_login_shell_names_the_runner_that_is_missing(server: Lab) -> None:
     """It is the line that docs/reliability.md explains."""
-    server.output(HOST, f"mv {commands.RUNNER} {commands.RUNNER}.kept")
+    server.output(HOST, f"mv {scripts.RUNNER} {scripts.RUNNER}.kept")
     try:
         done = Ssh(server).task("echo never\n")
     finally:
-        server.output(HOST, f"mv {commands.RUNNER}.kept {commands.RUNNER}")
+        server.output(HOST, f"mv {scripts.RUNNER}.kept {scripts.RUNNER}")
     assert done.returncode == 127
     assert re.fullmatch(r".*/var/lib/chef-rollout/task: .*\n", done.stderr), done.stderr
 
@@ -217,10 +217,10 @@ def full(server: Lab) -> Iterator[Callable[[str], None]]:
 
 
 def test_where_no_log_can_be_written_nothing_is_run(server: Lab, full: Callable[[str], None]) -> None:
-    full(commands.LOGS)
+    full(scripts.LOGS)
     done = Ssh(server).task("echo never > /tmp/never-full\n")
     assert done.returncode == 74
-    heading, lines = "what that server says", rf"  \| .*No space left.*\nno room is left there on {commands.LOGS}\n"
+    heading, lines = "what that server says", rf"  \| .*No space left.*\nno room is left there on {scripts.LOGS}\n"
     why = "its script and log cannot be written, nothing was run"
     assert re.fullmatch(block(74, why, heading, lines, "make room there"), done.stderr), done.stderr
     assert server.shell(HOST, "[ -e /tmp/never-full ]").returncode != 0
@@ -233,15 +233,15 @@ def test_where_the_disk_is_full_later_the_block_names_it(server: Lab, full: Call
 
 
 def test_a_connect_that_fails_is_a_block_too(server: Lab) -> None:
-    broken = commands.connect(60).replace("install -d -m 0755", "install -d -m nonsense")
-    done = Ssh(server).run(commands.CONNECT, broken)
+    broken = scripts.connect(60).replace("install -d -m 0755", "install -d -m nonsense")
+    done = Ssh(server).run(scripts.CONNECT, broken)
     assert done.returncode == 1
     assert f"connect failed on {FQDN}: exit status 1\n" in done.stderr
     assert NEXT in done.stderr
 
 
 def test_a_connect_that_hangs_is_ended(server: Lab) -> None:
-    done = Ssh(server).run(commands.CONNECT, commands.connect(1).replace("set -eu\numask", "sleep 7777\numask"))
+    done = Ssh(server).run(scripts.CONNECT, scripts.connect(1).replace("set -eu\numask", "sleep 7777\numask"))
     assert done.returncode == 124
     until(lambda: not runs(server, "sleep 7777"))
 
@@ -261,12 +261,12 @@ def test_another_dpkg_is_waited_for(server: Lab) -> None:
     file = next(server.sandbox.packages.glob("chef-server-core_12.0.*.deb"))
     digest = subprocess.run(["sha256sum", file], capture_output=True, text=True, check=True).stdout.split()[0]
     package = Package(file.name, digest, file=str(file))
-    place = f"/home/ubuntu/{commands.uploaded(package)}"
+    place = f"/home/ubuntu/{scripts.uploaded(package)}"
     server.hosts.exec(HOST, ["sh", "-c", f"cat > {place}"], input=Path(file).read_bytes(), text=False)
     server.output(HOST, f'setsid python3 -c "{LOCKED}" > /dev/null 2>&1 &')
     until(lambda: server.shell(HOST, "[ -e /tmp/locked ]").returncode == 0)
     begun = time.monotonic()
-    done = Ssh(server).task(commands.install(package, "ubuntu"))
+    done = Ssh(server).task(scripts.install(package, "ubuntu"))
     assert done.returncode == 0, done.stderr
     assert time.monotonic() - begun > 3
     assert "lock" in server.output(HOST, f"cat {LOG}"), "the log says what it waited for"
@@ -286,15 +286,15 @@ def booted(lab: Lab, how: str) -> None:
 def test_a_first_boot_with_warnings_is_one(server: Lab) -> None:
     booted(server, "degraded")
     assert server.shell(HOST, "cloud-init status").returncode == 2
-    done = Ssh(server).run(commands.CONNECT, commands.connect(60))
+    done = Ssh(server).run(scripts.CONNECT, scripts.connect(60))
     booted(server, "done")
     assert done.returncode == 0, done.stderr
 
 
 def test_a_first_boot_that_failed_is_told_with_its_cause_but_on_a_server_that_is_taken_over(server: Lab) -> None:
     booted(server, "error")
-    made = Ssh(server).run(commands.CONNECT, commands.connect(60))
-    taken_over = Ssh(server).run(commands.CONNECT, commands.connect(60, adopts=True))
+    made = Ssh(server).run(scripts.CONNECT, scripts.connect(60))
+    taken_over = Ssh(server).run(scripts.CONNECT, scripts.connect(60, adopts=True))
     booted(server, "done")
     assert made.returncode == 1
     for part in ("the cause", "the first boot did not end well", "status: error"):

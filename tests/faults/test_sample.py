@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from components import chef_server, push_jobs
+from chef_push_jobs.runbook import chef_server, push_jobs
 from tests.faults import cells, first
 from tests.faults.faults import FAULTS, Fault
 from tests.faults.lane import Lane, lane

@@ -9,8 +9,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from components.settings import Settings, load
-from components.topology import Kind, Topology, numbered, topology
+from chef_push_jobs.config.settings import Settings, load
+from chef_push_jobs.model.topology import Kind, Topology, numbered, topology
 
 ROOT = Path(__file__).parent / "files"
 PUSH_JOBS = "opscode-push-jobs-server_1.1.6-1_amd64.deb"

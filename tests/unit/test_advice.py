@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.advice import ADVICE, advice
+from chef_push_jobs.engine.aws_advice import ADVICE, advice
 
 REFUSED = (
     "creating EC2 VPC: operation error EC2: CreateVpc, https response error StatusCode: 400, RequestID: 1b2c, "

@@ -18,8 +18,8 @@ import pytest
 import yaml
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 
+from chef_push_jobs.config.settings import Settings
 from components.assembly import assemble
-from components.settings import Settings
 from sandbox.plugins.aws import PLUGIN
 from sandbox.plugins.table import Input
 from tests import programs
@@ -195,7 +195,7 @@ def test_everything_that_can_have_tags_has_those_of_the_stack_volumes_too(name: 
     of = CASES[name]
     for token, inputs in asked_for(name):
         if "tags" in KNOWN[token] and not token.split("/")[1].startswith("get"):
-            assert of.file.tags.items() <= (inputs.get("tags") or {}).items(), token
+            assert of.config.tags.items() <= (inputs.get("tags") or {}).items(), token
         if token == INSTANCE:
             assert inputs["rootBlockDevice"]["tags"] == inputs["tags"]
 
@@ -204,8 +204,8 @@ def test_everything_that_can_have_tags_has_those_of_the_stack_volumes_too(name: 
 def test_every_machine_has_imdsv2_and_an_encrypted_gp3_volume_and_protection_where_the_stack_says_so(name: str) -> None:
     of = CASES[name]
     machines = [inputs for token, inputs in asked_for(name) if token == INSTANCE]
-    assert len(machines) == len(of.topology.servers) + (of.file.bastion is not None)
+    assert len(machines) == len(of.topology.servers) + (of.config.bastion is not None)
     for inputs in machines:
         assert inputs["metadataOptions"]["httpTokens"] == "required"
         assert {"volumeType": "gp3", "encrypted": True}.items() <= inputs["rootBlockDevice"].items()
-        assert inputs["disableApiTermination"] is of.file.protect
+        assert inputs["disableApiTermination"] is of.config.protect

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from components.advice import ADVICE
+from chef_push_jobs.engine.aws_advice import ADVICE
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "aws.md").read_text()

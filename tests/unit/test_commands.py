@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from components import commands, failover
-from components.packages import Package
+from chef_push_jobs import scripts
+from chef_push_jobs.model.packages import Package
+from chef_push_jobs.scripts import data_volume
 
 FILES = Path(__file__).parent / "files" / "commands"
 LOCAL = Package("opscode-push-jobs-server_1.1.6-1_amd64.deb", "3b" * 32, file="packages/x.deb")
@@ -28,31 +29,31 @@ PORTS = {"server_heartbeat_port": "10000", "command_port": "10003", "api_port": 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI"
 
 SCRIPTS = {
-    "runner": commands.RUNNER_SCRIPT,
-    "shared-files": commands.SHARER_SCRIPT,
-    "manifest": "#!/bin/sh\n" + commands.MANIFEST_SCRIPT,
-    "connect": commands.connect(600),
-    "install-uploaded-deb": commands.install(LOCAL, "ubuntu"),
-    "install-fetched-rpm-with-hostile-name": commands.install(REMOTE, "ubuntu"),
-    "install-chef-server-deb": commands.install(CHEF_SERVER_DEB, "ubuntu", upgrades=False),
-    "install-chef-server-rpm": commands.install(CHEF_SERVER_RPM, "ubuntu", upgrades=False),
-    "require-chef-server": commands.require_chef_server(),
-    "configure": commands.configure("/etc/x/x.rb", commands.push_jobs_settings(PORTS, {"heartbeat_interval": 1000})),
-    "push-jobs-reconfigure": commands.push_jobs_reconfigure(),
-    "share": commands.share("ubuntu", [("10.0.0.5", KEY), ("10.0.16.4", KEY)]),
-    "copy": commands.copy("push-jobs", "ubuntu", 22, "10.0.0.4", KEY),
-    "chef-reconfigure": commands.chef_reconfigure(),
-    "connect-to-existing": commands.connect(600, adopts=True),
-    "check-firewall": commands.check_firewall([10000, 10003, 10002]),
-    "uninstall": commands.uninstall(),
-    "rotate": commands.rotate("2026-11"),
-    "restart-pushy-unless-fresh": commands.restart_pushy([10000, 10003, 10002], unless_fresh=True),
-    "restart-pushy": commands.restart_pushy([10000, 10003, 10002]),
-    "test": commands.test(),
-    "in-turn": commands.in_turn("echo one\nexit 0\n", "echo two\n"),
-    "require-lvm": failover.require_lvm(),
-    "prepare-volume": failover.prepare_volume("/dev/xvdf", "10.0.15.254"),
-    "name-device": failover.name_device("vol-0123456789abcdef0", "/dev/xvdf"),
+    "runner": scripts.RUNNER_SCRIPT,
+    "shared-files": scripts.SHARER_SCRIPT,
+    "manifest": "#!/bin/sh\n" + scripts.MANIFEST_SCRIPT,
+    "connect": scripts.connect(600),
+    "install-uploaded-deb": scripts.install(LOCAL, "ubuntu"),
+    "install-fetched-rpm-with-hostile-name": scripts.install(REMOTE, "ubuntu"),
+    "install-chef-server-deb": scripts.install(CHEF_SERVER_DEB, "ubuntu", upgrades=False),
+    "install-chef-server-rpm": scripts.install(CHEF_SERVER_RPM, "ubuntu", upgrades=False),
+    "require-chef-server": scripts.require_chef_server(),
+    "configure": scripts.configure("/etc/x/x.rb", scripts.push_jobs_settings(PORTS, {"heartbeat_interval": 1000})),
+    "push-jobs-reconfigure": scripts.push_jobs_reconfigure(),
+    "share": scripts.share("ubuntu", [("10.0.0.5", KEY), ("10.0.16.4", KEY)]),
+    "copy": scripts.copy("push-jobs", "ubuntu", 22, "10.0.0.4", KEY),
+    "chef-reconfigure": scripts.chef_reconfigure(),
+    "connect-to-existing": scripts.connect(600, adopts=True),
+    "check-firewall": scripts.check_firewall([10000, 10003, 10002]),
+    "uninstall": scripts.uninstall(),
+    "rotate": scripts.rotate("2026-11"),
+    "restart-pushy-unless-fresh": scripts.restart_pushy([10000, 10003, 10002], unless_fresh=True),
+    "restart-pushy": scripts.restart_pushy([10000, 10003, 10002]),
+    "test": scripts.test(),
+    "in-turn": scripts.in_turn("echo one\nexit 0\n", "echo two\n"),
+    "require-lvm": data_volume.require_lvm(),
+    "prepare-volume": data_volume.prepare_volume("/dev/xvdf", "10.0.15.254"),
+    "name-device": data_volume.name_device("vol-0123456789abcdef0", "/dev/xvdf"),
 }
 
 
@@ -86,7 +87,7 @@ def test_a_script_is_clean_to_shellcheck(name: str) -> None:
 
 
 def test_the_settings_of_chef_server_name_every_server_and_the_primary_first() -> None:
-    assert commands.chef_settings("ha", "chef.test", SERVERS, {"notification_email": "ops@chef.test"}) == (
+    assert scripts.chef_settings("ha", "chef.test", SERVERS, {"notification_email": "ops@chef.test"}) == (
         "# Written by chef-rollout: change the stack's settings, not this file.\n"
         'topology "ha"\n'
         'api_fqdn "chef.test"\n'
@@ -100,14 +101,14 @@ def test_the_settings_of_chef_server_name_every_server_and_the_primary_first() -
 
 
 def test_a_standalone_chef_server_lists_nobody() -> None:
-    assert commands.chef_settings("standalone", "chef.test", SERVERS[:1], {}).splitlines()[1:] == [
+    assert scripts.chef_settings("standalone", "chef.test", SERVERS[:1], {}).splitlines()[1:] == [
         'topology "standalone"',
         'api_fqdn "chef.test"',
     ]
 
 
 def test_the_settings_of_push_jobs_are_ruby() -> None:
-    text = commands.push_jobs_settings(PORTS, {"vip": "10.0.0.9", "whitelist": True})
+    text = scripts.push_jobs_settings(PORTS, {"vip": "10.0.0.9", "whitelist": True})
     assert text.splitlines()[1:] == [
         "opscode_pushy_server['server_heartbeat_port'] = '10000'",
         "opscode_pushy_server['command_port'] = '10003'",
@@ -118,7 +119,7 @@ def test_the_settings_of_push_jobs_are_ruby() -> None:
 
 
 def test_the_runner_is_called_with_quoted_words() -> None:
-    assert commands.runner("push-jobs-test", 300, 1) == "/var/lib/chef-rollout/task push-jobs-test 300 1"
+    assert scripts.runner("push-jobs-test", 300, 1) == "/var/lib/chef-rollout/task push-jobs-test 300 1"
 
 
 if __name__ == "__main__":

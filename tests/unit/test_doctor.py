@@ -13,26 +13,27 @@ from typing import Any
 
 import pytest
 
-from components import commands, push_jobs
-from components.cluster import Cluster
-from components.doctor import questions, report
-from components.doctor.checks import Case, package
-from components.doctor.findings import Diagnosis, State
-from components.doctor.mending import Mending
-from components.doctor.questions import CREDENTIALS, Answers, File
-from components.doctor.seen import Cloud, Door, Machine, Place, Rule, Target, Visit
-from components.doctor.stack import Stack
-from components.doctor.whole import diagnose
+from chef_push_jobs import scripts
+from chef_push_jobs.cli.doctor import probe, report
+from chef_push_jobs.cli.doctor.checks import Case, package
+from chef_push_jobs.cli.doctor.diagnosis import diagnose
+from chef_push_jobs.cli.doctor.findings import CellState, Diagnosis
+from chef_push_jobs.cli.doctor.observations import Cloud, Machine, ObservedRule, Place, PortState, ProbeResult, Target
+from chef_push_jobs.cli.doctor.probe import CREDENTIALS, File, ServerFacts
+from chef_push_jobs.cli.doctor.remediation import Remediation
+from chef_push_jobs.engine.stack_state import Stack
+from chef_push_jobs.runbook import push_jobs
+from chef_push_jobs.runbook.script_context import ScriptContext
 from tests.unit.clusters import settings
 
 NONCE = "5e" * 32
 NAMES = ["backend-0", "backend-1", "frontend-0", "frontend-1"]
 PORTS = [10000, 10003, 10002]
-PACKAGE = Path(questions.__file__).parent
+PACKAGE = Path(probe.__file__).parent
 OPERATOR, CLIENT = "10.8.0.10", "10.1.0.10"
-OPEN_DOORS = {10000: Door.OPEN, 10003: Door.OPEN, 10002: Door.SILENT}
-RULE = Rule("sg-frontend", False, "tcp", (443, 443), "10.1.0.0/24")
-STRAY = Rule("sg-frontend", False, "tcp", (10000, 10000), "0.0.0.0/0")
+OPEN_DOORS = {10000: PortState.OPEN, 10003: PortState.OPEN, 10002: PortState.SILENT}
+RULE = ObservedRule("sg-frontend", False, "tcp", (443, 443), "10.1.0.0/24")
+STRAY = ObservedRule("sg-frontend", False, "tcp", (10000, 10000), "0.0.0.0/0")
 INSTANCE = "aws:ec2/instance:Instance"
 IN_RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 
@@ -42,7 +43,7 @@ def resource(kind: str, name: str, identity: str, **inputs: Any) -> dict[str, An
 
 
 def resources(of: Any) -> list[dict[str, Any]]:
-    cluster = Cluster(of.topology, of)
+    cluster = ScriptContext(of.topology, of)
     found = [resource("aws:ec2/securityGroup:SecurityGroup", tier, f"sg-{tier}") for tier in ("backend", "frontend")]
     found.append(
         resource(
@@ -72,29 +73,29 @@ def the_stack(**changes: Any) -> Stack:
     return Stack(Place("test"), settings(**changes), {"aws:region": "us-east-1"}, targets, resources(of))
 
 
-def well(name: str) -> Visit:
+def well(name: str) -> ProbeResult:
     """What a server answers with which nothing is wrong."""
     of = settings()
-    text = commands.push_jobs_settings({key: str(port) for key, port in push_jobs.ports(of).items()}, {})
+    text = scripts.push_jobs_settings({key: str(port) for key, port in push_jobs.ports(of).items()}, {})
     backend, master = name.startswith("backend"), name == "backend-0"
-    answers = Answers(
+    answers = ServerFacts(
         source=OPERATOR,
         prepared=True,
         packages={"opscode-push-jobs-server": "1.1.6-1", "chef-server-core": "12.19.31-1"},
         newer=frozenset(),
         files={
             **{path: File("root", "600", f"digest of {path}") for path in CREDENTIALS},
-            push_jobs.SETTINGS_FILE: File("root", "644", questions.keyed(NONCE, text)),
+            push_jobs.SETTINGS_FILE: File("root", "644", probe.keyed(NONCE, text)),
         },
         service="run" if master else "down" if backend else "none",
         cluster=("master" if master else "backup") if backend else None,
         keepalived=True if backend else None,
         listens=frozenset(PORTS) if master else frozenset(),
     )
-    return Visit(answers, doors=dict.fromkeys(PORTS, Door.SILENT))
+    return ProbeResult(answers, doors=dict.fromkeys(PORTS, PortState.SILENT))
 
 
-def the_cloud(rules: Mapping[str, Rule] | None = None, **machines: Machine | None) -> Cloud:
+def the_cloud(rules: Mapping[str, ObservedRule] | None = None, **machines: Machine | None) -> Cloud:
     known = {f"i-{name}": Machine("running", frozenset({f"sg-{name.split('-')[0]}"})) for name in NAMES}
     for name, machine in machines.items():
         identity = f"i-{name.replace('_', '-')}"
@@ -106,19 +107,19 @@ def the_cloud(rules: Mapping[str, Rule] | None = None, **machines: Machine | Non
 
 
 def look(
-    visits: Mapping[str, Visit] | None = None, stack: Stack | None = None, cloud: Cloud | None = None
+    visits: Mapping[str, ProbeResult] | None = None, stack: Stack | None = None, cloud: Cloud | None = None
 ) -> Diagnosis:
     every = {name: well(name) for name in NAMES} | dict(visits or {})
     return diagnose(stack or the_stack(), every, cloud or the_cloud(), NONCE)
 
 
-def changed(name: str, **changes: Any) -> dict[str, Visit]:
+def changed(name: str, **changes: Any) -> dict[str, ProbeResult]:
     visit = well(name)
     assert visit.answers is not None
     return {name: replace(visit, answers=replace(visit.answers, **changes))}
 
 
-def with_file(name: str, path: str, file: File | None) -> dict[str, Visit]:
+def with_file(name: str, path: str, file: File | None) -> dict[str, ProbeResult]:
     answers = well(name).answers
     assert answers is not None
     files = {known: found for known, found in answers.files.items() if known != path}
@@ -128,14 +129,14 @@ def with_file(name: str, path: str, file: File | None) -> dict[str, Visit]:
 def test_a_cluster_of_which_nothing_is_wrong_is_well() -> None:
     diagnosis = look()
     assert diagnosis.findings == ()
-    assert {cell.state for row in diagnosis.cells.values() for cell in row.values()} == {State.WELL, State.NONE}
+    assert {cell.state for row in diagnosis.cells.values() for cell in row.values()} == {CellState.WELL, CellState.NONE}
 
 
 KEY = CREDENTIALS[1]
 EDITED = File("root", "600", "another digest")
 
 # What is found, and in which words; the tasks that mend it.
-DRIFTS: dict[str, tuple[dict[str, Visit], tuple[str, str], str, tuple[str, ...]]] = {
+DRIFTS: dict[str, tuple[dict[str, ProbeResult], tuple[str, str], str, tuple[str, ...]]] = {
     "another package": (
         changed("frontend-0", packages={"opscode-push-jobs-server": "1.1.5-1", "chef-server-core": "none"}),
         ("frontend-0", "package"),
@@ -221,7 +222,7 @@ DRIFTS: dict[str, tuple[dict[str, Visit], tuple[str, str], str, tuple[str, ...]]
         ("push-jobs-chef-reconfigure-backend-1",),
     ),
     "a new host key": (
-        {"frontend-0": Visit(host_key="SHA256:abc")},
+        {"frontend-0": ProbeResult(host_key="SHA256:abc")},
         ("frontend-0", "host key"),
         "its host key is not the pinned one but SHA256:abc: it was installed anew, or another stands in its place",
         ("connect-frontend-0",),
@@ -285,7 +286,7 @@ def test_a_package_that_waits_for_pulumi_up_is_no_drift_and_one_without_a_versio
     assert (found.server, found.check) == ("", "settings")
     unnamed = settings(pushJobs__package__url="https://packages.test/latest.deb")
     case = Case(unnamed, {}, {}, NONCE)
-    for version, state in {"none": State.DRIFT, "2.2.8-1": State.WELL}.items():
+    for version, state in {"none": CellState.DRIFT, "2.2.8-1": CellState.WELL}.items():
         visit = changed("frontend-0", packages={"opscode-push-jobs-server": version})["frontend-0"]
         assert visit.answers is not None
         assert package(case, unnamed.topology.frontends[0], visit.answers).state is state
@@ -311,7 +312,7 @@ def test_a_cluster_has_one_master(word: str, text: str) -> None:
 
 
 def test_a_server_that_cannot_be_asked_is_one_problem_with_what_the_cloud_knows() -> None:
-    visits = {"frontend-0": Visit(trouble="no answer within 30 s")}
+    visits = {"frontend-0": ProbeResult(trouble="no answer within 30 s")}
     (found,) = look(visits).findings
     assert mending(look(visits)).all() == ["ssh -p 22 ubuntu@10.0.0.6"], "no `pulumi up` helps"
     assert (found.text, found.commands) == ("10.0.0.6: no answer within 30 s", ("ssh -p 22 ubuntu@10.0.0.6",))
@@ -324,14 +325,14 @@ def test_a_server_that_cannot_be_asked_is_one_problem_with_what_the_cloud_knows(
 
 
 def test_no_server_is_compared_with_a_primary_that_cannot_be_asked() -> None:
-    diagnosis = look({"backend-0": Visit(trouble="gone")})
+    diagnosis = look({"backend-0": ProbeResult(trouble="gone")})
     assert [finding.server for finding in diagnosis.findings] == ["backend-0"]
-    assert diagnosis.cells["frontend-0"]["credentials"].state is State.UNKNOWN
+    assert diagnosis.cells["frontend-0"]["credentials"].state is CellState.UNKNOWN
 
 
-@pytest.mark.parametrize("door", [Door.OPEN, Door.REFUSED])
-def test_a_push_jobs_port_that_lets_the_operator_through_is_told(door: Door) -> None:
-    visit = replace(well("frontend-0"), doors={10000: door, 10003: Door.SILENT, 10002: Door.SILENT})
+@pytest.mark.parametrize("door", [PortState.OPEN, PortState.REFUSED])
+def test_a_push_jobs_port_that_lets_the_operator_through_is_told(door: PortState) -> None:
+    visit = replace(well("frontend-0"), doors={10000: door, 10003: PortState.SILENT, 10002: PortState.SILENT})
     (found,) = look({"frontend-0": visit}).findings
     assert (found.check, found.refresh) == ("ports", True)
     assert found.text == "the firewall lets this machine (10.8.0.10) through to 10000"
@@ -340,35 +341,37 @@ def test_a_push_jobs_port_that_lets_the_operator_through_is_told(door: Door) -> 
 def test_a_firewall_that_is_not_the_stacks_may_refuse_in_words() -> None:
     known = the_stack()
     without = [one for one in known.resources if "ecurityGroup" not in one["type"] and one["type"] != INSTANCE]
-    visit = replace(well("frontend-0"), doors=dict.fromkeys(PORTS, Door.REFUSED))
+    visit = replace(well("frontend-0"), doors=dict.fromkeys(PORTS, PortState.REFUSED))
     assert look({"frontend-0": visit}, replace(known, resources=without), Cloud({}, {})).findings == ()
 
 
 def test_an_operator_who_is_a_client_is_to_reach_the_backends_and_nothing_else() -> None:
-    def seen(name: str, doors: Mapping[int, Door]) -> dict[str, Visit]:
+    def seen(name: str, doors: Mapping[int, PortState]) -> dict[str, ProbeResult]:
         visit = changed(name, source=CLIENT)[name]
         return {name: replace(visit, doors=doors)}
 
     assert look(seen("backend-0", OPEN_DOORS)).findings == ()
-    (found,) = look(seen("backend-0", dict.fromkeys(PORTS, Door.SILENT))).findings
+    (found,) = look(seen("backend-0", dict.fromkeys(PORTS, PortState.SILENT))).findings
     assert found.text == "the firewall keeps this machine (10.1.0.10, a client) from 10000, 10003"
     (found,) = look(seen("frontend-0", OPEN_DOORS)).findings
     assert found.text == "the firewall lets this machine (10.1.0.10) through to 10000, 10003"
-    (found,) = look(seen("backend-0", dict.fromkeys(PORTS, Door.OPEN))).findings
+    (found,) = look(seen("backend-0", dict.fromkeys(PORTS, PortState.OPEN))).findings
     assert found.text == "the firewall lets this machine (10.1.0.10) through to 10002", "the API is for frontends"
 
 
 @pytest.mark.parametrize("way", [{"bastion": {}}, {"ssh.proxy": {"host": "10.9.0.10", "user": "ubuntu"}}])
 def test_behind_a_bastion_nothing_is_said_of_ports_that_are_knocked_at_from_here(way: dict[str, Any]) -> None:
     of = settings(**{path.replace(".", "__"): value for path, value in way.items()})
-    visit = replace(changed("backend-0", source=CLIENT)["backend-0"], doors=dict.fromkeys(PORTS, Door.SILENT))
+    visit = replace(changed("backend-0", source=CLIENT)["backend-0"], doors=dict.fromkeys(PORTS, PortState.SILENT))
     diagnosis = look({"backend-0": visit}, replace(the_stack(), settings=of))
     assert diagnosis.findings == ()
-    assert diagnosis.cells["backend-0"]["ports"].state is State.UNKNOWN
+    assert diagnosis.cells["backend-0"]["ports"].state is CellState.UNKNOWN
 
 
 def test_a_rule_made_by_hand_is_taken_over_and_removed_by_up() -> None:
-    visit = replace(well("frontend-0"), doors={10000: Door.REFUSED, 10003: Door.SILENT, 10002: Door.SILENT})
+    visit = replace(
+        well("frontend-0"), doors={10000: PortState.REFUSED, 10003: PortState.SILENT, 10002: PortState.SILENT}
+    )
     diagnosis = look({"frontend-0": visit}, cloud=the_cloud({"sgr-1": RULE, "sgr-2": STRAY}))
     ports, by_hand = diagnosis.findings
     assert by_hand.text == "security group frontend has a rule made by hand: tcp 10000 from 0.0.0.0/0 (sgr-2)"
@@ -393,7 +396,7 @@ def test_a_machine_in_another_security_group_and_one_that_took_a_place_are_told(
     other = Machine("running", frozenset({"sg-frontend", "sg-open"}))
     (found,) = look(cloud=the_cloud(frontend_0=other)).findings
     assert found.text == "its machine i-frontend-0 is in security groups sg-frontend, sg-open, not its own"
-    (found,) = look({"frontend-0": Visit(host_key="SHA256:abc")}, cloud=the_cloud(frontend_0=None)).findings[1:]
+    (found,) = look({"frontend-0": ProbeResult(host_key="SHA256:abc")}, cloud=the_cloud(frontend_0=None)).findings[1:]
     assert found.text == "its machine i-frontend-0 is gone, and another one answers in its place"
 
 
@@ -417,15 +420,15 @@ def test_servers_that_were_not_made_yet_are_told() -> None:
 PLACE = Place("test")
 
 
-def mending(diagnosis: Diagnosis, place: Place = PLACE) -> Mending:
-    return Mending(place, settings().topology, "20261124T0500Z", diagnosis.findings)
+def mending(diagnosis: Diagnosis, place: Place = PLACE) -> Remediation:
+    return Remediation(place, settings().topology, "20261124T0500Z", diagnosis.findings)
 
 
 def test_repairs_are_settings_and_one_up_and_what_follows_from_another_is_left_out() -> None:
     visits = {
         **with_file("frontend-0", KEY, EDITED),
         **with_file("backend-0", push_jobs.SETTINGS_FILE, EDITED),
-        "frontend-1": Visit(host_key="SHA256:abc"),
+        "frontend-1": ProbeResult(host_key="SHA256:abc"),
     }
     diagnosis = look(visits)
     place = Place("test", "/my settings/Pulumi.test.yaml")
@@ -461,7 +464,7 @@ def test_the_json_has_the_documented_shape() -> None:
 
 
 VERSIONS = {"opscode-push-jobs-server": "1.1.6-1", "chef-server-core": "12.19.31-1"}
-SCRIPT = questions.script(NONCE, [push_jobs.SETTINGS_FILE, *CREDENTIALS], PORTS, VERSIONS)
+SCRIPT = probe.script(NONCE, [push_jobs.SETTINGS_FILE, *CREDENTIALS], PORTS, VERSIONS)
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash"])
@@ -481,18 +484,18 @@ def test_the_script_answers_on_this_machine_too_and_is_read(tmp_path: Path) -> N
     link = tmp_path / "file"
     file.write_text("content\n")
     link.symlink_to(file)
-    script = questions.script(NONCE, [str(link)], [1], {})
+    script = probe.script(NONCE, [str(link)], [1], {})
     done = subprocess.run(["sh", "-s"], input=script, text=True, capture_output=True, check=True)
-    answers = questions.read(f"from\t10.8.0.10\n{done.stdout}")
+    answers = probe.parse_facts(f"from\t10.8.0.10\n{done.stdout}")
     assert answers.source == "10.8.0.10"
-    assert answers.files[str(link)].digest == questions.keyed(NONCE, "content\n")
+    assert answers.files[str(link)].digest == probe.keyed(NONCE, "content\n")
     assert done.stderr == ""
 
 
 @pytest.mark.parametrize("text", ["", "from\t10.8.0.10\n", SCRIPT])
 def test_an_answer_without_its_end_is_refused(text: str) -> None:
-    with pytest.raises(questions.IncompleteAnswer):
-        questions.read(text)
+    with pytest.raises(probe.IncompleteFacts):
+        probe.parse_facts(text)
 
 
 SHELL = {"__main__": {"asyncio"}, "visit": {"asyncssh"}, "stack": {"asyncio"}, "cloud": {"boto3"}}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from components import repair
-from components.settings import SettingsError, load
-from components.topology import Kind, numbered, topology
+from chef_push_jobs.config.settings import SettingsError, load
+from chef_push_jobs.model.topology import Kind, numbered, topology
+from chef_push_jobs.runbook import repair
 from tests.unit.clusters import ROOT, raw
 
 HA = topology(Kind.HA, numbered(2, 2, "chef.test"))

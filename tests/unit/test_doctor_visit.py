@@ -11,9 +11,9 @@ from typing import Any
 import asyncssh
 import pytest
 
-from components.doctor.seen import Door, Target, Visit
-from components.doctor.visit import visit, visit_all
-from components.stack_file import Ssh
+from chef_push_jobs.cli.doctor.observations import PortState, ProbeResult, Target
+from chef_push_jobs.cli.doctor.visit import visit, visit_all
+from chef_push_jobs.config.stack_config import Ssh
 
 KEY = asyncssh.generate_private_key("ssh-ed25519")
 OTHER = asyncssh.generate_private_key("ssh-ed25519")
@@ -59,12 +59,12 @@ async def sleeps(process: asyncssh.SSHServerProcess[str]) -> None:
     await asyncio.sleep(60)
 
 
-async def go(port: int, seconds: float = 20, host_key: asyncssh.SSHKey = KEY) -> Visit:
+async def go(port: int, seconds: float = 20, host_key: asyncssh.SSHKey = KEY) -> ProbeResult:
     return await visit(Target("one", "127.0.0.1", line(host_key)), ssh(port), "script", [], seconds)
 
 
 def test_a_server_answers() -> None:
-    async def act() -> Visit:
+    async def act() -> ProbeResult:
         async with a_server(answers) as port:
             return await go(port)
 
@@ -80,7 +80,7 @@ def test_another_host_key_is_told_by_its_fingerprint_and_nothing_is_sent(shown: 
     async def asks(process: asyncssh.SSHServerProcess[str]) -> None:
         asked.append(process.command)
 
-    async def act() -> Visit:
+    async def act() -> ProbeResult:
         async with a_server(asks, host_key=shown) as port:
             return await go(port)
 
@@ -99,7 +99,7 @@ def test_another_host_key_is_told_by_its_fingerprint_and_nothing_is_sent(shown: 
     ids=["sudo refuses", "the key is refused", "it hangs"],
 )
 def test_what_is_wrong_is_told_in_words(behaviour: Any, reader: asyncssh.SSHKey, told: str) -> None:
-    async def act() -> Visit:
+    async def act() -> ProbeResult:
         async with a_server(behaviour, reader=reader) as port:
             return await go(port, seconds=1.5)
 
@@ -107,7 +107,7 @@ def test_what_is_wrong_is_told_in_words(behaviour: Any, reader: asyncssh.SSHKey,
 
 
 def test_one_server_that_never_speaks_and_many_that_do_take_the_time_of_one() -> None:
-    async def act() -> dict[str, Visit]:
+    async def act() -> dict[str, ProbeResult]:
         silent = await asyncio.start_server(lambda reader, writer: asyncio.sleep(60), "127.0.0.1", 0)
         port = silent.sockets[0].getsockname()[1]
         targets = [Target(str(number), "127.0.0.1", line(KEY)) for number in range(20)]
@@ -123,7 +123,7 @@ def test_one_server_that_never_speaks_and_many_that_do_take_the_time_of_one() ->
 
 
 def test_doors_are_open_refused_or_silent() -> None:
-    async def act() -> Visit:
+    async def act() -> ProbeResult:
         door = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
         gone = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
         ports = [server.sockets[0].getsockname()[1] for server in (door, gone)]
@@ -135,5 +135,5 @@ def test_doors_are_open_refused_or_silent() -> None:
             door.close()
 
     found = asyncio.run(act())
-    assert list(found.doors.values()) == [Door.OPEN, Door.REFUSED]
+    assert list(found.doors.values()) == [PortState.OPEN, PortState.REFUSED]
     assert found.trouble == "Connect call failed ('127.0.0.1', 1)"

@@ -9,26 +9,26 @@ from typing import Any
 
 import pytest
 
-from components.events import history
-from components.events.log import Began, Ended, Said, event_of, kept, read
-from components.events.rollout import Rollout, State, Task, after, rollout
-from components.naming import Name
-from components.order import waits
-from components.settings import read_topology
-from components.topology import Topology
-from components.up import __main__ as up
-from components.up.table import COLUMNS, blocks, headline, heard, lines, narrowed, table
+from chef_push_jobs.cli.up import __main__ as up
+from chef_push_jobs.cli.up.table import COLUMNS, blocks, headline, heard, lines, narrowed, table
+from chef_push_jobs.config.settings import read_topology
+from chef_push_jobs.engine import history
+from chef_push_jobs.engine.event_log import Began, Ended, Said, event_of, kept, read_events
+from chef_push_jobs.engine.progress import RolloutProgress, TaskProgress, TaskState, after, rollout
+from chef_push_jobs.model.topology import Topology
+from chef_push_jobs.runbook.naming import Name
+from chef_push_jobs.runbook.order import waits
 
 EVENTS = Path(__file__).parent / "files" / "events"
 COMMAND = "command:remote:Command"
-URN = f"urn:pulumi:s::chef-push-jobs::chef-push-jobs:index:Rollout${COMMAND}::"
+URN = f"urn:pulumi:s::chef-push-jobs::chef-push-jobs:index:RolloutProgress${COMMAND}::"
 
 
-def recorded(name: str) -> Rollout:
+def recorded(name: str) -> RolloutProgress:
     return history.load(EVENTS / f"{name}.jsonl")
 
 
-def topology_of(found: Rollout) -> Topology:
+def topology_of(found: RolloutProgress) -> Topology:
     return read_topology({key.split(":")[1]: value for key, value in found.config.items()})
 
 
@@ -37,7 +37,7 @@ def engine_event(kind: str, name: str, op: str, **inputs: str) -> dict[str, Any]
     return {"sequence": 1, "timestamp": 100, kind: {"metadata": metadata}}
 
 
-def made(*events: dict[str, Any]) -> Rollout:
+def made(*events: dict[str, Any]) -> RolloutProgress:
     return rollout(event for raw in events if (event := event_of(raw)))
 
 
@@ -72,8 +72,8 @@ def test_nobody_reads_what_debugging_says() -> None:
 
 def test_a_log_as_it_is_kept_reads_as_the_engine_wrote_it_but_for_the_time() -> None:
     lines = (EVENTS / "first.jsonl").read_text().splitlines()
-    events = list(read(lines))
-    again = list(read(json.dumps(kept(json.loads(line), 0.0)) for line in lines))
+    events = list(read_events(lines))
+    again = list(read_events(json.dumps(kept(json.loads(line), 0.0)) for line in lines))
     assert events == again
     assert isinstance(events[-1], Ended)
     assert any(isinstance(event, Began) for event in events)
@@ -89,7 +89,7 @@ def test_the_time_is_when_an_event_came_where_that_is_known() -> None:
 
 def test_what_is_no_event_log_is_refused() -> None:
     with pytest.raises(ValueError, match="it is no event log of Pulumi's"):
-        list(read(['{"steps": []}']))
+        list(read_events(['{"steps": []}']))
 
 
 # The rollout
@@ -114,7 +114,7 @@ def test_a_failure_is_told_whole_and_stops_only_what_waits_for_it() -> None:
     [block] = blocks(found)
     for part in ("failed on frontend-1.chef.test: exit status 127", "Permission denied", "what next: "):
         assert part in block
-    assert found.tasks["push-jobs-reconfigure-backend-1"].state is State.DONE
+    assert found.tasks["push-jobs-reconfigure-backend-1"].state is TaskState.DONE
     assert "push-jobs-chef-reconfigure-backend-0" not in found.tasks
 
 
@@ -140,7 +140,9 @@ def test_a_removal_is_a_task_only_where_something_is_done_for_it() -> None:
 
 @pytest.mark.parametrize("name", ["", "connect-backend-0"])
 def test_a_message_without_words_is_nothing(name: str) -> None:
-    before = Rollout(started=1.0, tasks={"connect-backend-0": Task("connect-backend-0", "backend-0", "connect", 1.0)})
+    before = RolloutProgress(
+        started=1.0, tasks={"connect-backend-0": TaskProgress("connect-backend-0", "backend-0", "connect", 1.0)}
+    )
     assert after(before, Said(2.0, name, "info", "")) == before
 
 
@@ -160,8 +162,8 @@ def test_a_command_that_is_no_task_of_ours_is_left_out() -> None:
 
 
 def test_a_step_that_has_no_column_yet_is_still_shown() -> None:
-    task = Task("push-jobs-new-backend-0", "backend-0", "push-jobs new", 1.0)
-    assert table(Rollout(tasks={task.name: task}), {}, 2.0).columns == (("", "other"),)
+    task = TaskProgress("push-jobs-new-backend-0", "backend-0", "push-jobs new", 1.0)
+    assert table(RolloutProgress(tasks={task.name: task}), {}, 2.0).columns == (("", "other"),)
 
 
 def test_every_step_of_the_runbooks_has_a_column() -> None:
@@ -208,7 +210,7 @@ def test_a_package_that_was_sent_is_not_installed_yet() -> None:
 @pytest.mark.parametrize("width", [200, 100, 80, 40])
 def test_a_narrow_table_shows_what_is_left_to_see(width: int) -> None:
     with (EVENTS / "first.jsonl").open() as log:
-        events = list(read(log))
+        events = list(read_events(log))
     begins = next(number for number, event in enumerate(events) if "restart-pushy-backend-0" in str(event))
     shown = narrowed(table(rollout(events[: begins + 1]), {}, events[begins].at), width)
     assert ("push-jobs", "restart") in shown.columns, "it runs now"
@@ -220,9 +222,9 @@ def test_a_narrow_table_shows_what_is_left_to_see(width: int) -> None:
 
 def test_without_a_screen_each_thing_that_happens_is_a_line() -> None:
     told: list[str] = []
-    state = Rollout()
+    state = RolloutProgress()
     with (EVENTS / "failed.jsonl").open() as log:
-        for event in read(log):
+        for event in read_events(log):
             before, state = state, after(state, event)
             told += lines(before, state)
     assert sum(line.endswith(" begins") for line in told) == len(state.tasks)
@@ -250,7 +252,7 @@ def test_only_the_last_rollouts_before_that_did_something_are_compared_with(tmp_
 
 
 def test_what_a_task_usually_takes_is_the_median_of_what_it_took() -> None:
-    def one(seconds: int) -> Rollout:
+    def one(seconds: int) -> RolloutProgress:
         name = "push-jobs-install-backend-0"
         done = engine_event("resOutputsEvent", name, "create") | {"timestamp": 100 + seconds}
         return made(engine_event("resourcePreEvent", name, "create"), done)

@@ -13,24 +13,24 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from components import stacks
-from components.explain.__main__ import ROOT, derived, main
-from components.explain.check import explain
-from components.explain.listing import settings
-from components.explain.schema import for_editors
-from components.settings import SettingsError
-from components.stack_file import StackFile
-from components.stacks import Configuration, StackFileError
+from chef_push_jobs.cli.docs.__main__ import ROOT, derived, main
+from chef_push_jobs.config import stack_files
+from chef_push_jobs.config.editor_schema import for_editors
+from chef_push_jobs.config.explanation import explain
+from chef_push_jobs.config.setting_list import settings
+from chef_push_jobs.config.settings import SettingsError
+from chef_push_jobs.config.stack_config import StackConfig
+from chef_push_jobs.config.stack_files import Configuration, StackFileError
 from tests.unit.clusters import raw
 
-PROJECT = stacks.project(ROOT)
+PROJECT = stack_files.project(ROOT)
 STACKS = sorted((ROOT / "stacks").glob("Pulumi.*.yaml"))
 SCHEMA = jsonschema.Draft7Validator(for_editors(PROJECT))
 
 
 @pytest.mark.parametrize("name", derived(ROOT))
 def test_what_is_derived_from_the_settings_is_not_stale(name: str) -> None:
-    assert (ROOT / name).read_text() == derived(ROOT)[name], f"{name} is stale: python -m components.explain write"
+    assert (ROOT / name).read_text() == derived(ROOT)[name], f"{name} is stale: python -m chef_push_jobs.cli.docs write"
 
 
 def fields(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, FieldInfo]]:
@@ -49,7 +49,7 @@ def fields(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, FieldI
 
 def test_every_setting_is_explained_with_its_own_words() -> None:
     found = {one.path: one.description for one in settings()}
-    assert found == {path: field.description for path, field in fields(StackFile)}
+    assert found == {path: field.description for path, field in fields(StackConfig)}
     assert all(found.values()), "a setting without description explains nothing"
 
 
@@ -159,7 +159,7 @@ def test_the_command_ends_with_1_where_there_are_problems_and_2_where_there_is_n
     assert main(["check", "--stack", "none"]) == 2
     assert "the stacks are example-aws, existing" in capsys.readouterr().err
     project(tmp_path, "topology: cluster")
-    monkeypatch.setattr("components.explain.__main__.ROOT", tmp_path)
+    monkeypatch.setattr("chef_push_jobs.cli.docs.__main__.ROOT", tmp_path)
     assert main(["check", "--stack", "s"]) == 1
     assert "it is one of 'standalone', 'tier' or 'ha'" in capsys.readouterr().err
 
@@ -175,7 +175,7 @@ def project(folder: Path, *settings: str) -> None:
 def test_a_stack_file_is_read_as_the_engine_gives_it_with_secrets_left_closed(tmp_path: Path) -> None:
     closed = "{secure: 'v1:abc'}"
     project(tmp_path, "a: 3", "b: true", "c: '3'", "d: [1, x]", f"e: {{f: {closed}, g: 1}}", f"h: {closed}")
-    found = stacks.read("s", tmp_path)
+    found = stack_files.read_configuration("s", tmp_path)
     assert found.own == {"a": "3", "b": "true", "c": "3", "d": '[1, "x"]', "e": '{"g": 1}'}
     assert found.secrets == ("e.f", "h")
     assert found.values["aws:region"] == "x"
@@ -185,16 +185,16 @@ def test_a_stack_file_is_read_as_the_engine_gives_it_with_secrets_left_closed(tm
 def test_a_secret_that_would_not_be_kept_as_one_is_refused_with_all_other_problems(secret: str) -> None:
     given = configuration(frontends="many")
     with pytest.raises(SettingsError) as error:
-        stacks.settings(replace(given, secrets=(secret, "ssh.privateKey")), ROOT, files=False)
+        stack_files.settings(replace(given, secrets=(secret, "ssh.privateKey")), ROOT, files=False)
     assert [problem.setting for problem in error.value.problems] == [secret, "frontends"]
     with pytest.raises(SettingsError) as error:
-        stacks.settings(replace(configuration(), secrets=(secret,)), ROOT, files=False)
+        stack_files.settings(replace(configuration(), secrets=(secret,)), ROOT, files=False)
     assert [problem.given for problem in error.value.problems] == ["a secret"]
-    assert stacks.settings(replace(configuration(), secrets=("ssh.privateKey",)), ROOT, files=False)
+    assert stack_files.settings(replace(configuration(), secrets=("ssh.privateKey",)), ROOT, files=False)
 
 
 def test_a_stack_file_that_is_none_is_refused(tmp_path: Path) -> None:
     project(tmp_path)
     (tmp_path / "stacks" / "Pulumi.s.yaml").write_text("a: [")
     with pytest.raises(StackFileError, match=r"Pulumi\.s\.yaml cannot be read"):
-        stacks.read("s", tmp_path)
+        stack_files.read_configuration("s", tmp_path)

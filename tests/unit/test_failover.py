@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from components import chef_server, commands, failover
-from components.cluster import Cluster
-from components.runbook import everywhere
-from components.settings import Settings
-from components.subnets import backend_subnet
+from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.model.subnets import backend_subnet, default_vip, is_usable
+from chef_push_jobs.network import failover_policy
+from chef_push_jobs.runbook import chef_server
+from chef_push_jobs.runbook.script_context import ScriptContext
+from chef_push_jobs.runbook.steps import everywhere
+from chef_push_jobs.scripts import data_volume, in_turn
 from tests.unit.clusters import PUSH_JOBS, SHA256, settings
 
 VOLUME = "arn:aws:ec2:us-east-1:123456789012:volume/vol-0123456789abcdef0"
@@ -25,8 +27,8 @@ AWS: dict[str, Any] = {"provider": "aws"}
 CHEF_HA = {"url": f"https://packages.test/{PUSH_JOBS.replace('opscode-push-jobs-server', 'chef-ha')}", "sha256": SHA256}
 
 
-def symbolic(known: Settings) -> Cluster:
-    return Cluster(known.topology, known).symbolic(everywhere(known.topology))
+def symbolic(known: Settings) -> ScriptContext:
+    return ScriptContext(known.topology, known).symbolic(everywhere(known.topology))
 
 
 def script(step: str, server: int, **changes: Any) -> str:
@@ -39,7 +41,7 @@ def script(step: str, server: int, **changes: Any) -> str:
 def test_keepalived_may_do_what_failover_needs_on_these_machines_and_this_volume_and_nothing_else() -> None:
     allowed = {
         action: statement["Resource"]
-        for statement in json.loads(failover.permissions(VOLUME, MACHINES))["Statement"]
+        for statement in json.loads(failover_policy.permissions(VOLUME, MACHINES))["Statement"]
         for action in statement["Action"]
     }
     interfaces = [f"arn:aws:ec2:us-east-1:123456789012:network-interface/eni-{name}" for name in "ab"]
@@ -53,7 +55,7 @@ def test_keepalived_may_do_what_failover_needs_on_these_machines_and_this_volume
 
 
 def test_only_machines_have_the_role() -> None:
-    (statement,) = json.loads(failover.assumed_by_machines())["Statement"]
+    (statement,) = json.loads(failover_policy.assumed_by_machines())["Statement"]
     assert (statement["Principal"], statement["Action"]) == ({"Service": "ec2.amazonaws.com"}, "sts:AssumeRole")
 
 
@@ -68,7 +70,7 @@ def test_chef_server_is_told_of_the_address_and_the_volume() -> None:
 
 
 def test_both_backends_know_the_volume_by_the_name_that_it_is_attached_by_on_nitro_machines_too() -> None:
-    rule = failover.name_device("vol-0123456789abcdef0", "/dev/xvdf")
+    rule = data_volume.name_device("vol-0123456789abcdef0", "/dev/xvdf")
     assert 'ATTRS{serial}=="vol0123456789abcdef0", SYMLINK+="xvdf"' in rule
     assert "udev" in script("configure", 0, highAvailability=AWS)
     assert "udev" in script("copy", 1, highAvailability=AWS)
@@ -96,8 +98,8 @@ def test_a_cluster_without_failover_gets_the_same_scripts_as_before() -> None:
 
 
 def test_of_scripts_in_turn_each_may_end_itself_and_a_failure_ends_them_all() -> None:
-    def told(*scripts: str) -> tuple[str, int]:
-        done = subprocess.run(["sh"], input=commands.in_turn(*scripts), text=True, capture_output=True, check=False)
+    def told(*parts: str) -> tuple[str, int]:
+        done = subprocess.run(["sh"], input=in_turn(*parts), text=True, capture_output=True, check=False)
         return done.stdout, done.returncode
 
     assert told("echo one\nexit 0\n", "echo two\n") == ("one\ntwo\n", 0)
@@ -106,4 +108,4 @@ def test_of_scripts_in_turn_each_may_end_itself_and_a_failure_ends_them_all() ->
 
 @pytest.mark.parametrize("vpc", ["10.0.0.0/16", "10.7.8.0/24", "10.0.0.0/19"])
 def test_the_default_address_can_be_used_in_the_backends_subnet(vpc: str) -> None:
-    assert failover.is_usable(failover.default_vip(backend_subnet(vpc)), ipaddress.IPv4Network(vpc))
+    assert is_usable(default_vip(backend_subnet(vpc)), ipaddress.IPv4Network(vpc))

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from components import chef_server, push_jobs
-from components.cluster import Cluster, Facts
-from components.runbook import plan
-from components.settings import Settings
+from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.runbook import chef_server, push_jobs
+from chef_push_jobs.runbook.script_context import ScriptContext, ServerIdentity
+from chef_push_jobs.runbook.steps import plan
 from tests.unit.clusters import PUSH_JOBS, SHA256, settings
 
 STEPS = {step.name: step for step in push_jobs.STEPS}
@@ -17,7 +17,7 @@ STEPS = {step.name: step for step in push_jobs.STEPS}
 
 def texts(of: Settings) -> dict[str, str]:
     """What the fingerprints of all tasks are made from, by rollout and task."""
-    cluster = Cluster(of.topology, of)
+    cluster = ScriptContext(of.topology, of)
     return {
         f"{name}-{task.key}": task.meaning(cluster)
         for name, steps in (("chef", chef_server.STEPS), ("push-jobs", push_jobs.STEPS))
@@ -59,10 +59,12 @@ def test_push_jobs_follows_what_it_reads_of_chef_servers_settings() -> None:
 @pytest.mark.parametrize("greeting", ["", "Welcome to backend-0\n\n", "last login: yesterday\n"])
 def test_keys_are_found_behind_the_greeting_of_a_login_shell(greeting: str) -> None:
     printed = f"{greeting}ssh-ed25519 AAAAHOST root@x\nssh-ed25519 AAAACOPY chef-rollout\n"
-    assert Facts.parse("10.0.0.4", printed) == Facts("10.0.0.4", "ssh-ed25519 AAAAHOST", "ssh-ed25519 AAAACOPY")
+    assert ServerIdentity.parse("10.0.0.4", printed) == ServerIdentity(
+        "10.0.0.4", "ssh-ed25519 AAAAHOST", "ssh-ed25519 AAAACOPY"
+    )
 
 
 @pytest.mark.parametrize("printed", ["", "Welcome\n", "ssh-ed25519 AAAA\n", "ssh-rsa A\nssh-rsa B\nssh-rsa C\n"])
 def test_without_two_keys_there_are_no_facts(printed: str) -> None:
     with pytest.raises(ValueError, match="keys were printed, not two"):
-        Facts.parse("10.0.0.4", printed)
+        ServerIdentity.parse("10.0.0.4", printed)

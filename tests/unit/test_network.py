@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from components import firewall, premises
-from components.premises import FoundSubnet, Premises
-from components.problems import Problem
-from components.subnets import block, room, subnets
+from chef_push_jobs.model.problems import Problem
+from chef_push_jobs.model.subnets import block, room
+from chef_push_jobs.network import existing_network, security_groups
+from chef_push_jobs.network.existing_network import ExistingNetwork, ExistingSubnet
 from tests.unit.clusters import settings
 
 ZONES = ["eu-central-1a", "eu-central-1b"]
@@ -55,7 +55,7 @@ def test_the_subnets_that_settings_make(
     given: Mapping[str, Any], wanted: list[tuple[str, int, str | None, bool]]
 ) -> None:
     of = settings(**given)
-    found = [(each.name, each.number, each.zone, each.private) for each in subnets(of.file, of.topology)]
+    found = [(each.name, each.number, each.zone, each.private) for each in of.subnets]
     assert found == wanted
 
 
@@ -67,7 +67,7 @@ def test_the_blocks_of_a_vpc_are_within_it_and_apart(vpc: str) -> None:
 
 
 def into(group: str, of: Any) -> set[tuple[int | None, str]]:
-    return {(rule.port, rule.source) for rule in firewall.rules(of) if rule.group == group}
+    return {(rule.port, rule.source) for rule in security_groups.ingress_rules(of) if rule.group == group}
 
 
 def test_with_a_bastion_it_alone_takes_ssh_from_operators_and_the_servers_take_it_from_there() -> None:
@@ -91,8 +91,8 @@ def test_an_existing_load_balancer_reaches_the_frontends_on_https_beside_the_cli
 
 def test_a_bastion_speaks_ssh_to_the_servers_and_a_load_balancer_to_its_frontends_alone() -> None:
     of = settings(bastion={}, entry=BALANCED)
-    out = list(firewall.ways_out(of, {"vpc": "10.0.0.0/16"}))
-    ssh = [rule for rule in out if rule.group == "bastion" and rule.source != firewall.ANYWHERE]
+    out = list(security_groups.egress_rules(of, {"vpc": "10.0.0.0/16"}))
+    ssh = [rule for rule in out if rule.group == "bastion" and rule.source != security_groups.ANYWHERE]
     assert [(rule.port, rule.source) for rule in ssh] == [(22, "10.0.0.0/16")]
     assert {(rule.port, rule.source) for rule in out if rule.group == "load-balancer"} == {
         (443, "frontend"),
@@ -103,8 +103,11 @@ def test_a_bastion_speaks_ssh_to_the_servers_and_a_load_balancer_to_its_frontend
 @pytest.mark.parametrize("given", [given for given, _ in PLANS] + [{"entry": BALANCED, "bastion": {}}])
 def test_every_rule_has_its_reason_a_name_of_its_own_and_groups_that_there_are(given: Mapping[str, Any]) -> None:
     of = settings(**given)
-    groups = set(firewall.groups(of))
-    for rules in (list(firewall.rules(of)), list(firewall.ways_out(of, {"vpc": "10.0.0.0/16"}))):
+    groups = set(security_groups.groups(of))
+    for rules in (
+        list(security_groups.ingress_rules(of)),
+        list(security_groups.egress_rules(of, {"vpc": "10.0.0.0/16"})),
+    ):
         assert len({rule.name for rule in rules}) == len(rules)
         assert all(rule.reason and rule.group in groups for rule in rules)
         assert all("/" in rule.source or rule.source in groups for rule in rules)
@@ -112,7 +115,12 @@ def test_every_rule_has_its_reason_a_name_of_its_own_and_groups_that_there_are(g
 
 
 def test_nothing_but_push_jobs_and_the_entry_is_open_to_clients() -> None:
-    assert {rule.port for rule in firewall.rules(settings()) if rule.source == "10.1.0.0/24"} == {80, 443, 10000, 10003}
+    assert {rule.port for rule in security_groups.ingress_rules(settings()) if rule.source == "10.1.0.0/24"} == {
+        80,
+        443,
+        10000,
+        10003,
+    }
 
 
 VPC = "vpc-0a1b2c3d"
@@ -125,15 +133,15 @@ NETWORK = {
 }
 
 
-def subnet(id: str, **changes: Any) -> FoundSubnet:
-    return replace(FoundSubnet(id, VPC, ZONES[0], "10.0.0.0/24", 250, 0), **changes)
+def subnet(id: str, **changes: Any) -> ExistingSubnet:
+    return replace(ExistingSubnet(id, VPC, ZONES[0], "10.0.0.0/24", 250, 0), **changes)
 
 
 GOOD = {each.id: each for each in (subnet(BACKEND), subnet(FIRST), subnet(SECOND, zone=ZONES[1]), subnet(PUBLIC))}
 ITS_ZONES = "a load balancer reaches servers in its own zones only"
 
 # settings beside NETWORK, what is found otherwise than GOOD, and the one problem of it
-FOUND: list[tuple[Mapping[str, Any], Mapping[str, FoundSubnet | None], tuple[str, str, str, str]]] = [
+FOUND: list[tuple[Mapping[str, Any], Mapping[str, ExistingSubnet | None], tuple[str, str, str, str]]] = [
     (
         {},
         {FIRST: None},
@@ -194,26 +202,28 @@ FOUND: list[tuple[Mapping[str, Any], Mapping[str, FoundSubnet | None], tuple[str
 
 @pytest.mark.parametrize(("given", "found", "problem"), FOUND, ids=lambda part: str(part)[:60])
 def test_what_does_not_fit_in_an_existing_vpc_is_told_before_anything_is_made(
-    given: Mapping[str, Any], found: Mapping[str, FoundSubnet | None], problem: tuple[str, str, str, str]
+    given: Mapping[str, Any], found: Mapping[str, ExistingSubnet | None], problem: tuple[str, str, str, str]
 ) -> None:
     there = {id: each for id, each in {**GOOD, **found}.items() if each is not None}
-    assert premises.problems(settings(network=NETWORK, **given), Premises(True, there)) == [Problem(*problem)]
+    assert existing_network.problems(settings(network=NETWORK, **given), ExistingNetwork(True, there)) == [
+        Problem(*problem)
+    ]
 
 
 def test_an_existing_vpc_that_fits_has_no_problem_nor_when_its_own_servers_fill_it() -> None:
     of = settings(network=NETWORK)
-    assert premises.problems(of, Premises(True, GOOD)) == []
+    assert existing_network.problems(of, ExistingNetwork(True, GOOD)) == []
     full = {**GOOD, BACKEND: subnet(BACKEND, free=0, ours=2)}
-    assert premises.problems(of, Premises(True, full)) == []
+    assert existing_network.problems(of, ExistingNetwork(True, full)) == []
 
 
 def test_a_vpc_that_there_is_not_is_told_once_and_a_zone_with_those_that_there_are() -> None:
     rule = "there is such a VPC in the account and region of the stack"
-    assert premises.problems(settings(network=NETWORK), Premises()) == [
+    assert existing_network.problems(settings(network=NETWORK), ExistingNetwork()) == [
         Problem("network.vpcId", f"'{VPC}'", rule, "correct it, or aws:region or aws:profile")
     ]
     zoned = settings(network={"zones": ["eu-central-1x"]})
-    assert premises.problems(zoned, Premises(zones=ZONES)) == [
+    assert existing_network.problems(zoned, ExistingNetwork(zones=ZONES)) == [
         Problem(
             "network.zones[0]",
             "'eu-central-1x'",

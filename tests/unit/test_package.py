@@ -12,11 +12,11 @@ import pulumi
 import pytest
 from pydantic import BaseModel
 
-from components import repair
-from components.package import ChefPushJobsCluster, settings_of
-from components.schema import NAME, OUTPUTS, TOKEN, schema
-from components.settings import SettingsError, load
-from components.stack_file import StackFile
+from chef_push_jobs.config.package_schema import NAME, OUTPUTS, TOKEN, schema
+from chef_push_jobs.config.settings import SettingsError, load
+from chef_push_jobs.config.stack_config import StackConfig
+from chef_push_jobs.runbook import repair
+from components.cluster import ChefPushJobsCluster, settings_of
 from tests.unit.clusters import DEFAULTS, ROOT, raw
 
 SCHEMA = schema()
@@ -39,11 +39,11 @@ def nested(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def test_every_setting_is_an_input_with_its_description_and_its_need() -> None:
-    assert {SCHEMA["types"][f"{NAME}:index:{each.__name__}"]["type"] for each in sections(StackFile)} == {"object"}
+    assert {SCHEMA["types"][f"{NAME}:index:{each.__name__}"]["type"] for each in sections(StackConfig)} == {"object"}
     pairs: list[tuple[type[BaseModel], Any, Any]] = [
-        (StackFile, COMPONENT["inputProperties"], COMPONENT["requiredInputs"])
+        (StackConfig, COMPONENT["inputProperties"], COMPONENT["requiredInputs"])
     ]
-    for each in sections(StackFile):
+    for each in sections(StackConfig):
         found = SCHEMA["types"][f"{NAME}:index:{each.__name__}"]
         pairs.append((each, found["properties"], found["required"]))
     for model, properties, required in pairs:

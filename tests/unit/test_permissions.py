@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from components import failover
+from chef_push_jobs.network import failover_policy
 from sandbox import permissions
 
 HERE = "arn:aws:ec2:us-east-1:123456789012"
 MACHINES = {f"{HERE}:instance/i-a": "eni-a", f"{HERE}:instance/i-b": "eni-b"}
-POLICY = failover.permissions(f"{HERE}:volume/vol-1", MACHINES)
+POLICY = failover_policy.permissions(f"{HERE}:volume/vol-1", MACHINES)
 
 TABLE = [
     ("DescribeInstances", {}, None),

@@ -1,4 +1,4 @@
-"""`python -m components.plan`, and the examples that it draws."""
+"""`python -m chef_push_jobs.cli.plan`, and the examples that it draws."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from components import preview, stacks
-from components.plan.__main__ import ROOT, main, running
-from components.plan.examples import examples
+from chef_push_jobs.cli.plan.__main__ import ROOT, main, running
+from chef_push_jobs.cli.plan.examples import examples
+from chef_push_jobs.config import stack_files
+from chef_push_jobs.engine import preview
 from tests.unit.clusters import settings
 
 FILES = Path(__file__).parent / "files" / "previews"
@@ -20,7 +21,7 @@ EXAMPLES = ROOT / "docs" / "examples"
 
 @pytest.mark.parametrize("name", sorted(examples(ROOT)))
 def test_the_examples_are_what_is_drawn_today(name: str) -> None:
-    stale = f"{name} is stale: python -m components.plan.examples"
+    stale = f"{name} is stale: python -m chef_push_jobs.cli.plan.examples"
     assert (EXAMPLES / name).read_text() == examples(ROOT)[name], stale
 
 
@@ -76,7 +77,7 @@ def test_a_preview_of_other_settings_is_drawn_with_those_or_told_of(
 def test_a_rule_of_a_push_jobs_port_is_the_firewall_step_of_the_backends(port: float) -> None:
     urn = "urn:pulumi:s::p::a$aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule::r"
     step = {"op": "create", "urn": urn, "newState": {"inputs": {"fromPort": port}}}
-    found = running(preview.read(json.dumps({"steps": [step], "changeSummary": {}})), settings())
+    found = running(preview.parse_preview(json.dumps({"steps": [step], "changeSummary": {}})), settings())
     firewall = {"push-jobs-firewall-backend-0", "push-jobs-firewall-backend-1"}
     assert found == (firewall if port == 10003 else set())
 
@@ -84,7 +85,7 @@ def test_a_rule_of_a_push_jobs_port_is_the_firewall_step_of_the_backends(port: f
 def test_the_check_of_an_existing_servers_firewall_is_the_firewall_step() -> None:
     urn = "urn:pulumi:s::p::a$command:remote:Command::firewall-backend-1"
     step = {"op": "create", "urn": urn, "newState": {"inputs": {"create": "x"}}}
-    found = running(preview.read(json.dumps({"steps": [step], "changeSummary": {}})), settings())
+    found = running(preview.parse_preview(json.dumps({"steps": [step], "changeSummary": {}})), settings())
     assert found == {"firewall-backend-1", "push-jobs-firewall-backend-1"}
 
 
@@ -112,7 +113,12 @@ def test_packages_and_keys_that_are_elsewhere_are_not_needed(tmp_path: Path) -> 
     for name in ("Pulumi.yaml", "stacks/Pulumi.sandbox.yaml"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text((ROOT / name).read_text())
-    assert stacks.settings(stacks.read("sandbox", tmp_path), tmp_path, files=False).push_jobs_package.sha256 == ""
+    assert (
+        stack_files.settings(
+            stack_files.read_configuration("sandbox", tmp_path), tmp_path, files=False
+        ).push_jobs_package.sha256
+        == ""
+    )
 
 
 @pytest.mark.parametrize("folder", ["plan", "explain"])

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
-from components import repair
-from components.plan import document, mermaid, svg, text
-from components.plan.picture import Picture, Runbooks, draw
-from components.runbook import (
+from chef_push_jobs.cli.plan import document, mermaid, svg, text
+from chef_push_jobs.cli.plan.picture import Picture, Runbooks, draw
+from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.model.topology import Topology
+from chef_push_jobs.runbook import repair
+from chef_push_jobs.runbook.steps import (
     Edge,
     Key,
     Scope,
@@ -27,8 +29,6 @@ from components.runbook import (
     primary_if_shared,
     same,
 )
-from components.settings import Settings
-from components.topology import Topology
 from tests.unit.clusters import settings, topologies
 
 # From a task to another, by the names of their resources; whether it waits for it, and runs again with it.

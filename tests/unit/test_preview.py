@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from components.preview import Op, Preview, PreviewError, read
+from chef_push_jobs.engine.preview import Op, Preview, PreviewError, parse_preview
 
 FILES = Path(__file__).parent / "files" / "previews"
 
 
 def recorded(name: str) -> Preview:
-    return read((FILES / f"{name}.json").read_text())
+    return parse_preview((FILES / f"{name}.json").read_text())
 
 
 def test_a_new_frontend_runs_its_own_tasks_and_those_that_follow() -> None:
@@ -55,12 +55,12 @@ def test_what_leaves_the_stack_runs_nothing() -> None:
 
 
 def test_an_update_of_a_task_runs_nothing_and_one_of_a_command_without_update_runs() -> None:
-    preview = read((FILES.parent / "time-limits-changed.json").read_text())
+    preview = parse_preview((FILES.parent / "time-limits-changed.json").read_text())
     assert {change.op for change in preview.different} == {Op.UPDATE}
     assert preview.running == frozenset()
     step = {"op": "update", "urn": "urn:pulumi:s::p::command:remote:Command::connect-a"}
     states = {"oldState": {"inputs": {"create": "old"}}, "newState": {"inputs": {"create": "new"}}}
-    assert read(json.dumps({"steps": [{**step, **states}], "changeSummary": {}})).running == {"connect-a"}
+    assert parse_preview(json.dumps({"steps": [{**step, **states}], "changeSummary": {}})).running == {"connect-a"}
 
 
 def test_the_three_steps_of_a_replacement_are_one_change() -> None:
@@ -72,7 +72,7 @@ def test_the_three_steps_of_a_replacement_are_one_change() -> None:
         {"op": "delete-replaced", "urn": urn, "oldState": old},
     ]
     for order in (steps, steps[::-1]):
-        (change,) = read(json.dumps({"steps": order, "changeSummary": {}})).changes
+        (change,) = parse_preview(json.dumps({"steps": order, "changeSummary": {}})).changes
         assert (change.op, change.type, change.name) == (Op.REPLACE, "command:remote:Command", "install-a")
         assert (change.changed, change.forcing, change.triggers) == (("triggers[0]",), ("triggers[0]",), (0,))
         assert change.runs
@@ -90,10 +90,10 @@ def test_the_three_steps_of_a_replacement_are_one_change() -> None:
 )
 def test_what_is_no_preview_is_refused(text: str) -> None:
     with pytest.raises(PreviewError):
-        read(text)
+        parse_preview(text)
 
 
 def test_errors_and_warnings_of_the_preview_are_told() -> None:
     messages = [{"message": "aws: no credentials\n", "severity": "error"}, {"message": "old", "severity": "warning"}]
-    found = read(json.dumps({"diagnostics": messages, "changeSummary": None}))
+    found = parse_preview(json.dumps({"diagnostics": messages, "changeSummary": None}))
     assert (found.errors, found.warnings) == (("aws: no credentials",), ("old",))

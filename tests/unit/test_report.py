@@ -9,24 +9,24 @@ from pathlib import Path
 
 import pytest
 
-from components.events import history
-from components.events.rollout import Rollout, State, Task
-from components.order import waits
-from components.report import __main__ as command
-from components.report import critical
-from components.report.page import page, seconds
-from components.report.record import Record, record
-from components.report.timeline import LETTER, WIDTH, timeline
-from components.report.updates import differences, of, read
-from components.settings import read_topology
+from chef_push_jobs.cli.report import __main__ as command
+from chef_push_jobs.cli.report import critical_path
+from chef_push_jobs.cli.report.page import page, seconds
+from chef_push_jobs.cli.report.record import Record, record
+from chef_push_jobs.cli.report.timeline import LETTER, WIDTH, timeline
+from chef_push_jobs.config.settings import read_topology
+from chef_push_jobs.engine import history
+from chef_push_jobs.engine.progress import RolloutProgress, TaskProgress, TaskState
+from chef_push_jobs.engine.stack_history import differences, of, parse_history
+from chef_push_jobs.runbook.order import waits
 from tests.browser import brightness, chromium, screenshot
 from tests.examples import EXAMPLES
 
 EVENTS = Path(__file__).parent / "files" / "events"
-UPDATES = read((EVENTS / "history.json").read_text())
+UPDATES = parse_history((EVENTS / "history.json").read_text())
 
 
-def recorded(name: str) -> Rollout:
+def recorded(name: str) -> RolloutProgress:
     return history.load(EVENTS / f"{name}.jsonl")
 
 
@@ -41,7 +41,7 @@ def told(name: str) -> Record:
 def test_the_critical_path_leads_from_a_machine_to_the_test_over_tasks_that_waited_for_each_other() -> None:
     found = recorded("first")
     topology = read_topology({key.split(":")[1]: value for key, value in found.config.items()})
-    names = critical.path(found.tasks, topology)
+    names = critical_path.path(found.tasks, topology)
     assert (found.tasks[names[0]].step, names[-1]) == ("machine", "push-jobs-test-backend-0")
     order = waits(topology)
     for one, other in pairwise(names):
@@ -67,8 +67,8 @@ def test_the_critical_path_leads_over_several_tasks_that_did_not_run() -> None:
         ("push-jobs-rotate-backend-0", 10, 12),
         ("push-jobs-copy-backend-1", 12, 15),
     ]
-    tasks = {name: Task(name, "", "", start, State.DONE, end) for name, start, end in ran}
-    assert critical.path(tasks, topology) == ("push-jobs-rotate-backend-0", "push-jobs-copy-backend-1")
+    tasks = {name: TaskProgress(name, "", "", start, TaskState.DONE, end) for name, start, end in ran}
+    assert critical_path.path(tasks, topology) == ("push-jobs-rotate-backend-0", "push-jobs-copy-backend-1")
 
 
 def test_what_changed_is_what_the_settings_are_and_were() -> None:
@@ -123,7 +123,7 @@ def test_a_secret_setting_is_not_shown() -> None:
     update_with_one = (
         '[{"kind": "update", "startTime": "2026-11-24T21:56:44.000Z", "config": {"p:ssh": {"secret": true}}}]'
     )
-    [update] = read(update_with_one)
+    [update] = parse_history(update_with_one)
     assert update.config == {"ssh": "(secret)"}
 
 

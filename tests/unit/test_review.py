@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from components import repair
-from components.naming import Name, listed
-from components.order import waits as planned_waits
-from components.preview import COMMAND, Change, Op, Preview, PreviewError
-from components.review import __main__ as command
-from components.review import picture
-from components.review.comment import LIMIT, comment
-from components.review.reasons import reasons
-from components.review.subject import Subject, read
-from components.review.warnings import warnings
-from components.topology import Topology
+from chef_push_jobs.cli.review import __main__ as command
+from chef_push_jobs.cli.review import picture
+from chef_push_jobs.cli.review.comment import LIMIT, comment
+from chef_push_jobs.cli.review.preview_review import PreviewReview, review_of
+from chef_push_jobs.cli.review.reasons import reasons
+from chef_push_jobs.cli.review.warnings import warnings
+from chef_push_jobs.engine.preview import COMMAND, Change, Op, Preview, PreviewError
+from chef_push_jobs.model.topology import Topology
+from chef_push_jobs.runbook import repair
+from chef_push_jobs.runbook.naming import Name, listed
+from chef_push_jobs.runbook.order import waits as planned_waits
 from tests.examples import EXAMPLES, examples
 from tests.unit.clusters import topologies
 
@@ -45,15 +45,15 @@ WARNINGS = {
 }
 
 
-def recorded(name: str) -> Subject:
-    return read((PREVIEWS / f"{name}.json").read_text(), "sandbox")
+def recorded(name: str) -> PreviewReview:
+    return review_of((PREVIEWS / f"{name}.json").read_text(), "sandbox")
 
 
-def changed(name: str, edit: Any) -> Subject:
+def changed(name: str, edit: Any) -> PreviewReview:
     """A recording with something else in it."""
     content = json.loads((PREVIEWS / f"{name}.json").read_text())
     edit(content)
-    return read(json.dumps(content), "sandbox")
+    return review_of(json.dumps(content), "sandbox")
 
 
 def test_there_are_ten_recordings() -> None:
@@ -168,7 +168,7 @@ def test_what_is_no_preview_is_refused(tmp_path: Path, capsys: pytest.CaptureFix
     assert command.main(["--preview", str(tmp_path / "preview.json")]) == 2
     assert "error: it is not the output of `pulumi preview --json`" in capsys.readouterr().err
     with pytest.raises(PreviewError, match="its configuration is not one of this program"):
-        read(json.dumps({"steps": [], "changeSummary": {}, "config": {"other:name": "x"}}))
+        review_of(json.dumps({"steps": [], "changeSummary": {}, "config": {"other:name": "x"}}))
 
 
 def test_the_command_writes_the_comment_to_a_file(tmp_path: Path) -> None:
@@ -197,9 +197,9 @@ def test_servers_in_a_row_are_folded() -> None:
 # The picture
 
 
-def first_rollout(topology: Topology) -> Subject:
+def first_rollout(topology: Topology) -> PreviewReview:
     names = repair.tasks(topology)
-    return Subject(
+    return PreviewReview(
         "s", topology, Preview(tuple(Change(Op.CREATE, COMMAND, n, n, after={"create": "x"}) for n in names))
     )
 

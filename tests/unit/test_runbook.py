@@ -3,10 +3,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from components import chef_server, commands, push_jobs
-from components.firewall import rules
-from components.runbook import Key, Step, Task, every, everywhere, others, plan, primary, same
-from components.topology import Kind, Topology, numbered, topology
+from chef_push_jobs import scripts
+from chef_push_jobs.model.topology import Kind, Topology, numbered, topology
+from chef_push_jobs.network.security_groups import ingress_rules
+from chef_push_jobs.runbook import chef_server, push_jobs
+from chef_push_jobs.runbook.steps import Key, Step, Task, every, everywhere, others, plan, primary, same
 from tests.unit.clusters import settings, topologies
 
 RUNBOOKS = [push_jobs.STEPS, chef_server.STEPS]
@@ -86,7 +87,7 @@ def test_tasks_and_edges_are_linear_in_the_servers(cluster: Topology) -> None:
 @given(topologies(most=20))
 def test_push_jobs_ports_are_never_open_on_a_frontend(cluster: Topology) -> None:
     counted = {"backends": str(len(cluster.backends)), "frontends": str(len(cluster.frontends))}
-    for rule in rules(settings(topology=str(cluster.kind), **counted)):
+    for rule in ingress_rules(settings(topology=str(cluster.kind), **counted)):
         if rule.port in (10000, 10002, 10003):
             assert rule.group == "backend", f"{rule} opens a push jobs port elsewhere"
             assert rule.source in ("10.1.0.0/24", "frontend"), f"{rule} opens it to others"
@@ -114,14 +115,14 @@ def test_other_settings_run_everything_from_there_on_but_make_no_new_credentials
 
 
 def test_the_result_of_the_test_is_the_masters() -> None:
-    standby, passed = f"this backend is backup, {commands.STANDBY}", "7 examples, 0 failures"
-    assert commands.STANDBY in commands.test()
+    standby, passed = f"this backend is backup, {scripts.STANDBY}", "7 examples, 0 failures"
+    assert scripts.STANDBY in scripts.test()
     assert push_jobs.tested([passed, standby]) == push_jobs.tested([standby, passed]) == passed
 
 
 def test_a_cluster_in_which_nobody_was_master_was_not_tested() -> None:
     with pytest.raises(ValueError, match="set reverify to another text"):
-        push_jobs.tested([f"this backend is backup, {commands.STANDBY}"] * 2)
+        push_jobs.tested([f"this backend is backup, {scripts.STANDBY}"] * 2)
 
 
 def test_every_line_of_the_seed_is_a_step() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from components.settings import SettingsError, load
+from chef_push_jobs.config.settings import SettingsError, load
 from tests.unit.clusters import PUSH_JOBS, SHA256, raw, settings
 
 LOWER = "an FQDN has at least two dot-separated labels of lower-case letters, digits and hyphens"
@@ -547,12 +547,12 @@ def test_servers_that_exist_need_no_key_and_run_no_runbook_of_chef_server(tmp_pa
 
 def test_the_world_is_let_in_where_the_stack_says_so_by_name() -> None:
     opened = settings(clientCidrs=["0.0.0.0/0"], allowClientsFromAnywhere="true")
-    assert opened.file.client_cidrs == ["0.0.0.0/0"]
+    assert opened.config.client_cidrs == ["0.0.0.0/0"]
 
 
 @pytest.mark.parametrize("kind", ["m5.large", "g5.xlarge", "t3.micro", "c5d.xlarge", "r6i.large", "gr6.4xlarge"])
 def test_a_type_of_the_packages_architecture_is_taken(kind: str) -> None:
-    assert settings(machines={"instanceType": kind}).file.machines.instance_type == kind
+    assert settings(machines={"instanceType": kind}).config.machines.instance_type == kind
 
 
 @pytest.mark.parametrize("kind", ["a1.large", "m6g.large", "c7gn.large", "im4gn.large", "is4gen.large", "g5g.xlarge"])
@@ -569,7 +569,7 @@ def test_clients_reach_chef_server_under_the_name_that_is_given_or_the_records_o
 
 
 def test_the_ports_are_those_of_the_runbook_unless_set() -> None:
-    push_jobs = settings().file.push_jobs
+    push_jobs = settings().config.push_jobs
     assert (push_jobs.heartbeat_port, push_jobs.command_port, push_jobs.api_port) == (10000, 10003, 10002)
 
 

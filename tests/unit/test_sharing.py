@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from components import commands
+from chef_push_jobs import scripts
 
 READERS, ROUNDS = 40, 4
 OPERATOR, OURS = "ssh-ed25519 AAAAOPERATOR operator", 'restrict,command="x" ssh-ed25519 AAAAOLD chef-rollout'
@@ -24,8 +24,8 @@ def sharer(disk: Path) -> list[str]:
     home.mkdir()
     shared.mkdir(parents=True)
     (shared / "pivotal.pem").write_text("a key")
-    (home / "manifest").write_text(commands.MANIFEST_SCRIPT)
-    script = commands.SHARER_SCRIPT.replace(commands.HOME, str(home)).replace("\ncd /\n", f"\ncd {disk}\n")
+    (home / "manifest").write_text(scripts.MANIFEST_SCRIPT)
+    script = scripts.SHARER_SCRIPT.replace(scripts.HOME, str(home)).replace("\ncd /\n", f"\ncd {disk}\n")
     (disk / "shared-files").write_text(script)
     return ["sh", str(disk / "shared-files"), "chef"]
 
@@ -64,9 +64,9 @@ def test_who_could_log_in_before_still_can_and_the_readers_can_too(tmp_path: Pat
     keys.write_text(before)
     user = getpass.getuser()
     asked = f"home=$(getent passwd {user} | cut -d: -f6)"
-    script = commands.share(user, [("10.0.0.5", "ssh-ed25519 AAAANEW")])
+    script = scripts.share(user, [("10.0.0.5", "ssh-ed25519 AAAANEW")])
     assert asked in script
-    script = script.replace(asked, f"home={tmp_path}").replace(commands.SHARER, str(tmp_path / "shared-files"))
+    script = script.replace(asked, f"home={tmp_path}").replace(scripts.SHARER, str(tmp_path / "shared-files"))
     for _ in range(2):
         subprocess.run(["sh"], input=script, text=True, check=True)
         *others, ours = keys.read_text().splitlines()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.topology import Kind, Role, Server, Topology, numbered, problems, topology
+from chef_push_jobs.model.topology import Kind, Role, Server, Topology, numbered, problems, topology
 
 DOMAIN = "chef.test"
 

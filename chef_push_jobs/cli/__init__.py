@@ -1,0 +1,1 @@
+"""The command `chef-push-jobs`: one folder for each of its subcommands."""

@@ -1,0 +1,58 @@
+"""python -m chef_push_jobs.cli.docs check --stack STACK | write
+
+check  shows each setting of a stack, its value and where that comes from, then all problems in one message; it reads
+       the stack's file, no engine and no cloud. Exit status: 0 all is well, 1 problems, 2 there is no such stack.
+write  writes what is derived from the settings: docs/settings.md and stacks/schema.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from chef_push_jobs.config import editor_schema, reference, stack_files
+from chef_push_jobs.config.explanation import explain
+from chef_push_jobs.config.stack_files import StackFileError
+
+ROOT = Path(__file__).parents[3]
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m chef_push_jobs.cli.docs",
+        description=__doc__.split("\n\n", 1)[1],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    check = commands.add_parser("check", help="the settings of a stack, and what is wrong with them")
+    check.add_argument("--stack", required=True, help="its file is stacks/Pulumi.STACK.yaml")
+    commands.add_parser("write", help="write docs/settings.md and stacks/schema.json")
+    given = parser.parse_args(arguments)
+    if given.command == "write":
+        for name, text in derived(ROOT).items():
+            (ROOT / name).write_text(text)
+        return 0
+    try:
+        found = explain(given.stack, stack_files.read_configuration(given.stack, ROOT), ROOT)
+    except StackFileError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(found.text)
+    if found.problems:
+        print(f"\n{found.problems}", file=sys.stderr)
+    return 1 if found.problems else 0
+
+
+def derived(root: Path) -> dict[str, str]:
+    """The files that are derived from the settings, by path."""
+    project = stack_files.project(root)
+    return {
+        "docs/settings.md": reference.render(project),
+        "stacks/schema.json": json.dumps(editor_schema.for_editors(project), indent=2, ensure_ascii=False) + "\n",
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,259 @@
+"""What is well on a server and what is not, by what it answered. Pure; what concerns the whole stack is in `whole.py`.
+
+Tasks are named by the same tables that `pulumi up` makes them from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network, ip_address
+
+from chef_push_jobs import scripts
+from chef_push_jobs.cli.doctor import probe
+from chef_push_jobs.cli.doctor.findings import Cell, CellState, Finding
+from chef_push_jobs.cli.doctor.observations import PortState, ProbeResult, Target
+from chef_push_jobs.cli.doctor.probe import CREDENTIALS, PACKAGES, File, ServerFacts
+from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.model.topology import Kind, Role, Server
+from chef_push_jobs.runbook import push_jobs
+from chef_push_jobs.runbook.repair import connect
+
+
+@dataclass(frozen=True)
+class Case:
+    """A stack and all that its servers answered. `pending` are tasks that `pulumi up` would run for new settings.
+
+    `guarded` is whether the stack's own security groups stand before the servers: those say nothing to strangers.
+    """
+
+    settings: Settings
+    targets: Mapping[str, Target]
+    visits: Mapping[str, ProbeResult]
+    nonce: str
+    pending: frozenset[str] = frozenset()
+    guarded: bool = True
+
+    @property
+    def primary(self) -> Server:
+        return self.settings.topology.primary
+
+    def answers(self, server: Server) -> ServerFacts | None:
+        """None also of a server that was not made yet."""
+        return self.visits.get(server.name, ProbeResult()).answers
+
+    def is_master(self, server: Server) -> bool:
+        """Whether the service is to run there: what keepalived says, in ha (F32)."""
+        answers = self.answers(server)
+        if self.settings.topology.kind is not Kind.HA:
+            return server == self.primary
+        return server.role is Role.BACKEND and answers is not None and answers.cluster == "master"
+
+
+def task(step: str, server: Server) -> str:
+    return f"{push_jobs.NAME}-{step}-{server.name}"
+
+
+def _reconfigure(case: Case, server: Server) -> str:
+    return task("reconfigure-primary" if server == case.primary else "reconfigure", server)
+
+
+def _drift(shown: str, finding: Finding) -> Cell:
+    return Cell(shown, CellState.DRIFT, finding)
+
+
+def package(case: Case, server: Server, answers: ServerFacts) -> Cell:
+    settings, chef_install = case.settings, f"chef-install-{server.name}"
+    wanted = {PACKAGES[0]: (settings.push_jobs_package, task("install", server))}
+    if settings.chef_server_package:
+        wanted[PACKAGES[1]] = (settings.chef_server_package, chef_install)
+    shown = answers.packages[PACKAGES[0]]
+    wrong, repair = [], []
+    for name, (is_to_be, install) in wanted.items():
+        version = answers.packages[name]
+        if version == "none" or is_to_be.version not in (None, version.split(":", 1)[-1]):
+            wrong.append(f"{name} is {version}, not {is_to_be.version}")
+            repair.append(install)
+    if not wrong:
+        return Cell(shown)
+    if case.pending & set(repair):
+        return Cell(shown, CellState.DRIFT)
+    if answers.newer:
+        return _drift(shown, _newer(case, server, answers, "; ".join(wrong), tuple(repair)))
+    if chef_install in repair and answers.packages[PACKAGES[1]] != "none":
+        repair.remove(chef_install)
+        text = f"{'; '.join(wrong)}: install does not upgrade Chef server, Chef's own procedure does"
+        return _drift(shown, Finding(server.name, "package", text, tuple(repair), _follow(answers, PACKAGES[1])))
+    return _drift(shown, Finding(server.name, "package", "; ".join(wrong), tuple(repair)))
+
+
+def _newer(case: Case, server: Server, answers: ServerFacts, text: str, repair: tuple[str, ...]) -> Finding:
+    """Install refuses a downgrade. Off the primary, push jobs can be taken away first: all it needs is copied again."""
+    text, ssh = f"{text}, and newer: install refuses a downgrade", case.settings.config.ssh
+    if server != case.primary and answers.newer == {PACKAGES[0]}:
+        remove = "dpkg --remove" if case.settings.push_jobs_package.format == "deb" else "rpm --erase"
+        address = case.targets[server.name].address
+        take_away = f"ssh -p {ssh.port} {ssh.user}@{address} sudo {remove} {PACKAGES[0]}"
+        return Finding(server.name, "package", text, repair, commands=(take_away,))
+    return Finding(server.name, "package", text, commands=_follow(answers, *sorted(answers.newer)))
+
+
+def _follow(answers: ServerFacts, *packages: str) -> tuple[str, ...]:
+    """The stack is to say what is there."""
+    place = {PACKAGES[0]: "chef-push-jobs:pushJobs.package.file", PACKAGES[1]: "chef-push-jobs:chefServer.package.file"}
+    return tuple(
+        f"pulumi config set {{options}} --path {place[name]} FILE-OF-{answers.packages[name]}" for name in packages
+    )
+
+
+def credentials(case: Case, server: Server, answers: ServerFacts) -> Cell:
+    """The primary's are right, for they are what is handed out."""
+    source = case.answers(case.primary)
+    others = {other: case.answers(other) for other in case.settings.topology.others}
+    known = [_credentials(other) for other in others.values() if other]
+    mine = _credentials(answers)
+    if source is None:
+        return Cell("?", CellState.UNKNOWN)
+    if server == case.primary:
+        if len(known) < 2 or mine in known or any(other != known[0] for other in known):
+            return Cell("the primary's" if others else "its own")
+        text = f"{_difference(mine, known[0])}, compared with all other servers; the primary's are handed out again"
+        return _drift("differ", Finding(server.name, "credentials", text, (_reconfigure(case, server),)))
+    theirs = _credentials(source)
+    if mine == theirs:
+        return Cell("equal")
+    if len(known) > 1 and theirs not in known and all(other == mine for other in known):
+        return Cell("differ", CellState.DRIFT)  # it is the primary that stands alone, and is told of
+    text = f"{_difference(mine, theirs)}, compared with the primary"
+    return _drift("differ", Finding(server.name, "credentials", text, (task("copy", server),)))
+
+
+def _credentials(answers: ServerFacts) -> dict[str, File | None]:
+    return {path: answers.files.get(path) for path in CREDENTIALS}
+
+
+def _difference(mine: Mapping[str, File | None], theirs: Mapping[str, File | None]) -> str:
+    told = []
+    for path in CREDENTIALS:
+        here, there = mine[path], theirs[path]
+        if here is None or there is None:
+            if here != there:
+                told.append(f"{path} is {'missing' if here is None else 'here only'}")
+        elif here.digest != there.digest:
+            told.append(f"{path} differs")
+        elif here != there:
+            told.append(f"{path} has owner {here.owner} and mode {here.mode}, not {there.owner} and {there.mode}")
+    return "; ".join(told)
+
+
+def settings_file(case: Case, server: Server, answers: ServerFacts) -> Cell:
+    ports = {key: str(port) for key, port in push_jobs.ports(case.settings).items()}
+    text = scripts.push_jobs_settings(ports, case.settings.config.push_jobs.settings)
+    found = answers.files.get(push_jobs.SETTINGS_FILE)
+    if found and found.digest == probe.keyed(case.nonce, text):
+        return Cell("as rendered")
+    shown = "changed" if found else "missing"
+    if task("configure", case.primary) in case.pending:
+        return Cell(shown, CellState.DRIFT)
+    step = "configure" if server == case.primary else "copy"
+    told = f"{push_jobs.SETTINGS_FILE} is {'not as the stack renders it' if found else 'missing'}"
+    return _drift(shown, Finding(server.name, "settings", told, (task(step, server),)))
+
+
+def service(case: Case, server: Server, answers: ServerFacts) -> Cell:
+    runs, master = answers.service == "run", case.is_master(server)
+    wanted = () if task("configure", case.primary) in case.pending else push_jobs.ports(case.settings).values()
+    missing = sorted(set(wanted) - answers.listens)
+    if not master:
+        if not runs:
+            return Cell("down")
+        repair = _reconfigure(case, server) if server.role is Role.FRONTEND else task("restart-pushy", server)
+        what = "on a frontend" if server.role is Role.FRONTEND else "on a backend that is not master"
+        return _drift("UP", Finding(server.name, "service", f"{probe.SERVICE} runs {what}", (repair,)))
+    if not runs:
+        repair = _reconfigure(case, server) if answers.service == "none" else task("restart-pushy", server)
+        where = "the master" if case.settings.topology.kind is Kind.HA else "its backend"
+        text = f"{probe.SERVICE} does not run on {where} ({answers.service})"
+        return _drift("DOWN", Finding(server.name, "service", text, (repair,)))
+    if missing:
+        text = f"{probe.SERVICE} runs, and does not listen on {_list(missing)}"
+        return _drift("deaf", Finding(server.name, "service", text, (task("restart-pushy", server),)))
+    return Cell("up")
+
+
+def ports(case: Case, server: Server, answers: ServerFacts) -> Cell:
+    """From this machine. Push jobs ports are for clients, on backends; the API is for frontends alone."""
+    config, doors = case.settings.config, case.visits[server.name].doors
+    if config.bastion or config.ssh.proxy:
+        return Cell("?", CellState.UNKNOWN)  # the knocks come from here, and the visit from the bastion
+    client = _within(answers.source, config.client_cidrs) and server.role is Role.BACKEND
+    allowed = {config.push_jobs.heartbeat_port, config.push_jobs.command_port} if client else set()
+    silent = {PortState.SILENT} if case.guarded else {PortState.SILENT, PortState.REFUSED}
+    passed = sorted(port for port, door in doors.items() if port not in allowed and door not in silent)
+    closed = sorted(port for port in allowed if doors[port] is PortState.SILENT)
+    if passed:
+        text = f"the firewall lets this machine ({answers.source}) through to {_list(passed)}"
+        return _drift("OPEN", Finding(server.name, "ports", text, refresh=True))
+    if closed:
+        text = f"the firewall keeps this machine ({answers.source}, a client) from {_list(closed)}"
+        return _drift("CLOSED", Finding(server.name, "ports", text, refresh=True))
+    return Cell("open" if allowed else "closed")
+
+
+def _within(address: str, cidrs: Iterable[str]) -> bool:
+    try:
+        return any(ip_address(address) in IPv4Network(cidr) for cidr in cidrs)
+    except ValueError:
+        return False
+
+
+def keepalived(case: Case, server: Server, answers: ServerFacts) -> Cell:
+    if case.settings.topology.kind is not Kind.HA or server.role is not Role.BACKEND:
+        return Cell("", CellState.NONE)
+    if answers.keepalived:
+        return Cell("aware")
+    text = f"keepalived's scripts do not name {probe.SERVICE}: a failover would leave it behind"
+    return _drift("unaware", Finding(server.name, "keepalived", text, (task("chef-reconfigure", server),)))
+
+
+CHECKS: Mapping[str, Callable[[Case, Server, ServerFacts], Cell]] = {
+    "package": package,
+    "credentials": credentials,
+    "settings": settings_file,
+    "service": service,
+    "ports": ports,
+    "keepalived": keepalived,
+}
+
+
+def examine(case: Case, server: Server, unreachable: Finding) -> dict[str, Cell]:
+    """All cells of a server; one that cannot be asked, or was installed anew, has one drift and not many."""
+    visit, unknown = case.visits[server.name], dict.fromkeys(CHECKS, Cell("?", CellState.UNKNOWN))
+    if visit.host_key is not None:
+        finding = _another_key(case, server, visit.host_key)
+        return {"reachable": Cell("yes"), "host key": _drift("CHANGED", finding), **unknown}
+    if visit.answers is None:
+        return {"reachable": _drift("NO", unreachable), "host key": Cell("?", CellState.UNKNOWN), **unknown}
+    if not visit.answers.prepared:
+        text = "it is not prepared for tasks: it was installed anew, or lost files of /var/lib/chef-rollout"
+        finding = Finding(server.name, "reachable", text, (connect(server.name),))
+        return {"reachable": _drift("NEW", finding), "host key": Cell("pinned"), **unknown}
+    asked = {name: check(case, server, visit.answers) for name, check in CHECKS.items()}
+    return {"reachable": Cell("yes"), "host key": Cell("pinned"), **asked}
+
+
+def _another_key(case: Case, server: Server, shown: str) -> Finding:
+    address = case.targets[server.name].address
+    text = f"its host key is not the pinned one but {shown}: it was installed anew, or another stands in its place"
+    names = list(case.settings.existing)
+    if server.name in names and case.settings.existing[server.name].host_key:
+        key = f"\"$(ssh-keyscan -t ed25519 {address} | cut -d ' ' -f 2,3)\""
+        change = (
+            f"pulumi config set {{options}} --path 'chef-push-jobs:servers[{names.index(server.name)}].hostKey' {key}"
+        )
+        return Finding(server.name, "host key", text, commands=(change,))
+    return Finding(server.name, "host key", text, (connect(server.name),))
+
+
+def _list(numbers: Iterable[int]) -> str:
+    return ", ".join(str(number) for number in numbers)

@@ -1,0 +1,156 @@
+"""The whole diagnosis: each server's, and what concerns the stack: its firewall in the cloud, its master. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from chef_push_jobs.cli.doctor.checks import Case, examine, task
+from chef_push_jobs.cli.doctor.findings import Cell, Diagnosis, Finding
+from chef_push_jobs.cli.doctor.observations import Cloud, ObservedRule, ProbeResult
+from chef_push_jobs.engine.stack_state import RULES, Stack
+from chef_push_jobs.model.topology import Kind, Server
+from chef_push_jobs.runbook import push_jobs
+from chef_push_jobs.runbook.script_context import ScriptContext
+from chef_push_jobs.runbook.steps import everywhere
+
+INSTANCE = "aws:ec2/instance:Instance"
+GROUP = "aws:ec2/securityGroup:SecurityGroup"
+
+
+def diagnose(stack: Stack, visits: Mapping[str, ProbeResult], cloud: Cloud, nonce: str) -> Diagnosis:
+    topology = stack.settings.topology
+    pending = frozenset(_pending(stack))
+    case = Case(
+        stack.settings,
+        {target.name: target for target in stack.targets},
+        visits,
+        nonce,
+        pending,
+        guarded=bool(stack.ids(GROUP)),
+    )
+    cells: dict[str, dict[str, Cell]] = {}
+    findings: list[Finding] = list(_not_rolled_out(stack, pending))
+    for server in everywhere(topology):
+        if server.name in visits:
+            cells[server.name] = examine(case, server, _unreachable(stack, server, visits[server.name], cloud))
+    told = [cell.finding for row in cells.values() for cell in row.values() if cell.finding]
+    strays = _strays(stack, cloud)
+    findings += [_with_strays(finding, stack, visits, cloud, strays) for finding in told]
+    findings += [*_master(case), *strays.values(), *_rules(stack, cloud), *_machines(stack, visits, cloud)]
+    return Diagnosis(cells, tuple(findings))
+
+
+def _pending(stack: Stack) -> Iterator[str]:
+    """Tasks that the settings have another script for than the one that was run."""
+    cluster = ScriptContext(stack.settings.topology, stack.settings)
+    for step in push_jobs.STEPS:
+        for server in step.on(cluster.topology) if step.name in ("install", "configure") and step.script else ():
+            assert step.script is not None
+            name = task(step.name, server)
+            if stack.script(name) != step.script(cluster, server):
+                yield name
+
+
+def _not_rolled_out(stack: Stack, pending: frozenset[str]) -> Iterator[Finding]:
+    known = {target.name for target in stack.targets}
+    new = sorted(server.name for server in stack.settings.topology.servers if server.name not in known)
+    if new:
+        yield Finding("", "settings", f"{', '.join(new)} of the settings were not made yet")
+    tasks = sorted(name for name in pending if not name.endswith(tuple(f"-{server}" for server in new)))
+    if tasks:
+        yield Finding("", "settings", f"the settings changed since the last pulumi up, which did not do {tasks[0]} yet")
+
+
+def _unreachable(stack: Stack, server: Server, visit: ProbeResult, cloud: Cloud) -> Finding:
+    """With what the cloud knows of the machine."""
+    address = next(target.address for target in stack.targets if target.name == server.name)
+    text, name = f"{address}: {visit.trouble}", server.name
+    instance = stack.ids(INSTANCE).get(server.name)
+    if instance is None or cloud.trouble:
+        state = "running"
+    else:
+        state = cloud.machines[instance].state if instance in cloud.machines else "terminated"
+    if state in ("terminated", "shutting-down"):
+        return Finding(name, "reachable", f"{text}; its machine {instance} is {state}", refresh=True)
+    if state in ("stopped", "stopping"):
+        start = f"aws ec2 start-instances --region {stack.aws.get('aws:region')} --instance-ids {instance}"
+        return Finding(name, "reachable", f"{text}; its machine {instance} is {state}", commands=(start,), up=False)
+    look = f"ssh -p {stack.settings.config.ssh.port} {stack.settings.config.ssh.user}@{address}"
+    return Finding(name, "reachable", text, commands=(look,), up=False)
+
+
+def _master(case: Case) -> Iterator[Finding]:
+    topology = case.settings.topology
+    if topology.kind is not Kind.HA or not all(case.answers(server) for server in topology.backends):
+        return
+    prepared = all(answers.prepared for server in topology.backends if (answers := case.answers(server)))
+    masters = [server.name for server in topology.backends if case.is_master(server)]
+    if prepared and len(masters) != 1:
+        address = case.targets[case.primary.name].address
+        look = f"ssh {case.settings.config.ssh.user}@{address} sudo chef-server-ctl ha-status"
+        text = f"keepalived knows {'two masters' if masters else 'no master'}, not one"
+        yield Finding("", "keepalived", text, commands=(look,), up=False)
+
+
+def _strays(stack: Stack, cloud: Cloud) -> dict[str, Finding]:
+    """Rules that no `pulumi up` made, by id. Once the stack has taken one over, `pulumi up` removes it."""
+    groups, known = {identity: name for name, identity in stack.ids(GROUP).items()}, stack.rules
+    kinds = {egress: kind for kind, egress in RULES.items()}
+    return {
+        identity: Finding(
+            "",
+            "firewall",
+            f"security group {groups[rule.group]} has a rule made by hand: {rule} ({identity})",
+            commands=(
+                f"pulumi import {{options}} --yes --skip-preview --protect=false --generate-code=false"
+                f" {kinds[rule.egress]} by-hand-{identity} {identity}",
+            ),
+        )
+        for identity, rule in cloud.rules.items()
+        if identity not in known
+    }
+
+
+def _with_strays(
+    finding: Finding, stack: Stack, visits: Mapping[str, ProbeResult], cloud: Cloud, strays: Mapping[str, Finding]
+) -> Finding:
+    """An open port that comes from rules made by hand is mended with those."""
+    if finding.check != "ports":
+        return finding
+    groups = stack.groups_of_machines.get(stack.ids(INSTANCE).get(finding.server, ""), frozenset())
+    doors = visits[finding.server].doors
+
+    def opens(rule: ObservedRule) -> bool:
+        return rule.group in groups and any(rule.covers(port) for port in doors)
+
+    causes = [strays[identity] for identity in strays if opens(cloud.rules[identity])]
+    if not causes:
+        return finding
+    return replace(finding, refresh=False, commands=tuple(text for cause in causes for text in cause.commands))
+
+
+def _rules(stack: Stack, cloud: Cloud) -> Iterator[Finding]:
+    if cloud.trouble:
+        look = "aws sts get-caller-identity"
+        yield Finding("", "firewall", f"the AWS API does not tell: {cloud.trouble}", commands=(look,), up=False)
+        return
+    names = {identity: name for kind in RULES for name, identity in stack.ids(kind).items()}
+    for identity, rule in stack.rules.items():
+        found = cloud.rules.get(identity)
+        if found != rule:
+            what = f"is changed: {found}, not {rule}" if found else f"is gone: {rule}"
+            yield Finding("", "firewall", f"the rule {names[identity]} ({identity}) {what}", refresh=True)
+
+
+def _machines(stack: Stack, visits: Mapping[str, ProbeResult], cloud: Cloud) -> Iterator[Finding]:
+    """What the servers themselves do not show."""
+    names = {identity: name for name, identity in stack.ids(INSTANCE).items()}
+    for identity, groups in stack.groups_of_machines.items():
+        found, visit = cloud.machines.get(identity), visits.get(names[identity])
+        if found and found.state == "running" and found.groups != groups:
+            text = f"its machine {identity} is in security groups {', '.join(sorted(found.groups))}, not its own"
+            yield Finding(names[identity], "firewall", text, refresh=True)
+        if visit and not cloud.trouble and (visit.answers or visit.host_key) and found is None:
+            text = f"its machine {identity} is gone, and another one answers in its place"
+            yield Finding(names[identity], "reachable", text, refresh=True)

@@ -1,0 +1,55 @@
+"""The commands that mend what was found: few, exact, in order. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from shlex import quote
+
+from chef_push_jobs.cli.doctor.findings import Finding
+from chef_push_jobs.cli.doctor.observations import Place
+from chef_push_jobs.model.topology import Topology
+from chef_push_jobs.runbook.repair import following, tasks
+
+
+@dataclass(frozen=True)
+class Remediation:
+    """Makes commands for a stack. `nonce` names this run of doctor; it must not look like a number or a date."""
+
+    place: Place
+    topology: Topology
+    nonce: str
+    findings: Sequence[Finding]
+
+    def commands(self, finding: Finding) -> list[str]:
+        """What mends one finding, given that all are mended."""
+        return self._commands([finding])
+
+    def all(self) -> list[str]:
+        return self._commands(self.findings)
+
+    def _commands(self, findings: Sequence[Finding]) -> list[str]:
+        by_hand = [text.replace("{options}", self._options) for found in findings for text in found.commands]
+        repairs = [self._repair(task) for task in self._roots(task for found in findings for task in found.repair)]
+        up = [self._up(refresh=any(found.refresh for found in findings))] if any(found.up for found in findings) else []
+        return list(dict.fromkeys([*by_hand, *repairs, *up]))
+
+    def _roots(self, wanted: Iterable[str]) -> list[str]:
+        """Of the tasks that are wanted, and of all others that are: those from whose re-run the rest follows."""
+        every = frozenset(task for found in self.findings for task in found.repair)
+        roots = every - following(every, self.topology)
+        needed = {
+            root for task in wanted for root in roots if task in {root} | following(frozenset({root}), self.topology)
+        }
+        return [task for task in tasks(self.topology) if task in needed]
+
+    @property
+    def _options(self) -> str:
+        return " ".join(quote(word) for word in self.place.options)
+
+    def _repair(self, task: str) -> str:
+        path = quote(f'chef-push-jobs:repair["{task}"]')
+        return f"pulumi config set {self._options} --path {path} {self.nonce}"
+
+    def _up(self, *, refresh: bool) -> str:
+        return f"pulumi up {self._options}{' --refresh' if refresh else ''}"

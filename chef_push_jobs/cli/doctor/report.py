@@ -1,0 +1,82 @@
+"""A diagnosis as text and as JSON. Pure.
+
+The shape of `--json`, on one object:
+    stack     its name
+    well      whether nothing is to be mended; the exit status is 0 then, else 1
+    servers   by name: {"address": …, "checks": {CHECK: {"state": STATE, "shown": what was seen, in short}}}
+              CHECK: reachable, host key, package, credentials, settings, service, ports, keepalived
+              STATE: well, drift, unknown (it could not be asked), none (there is no such thing on that server)
+    problems  [{"server": name, or "" for the stack, "check": a CHECK or "firewall", "problem": a sentence,
+              "commands": what mends this one, in order}]
+    commands  what mends all of them, in order, each once
+    seconds   how long it took
+"""
+
+from __future__ import annotations
+
+import json
+
+from chef_push_jobs.cli.doctor.findings import CellState, Diagnosis, Finding
+from chef_push_jobs.cli.doctor.remediation import Remediation
+from chef_push_jobs.engine.stack_state import Stack
+
+
+def as_json(stack: Stack, diagnosis: Diagnosis, mending: Remediation, seconds: float) -> str:
+    addresses = {target.name: target.address for target in stack.targets}
+    document = {
+        "stack": stack.place.stack,
+        "well": diagnosis.well,
+        "servers": {
+            name: {
+                "address": addresses[name],
+                "checks": {check: {"state": str(cell.state), "shown": cell.shown} for check, cell in row.items()},
+            }
+            for name, row in diagnosis.cells.items()
+        },
+        "problems": [
+            {
+                "server": finding.server,
+                "check": finding.check,
+                "problem": finding.text,
+                "commands": mending.commands(finding),
+            }
+            for finding in diagnosis.findings
+        ],
+        "commands": mending.all(),
+        "seconds": round(seconds, 2),
+    }
+    return json.dumps(document, indent=2)
+
+
+def as_text(stack: Stack, diagnosis: Diagnosis, mending: Remediation, seconds: float) -> str:
+    """One line if all is well. Else the table, and for each problem a line with the commands that mend it below."""
+    name, count = stack.place.stack, len(diagnosis.findings)
+    if diagnosis.well:
+        servers = len(diagnosis.cells)
+        return f"stack {name}: all well ({servers} server{'s' if servers > 1 else ''}, {seconds:.1f} s)"
+    lines = [*table(diagnosis), "", f"{count} problem{'s' if count > 1 else ''} in stack {name}:"]
+    for finding in diagnosis.findings:
+        lines.append(f"  {_line(finding)}")
+        lines += [f"      {command}" for command in mending.commands(finding)]
+    everything = mending.all()
+    if count > 1:
+        lines += ["", "all of it:", *(f"      {command}" for command in everything)]
+    return "\n".join(lines)
+
+
+def _line(finding: Finding) -> str:
+    return f"{finding.server or 'the stack'}: {finding.check}: {finding.text}"
+
+
+def table(diagnosis: Diagnosis) -> list[str]:
+    """Drifts are marked with `!`, so that it needs no colour."""
+    if not diagnosis.cells:
+        return []
+    checks = list(next(iter(diagnosis.cells.values())))
+    rows = [["server", *checks]]
+    for name, cells in diagnosis.cells.items():
+        rows.append(
+            [name, *(("! " if cell.state is CellState.DRIFT else "") + (cell.shown or "-") for cell in cells.values())]
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -1,0 +1,148 @@
+"""Goes to a server over SSH and knocks at its ports. Every visit ends in time and with an answer, never an exception.
+
+What is asked is in `probe.py`, what the answers mean in `checks.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from typing import Any
+
+import asyncssh
+
+from chef_push_jobs.cli.doctor import probe
+from chef_push_jobs.cli.doctor.observations import PortState, ProbeResult, Target
+from chef_push_jobs.cli.doctor.probe import IncompleteFacts
+from chef_push_jobs.config.stack_config import Ssh
+
+DIAL_SECONDS = 5.0
+# A firewall that drops is only known by silence.
+KNOCK_SECONDS = 2.0
+MOST_AT_ONCE = 50
+
+
+async def visit_all(
+    targets: Sequence[Target], ssh: Ssh, script: str, ports: Sequence[int], seconds: float
+) -> dict[str, ProbeResult]:
+    """By server name. No visit takes longer than `seconds`."""
+    gate = asyncio.Semaphore(MOST_AT_ONCE)
+
+    async def one(target: Target) -> ProbeResult:
+        async with gate:
+            return await visit(target, ssh, script, ports, seconds)
+
+    visits = await asyncio.gather(*(one(target) for target in targets))
+    return {target.name: found for target, found in zip(targets, visits, strict=True)}
+
+
+async def visit(target: Target, ssh: Ssh, script: str, ports: Sequence[int], seconds: float) -> ProbeResult:
+    doors = asyncio.gather(*(_knock(target.address, port) for port in ports))
+    try:
+        async with asyncio.timeout(seconds):
+            found = await _ask(target, ssh, script)
+    except TimeoutError:
+        found = ProbeResult(trouble=f"no answer within {seconds:g} s")
+    return ProbeResult(found.answers, found.trouble, found.host_key, dict(zip(ports, await doors, strict=True)))
+
+
+async def _ask(target: Target, ssh: Ssh, script: str) -> ProbeResult:
+    with ExitStack() as connections:
+        try:
+            options = await _options(ssh, connections)
+            connection = await asyncssh.connect(
+                target.address,
+                ssh.port,
+                username=ssh.user,
+                known_hosts=_trusted(target.host_key),
+                server_host_key_algs=_algorithms(target.host_key),
+                **options,
+            )
+            # Not closed in good order, which is to wait for the other side.
+            connections.callback(connection.abort)
+            process = await connection.create_process(probe.COMMAND)
+            with suppress(OSError):  # where it ends before it reads, it says why
+                process.stdin.write(script)
+                process.stdin.write_eof()
+            done = await process.wait()
+            said = str(done.stderr).strip()
+            return ProbeResult(probe.parse_facts(str(done.stdout)))
+        except (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed):
+            return ProbeResult(host_key=await _presented(target, ssh, options))
+        except IncompleteFacts as error:
+            return ProbeResult(trouble=said.splitlines()[-1] if said else str(error))
+        except (OSError, asyncssh.Error, ValueError) as error:
+            return ProbeResult(trouble=_plain(error))
+
+
+async def _options(ssh: Ssh, connections: ExitStack) -> dict[str, Any]:
+    """What all connections have in common: the operator's keys, time-outs, the way through a bastion."""
+    options: dict[str, Any] = {
+        "config": None,
+        "preferred_auth": "publickey",
+        "connect_timeout": DIAL_SECONDS,
+        "login_timeout": 2 * DIAL_SECONDS,
+    }
+    if ssh.private_key is not None:
+        options["client_keys"] = [asyncssh.import_private_key(ssh.private_key.get_secret_value())]
+        options["agent_path"] = None
+    if ssh.proxy is not None:
+        bastion = await asyncssh.connect(
+            ssh.proxy.host,
+            ssh.proxy.port,
+            username=ssh.proxy.user,
+            known_hosts=_trusted(ssh.proxy.host_key) if ssh.proxy.host_key else None,
+            **options,
+        )
+        connections.callback(bastion.abort)
+        options["tunnel"] = bastion
+    return options
+
+
+def _trusted(host_key: str) -> tuple[list[asyncssh.SSHKey], list[asyncssh.SSHKey], list[asyncssh.SSHKey]]:
+    return [asyncssh.import_public_key(host_key)], [], []
+
+
+def _algorithms(host_key: str) -> list[str]:
+    """The signatures of the key's kind, so that the server shows that one of its keys."""
+    kind = host_key.split(maxsplit=1)[0]
+    return ["rsa-sha2-512", "rsa-sha2-256"] if kind == "ssh-rsa" else [kind]
+
+
+async def _presented(target: Target, ssh: Ssh, options: Mapping[str, Any]) -> str:
+    """The fingerprint of the key that the server shows instead."""
+    try:
+        key = await asyncssh.get_server_host_key(
+            target.address,
+            ssh.port,
+            tunnel=options.get("tunnel", ()),
+            config=None,
+            server_host_key_algs=_algorithms(target.host_key),
+        )
+    except (OSError, asyncssh.Error):
+        return "of another kind"
+    return key.get_fingerprint() if key else "of another kind"
+
+
+def _plain(error: Exception) -> str:
+    """In words of an operator."""
+    if isinstance(error, TimeoutError):
+        return f"no connection within {DIAL_SECONDS:g} s"
+    if isinstance(error, asyncssh.PermissionDenied):
+        return "SSH refuses the operator's keys (does the ssh-agent hold the right one?)"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__
+
+
+async def _knock(address: str, port: int) -> PortState:
+    try:
+        async with asyncio.timeout(KNOCK_SECONDS):
+            _, writer = await asyncio.open_connection(address, port)
+    except ConnectionRefusedError:
+        return PortState.REFUSED
+    except OSError:
+        return PortState.SILENT  # silence, or a router's word that there is no way
+    writer.close()
+    return PortState.OPEN

@@ -1,0 +1,3 @@
+"""`python -m chef_push_jobs.cli.plan`: the plan of a stack as a picture, before anything runs. No cloud, no
+server is asked.
+"""

@@ -1,0 +1,156 @@
+"""The comment of a pull request on a preview, in GitHub's Markdown: the worst first, the long parts folded. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
+
+from chef_push_jobs.cli.review import cloud, picture
+from chef_push_jobs.cli.review.preview_review import PreviewReview
+from chef_push_jobs.cli.review.reasons import UNKNOWN, reasons
+from chef_push_jobs.cli.review.services import interrupts, services
+from chef_push_jobs.cli.review.warnings import warnings
+from chef_push_jobs.engine.preview import Op
+from chef_push_jobs.runbook.naming import Name, listed
+
+LINES = 60  # of a script's changes; more are counted only
+LIMIT = 60_000  # characters; GitHub takes 65,536
+
+
+def marker(stack: str) -> str:
+    """By which the comment is found again, to be changed in place."""
+    return f"<!-- chef-push-jobs: review of stack {stack} -->"
+
+
+def failed(stack: str, errors: Iterable[str]) -> str:
+    """The comment where there is no plan to review."""
+    told = "\n\n".join(f"```text\n{error}\n```" for error in errors)
+    return f"{marker(stack)}\n### Stack `{stack}`: the preview failed\n\n{told or 'It said nothing.'}\n"
+
+
+def comment(subject: PreviewReview, policies: str = "") -> str:
+    """`policies` is what a preview with a policy pack printed."""
+    broken = violations(policies)
+    parts = [marker(subject.stack), f"### Stack `{subject.stack}`: {_headline(subject)}"]
+    for part in (
+        _warnings(subject, broken),
+        _policies(broken),
+        _cloud(subject),
+        _tasks(subject),
+        _services(subject),
+        _picture(subject),
+    ):
+        parts += [part] if part else []
+    whole = "\n\n".join([*parts, *_scripts(subject)]) + "\n"
+    if len(whole) <= LIMIT:
+        return whole
+    return "\n\n".join([*parts, "What changes in the scripts is too long for a comment: see `pulumi preview --diff`."])
+
+
+def _headline(subject: PreviewReview) -> str:
+    if not subject.preview.different:
+        return "nothing changes"
+    tasks, resources = len(subject.running), sum(1 for change in subject.preview.different if _is_cloud(change.type))
+    servers = len({Name.parse(change.name).server for change in subject.running} - {""})
+    told = [f"{_count(tasks, 'task')} on {_count(servers, 'server')}" if tasks else "nothing runs on a server"]
+    told += [f"{_count(resources, 'change')} in the cloud"] if resources else []
+    return ", ".join(told + (["push jobs restarts"] if interrupts(subject) and not subject.is_new else []))
+
+
+def _is_cloud(kind: str) -> bool:
+    return not kind.startswith(cloud.LEFT_OUT)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _warnings(subject: PreviewReview, broken: str) -> str:
+    forbidden = ["**A policy forbids it** (below)."] if "[mandatory]" in broken else []
+    found = [f"- {text}" for text in (*forbidden, *warnings(subject))]
+    return "\n".join(f"> {line}" for line in ["[!WARNING]", *"\n".join(found).splitlines()]) if found else ""
+
+
+def violations(printed: str) -> str:
+    """The policies that are broken, as the engine prints them under `Policies:`; empty where all are kept."""
+    lines = printed.splitlines()
+    start = next((number for number, line in enumerate(lines) if line.strip() == "Policies:"), len(lines))
+    section = list(takewhile(lambda line: not line or line.startswith(" "), lines[start + 1 :]))
+    told = "\n".join(section).rstrip()
+    return told if "[mandatory]" in told or "[advisory]" in told else ""
+
+
+def _policies(broken: str) -> str:
+    return f"#### Policies\n\n```text\n{broken}\n```" if broken else ""
+
+
+def _cloud(subject: PreviewReview) -> str:
+    rows = list(cloud.rows(subject))
+    return f"#### In the cloud\n\n{_table(('', 'what', 'which'), rows)}" if rows else ""
+
+
+def _tasks(subject: PreviewReview) -> str:
+    told = []
+    rows = list(_rows(subject))
+    if rows:
+        told.append("#### On the servers\n\n" + _table(("task", "on", "why"), rows))
+    for on, runbooks in cloud.uploads(subject).items():
+        told.append(f"Sent before: the package file of {' and '.join(runbooks)}, to {listed(list(on))}.")
+    idle = [change for change in subject.by_name.values() if change.op is Op.UPDATE and not change.runs]
+    if idle:
+        told.append(f"Another connection or limit, and nothing run, for {_count(len(idle), 'task')}.")
+    return "\n\n".join(told)
+
+
+def _rows(subject: PreviewReview) -> Iterator[tuple[str, str, str]]:
+    """A row for a task that runs on several servers for the same reasons; what a new server gets is one row."""
+    rows: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    new: dict[str, list[str]] = {}
+    for change in subject.running:
+        name, why = Name.parse(change.name), reasons(subject, change)
+        if why == ("new server",):
+            new.setdefault(name.server, []).append(name.task)
+        else:
+            rows.setdefault((name.task, why), []).append(name.server)
+    same: dict[tuple[str, ...], list[str]] = {}
+    for server, tasks in new.items():
+        same.setdefault(tuple(tasks), []).append(server)
+    for alike_tasks, alike in same.items():
+        yield ", ".join(f"`{task}`" for task in alike_tasks), listed(alike), "new server"
+    for (task, why), servers in rows.items():
+        yield f"`{task}`", listed(servers), "<br>".join(why)
+
+
+def _services(subject: PreviewReview) -> str:
+    rows = [] if subject.is_new else list(services(subject))
+    return f"#### Services that restart\n\n{_table(('service', 'on', 'when'), rows)}" if rows else ""
+
+
+def _picture(subject: PreviewReview) -> str:
+    drawn = picture.mermaid(subject)
+    return f"#### What waits for what\n\n```mermaid\n{drawn}\n```" if drawn else ""
+
+
+def _scripts(subject: PreviewReview) -> Iterator[str]:
+    """What is another in the scripts, where both are known; servers with the same difference share it."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for change in subject.running:
+        old, new = change.before.get("stdin"), change.after.get("stdin")
+        if old and new and UNKNOWN not in (old, new) and old != new:
+            name = Name.parse(change.name)
+            found.setdefault((name.task, _difference(old, new)), []).append(name.server)
+    for (task, difference), servers in found.items():
+        head = f"<summary>What changes in the script of <code>{task}</code> on {listed(servers)}</summary>"
+        yield f"<details>{head}\n\n```diff\n{difference}\n```\n</details>"
+
+
+def _difference(old: str, new: str) -> str:
+    lines = list(difflib.unified_diff(old.splitlines(), new.splitlines(), n=1, lineterm=""))[2:]
+    shown = [line.replace("```", "'''") for line in lines[:LINES] if not line.startswith("@@")]
+    return "\n".join([*shown, *([f"… and {len(lines) - LINES} lines more"] if len(lines) > LINES else [])])
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    body = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *body])

@@ -1,0 +1,38 @@
+"""Which ways into the cluster a preview opens. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from chef_push_jobs.cli.review.preview_review import PreviewReview
+from chef_push_jobs.engine.preview import Change, Op
+
+INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+
+
+def opened(subject: PreviewReview) -> Iterator[str]:
+    """Rules that let a network in where it was not let in before; those between the servers are left out."""
+    for change in subject.of(INGRESS):
+        rule = change.after
+        if change.op is not Op.DELETE and rule.get("cidrIpv4") and not _covers(change.before, rule):
+            yield describe(change)
+
+
+def describe(change: Change) -> str:
+    rule = change.after or change.before
+    first, last = rule.get("fromPort"), rule.get("toPort")
+    ports = "all ports" if first is None else f"{first:.0f}" if first == last else f"{first:.0f} to {last:.0f}"
+    network = str(rule.get("cidrIpv4") or "")
+    peer = "the whole world" if network.endswith("/0") else network or "the cluster's own servers"
+    return (
+        f"{str(rule.get('ipProtocol', '')).upper()} {ports} from {peer}: {rule.get('description', 'no reason given')}"
+    )
+
+
+def _covers(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    if not old.get("cidrIpv4") or old.get("ipProtocol") != new.get("ipProtocol"):
+        return False
+    inside = ipaddress.IPv4Network(new["cidrIpv4"]).subnet_of(ipaddress.IPv4Network(old["cidrIpv4"]))
+    return bool(inside and old["fromPort"] <= new["fromPort"] and new["toPort"] <= old["toPort"])

@@ -1,0 +1,84 @@
+"""What is reviewed: a preview, with the topology that its own configuration gives. Pure.
+
+Package files and keys are not looked for: a preview may have been made on another machine.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from chef_push_jobs.config.settings import SettingsError, read_topology
+from chef_push_jobs.engine import preview as parser
+from chef_push_jobs.engine.preview import Change, Op, Preview, PreviewError
+from chef_push_jobs.model.topology import Topology
+from chef_push_jobs.runbook import repair
+from chef_push_jobs.runbook.naming import CONNECT
+
+INSTANCE = "aws:ec2/instance:Instance"
+STACK = "pulumi:pulumi:Stack"
+OTHERS = ("aws:", "pulumi:")  # settings that are not the program's
+
+
+@dataclass(frozen=True)
+class PreviewReview:
+    """`topology` is the one after the change."""
+
+    stack: str
+    topology: Topology
+    preview: Preview
+
+    @cached_property
+    def by_name(self) -> dict[str, Change]:
+        """The commands, by name."""
+        return {change.name: change for change in self.preview.different if change.type == parser.COMMAND}
+
+    @cached_property
+    def running(self) -> tuple[Change, ...]:
+        """The commands that act on a server, in an order that obeys the runbooks; others after them."""
+        order = {name: number for number, (name, _) in enumerate(repair.reruns(self.topology))}
+        found = [self.by_name[name] for name in self.preview.running]
+        return tuple(sorted(found, key=lambda change: (order.get(change.name, len(order)), change.name)))
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing of the stack is there yet: then nothing can be broken."""
+        return any(change.type == STACK and change.op is Op.CREATE for change in self.preview.different)
+
+    @property
+    def changed_machines(self) -> dict[str, Op]:
+        """Servers that get another machine, or come, or go."""
+        return {
+            change.name.removeprefix(f"{CONNECT}-"): change.op
+            for change in self.by_name.values()
+            if change.name.startswith(f"{CONNECT}-")
+            and (change.op in (Op.CREATE, Op.DELETE) or _is_moved(self, change))
+        }
+
+    def of(self, kind: str) -> Iterator[Change]:
+        return (change for change in self.preview.different if change.type == kind)
+
+
+def _is_moved(subject: PreviewReview, connect: Change) -> bool:
+    """A machine's id is unknown until there is one; a machine that exists already has another address or host key."""
+    server = connect.name.removeprefix(f"{CONNECT}-")
+    made = [change.op for change in subject.of(INSTANCE) if change.name == server]
+    return connect.op is Op.REPLACE and (Op.REPLACE in made if made else 0 in connect.triggers)
+
+
+def review_of(text: str, stack: str | None = None) -> PreviewReview:
+    """From the output of `pulumi preview --json`. Raises PreviewError."""
+    found = parser.parse_preview(text)
+    urns = [change.urn for change in found.changes]
+    name = stack or (urns[0].split("::")[0].removeprefix("urn:pulumi:") if urns else "")
+    return PreviewReview(name, _topology(json.loads(text).get("config") or {}), found)
+
+
+def _topology(config: dict[str, str]) -> Topology:
+    project = {key.split(":", 1)[1]: value for key, value in config.items() if not key.startswith(OTHERS)}
+    try:
+        return read_topology(project)
+    except SettingsError as error:
+        raise PreviewError(f"its configuration is not one of this program: {error}") from None

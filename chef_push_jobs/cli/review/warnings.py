@@ -1,0 +1,76 @@
+"""What a reviewer must not overlook, the worst first. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from chef_push_jobs.cli.review.ingress import opened
+from chef_push_jobs.cli.review.preview_review import PreviewReview
+from chef_push_jobs.cli.review.services import PUSHY, interrupts, restarting
+from chef_push_jobs.engine.preview import Op
+from chef_push_jobs.runbook.naming import Name, listed
+
+ROTATE = "push-jobs rotate"
+# A package file in an install script; one that was uploaded has a part of its digest in front.
+FILE = re.compile(r"(?<![\w.+~-])(?:chef-rollout-[0-9a-f]{12}-)?([\w.+~-]+\.(?:deb|rpm))\b")
+
+
+def warnings(subject: PreviewReview) -> tuple[str, ...]:
+    """Each a sentence or two in Markdown. A stack that is new has nothing to lose, so that only its doors are told."""
+    about_servers = (
+        () if subject.is_new else (*_primary(subject), *_machines(subject), *_packages(subject), *_running(subject))
+    )
+    return (*about_servers, *_firewall(subject))
+
+
+def _primary(subject: PreviewReview) -> Iterator[str]:
+    name = subject.topology.primary.name
+    if subject.changed_machines.get(name) in (Op.REPLACE, Op.CREATE):
+        yield (
+            f"**The primary is replaced** (`{name}`). What is only on it is lost: have a backup. The credentials are "
+            "made anew and copied to every other server."
+        )
+
+
+def _machines(subject: PreviewReview) -> Iterator[str]:
+    primary = subject.topology.primary.name
+    for op, what in ((Op.DELETE, "go, with what is on them"), (Op.REPLACE, "are replaced, with what is on them")):
+        found = sorted(name for name, seen in subject.changed_machines.items() if seen is op and name != primary)
+        if found:
+            text = what if len(found) > 1 else what.replace("go,", "goes,").replace("are ", "is ").replace("them", "it")
+            yield f"**{listed(found)} {text}.**"
+
+
+def _packages(subject: PreviewReview) -> Iterator[str]:
+    told: dict[str, list[str]] = {}
+    for change in subject.running:
+        if Name.parse(change.name).step != "install":
+            continue
+        files = [FILE.search(str(inputs.get("stdin", ""))) for inputs in (change.before, change.after)]
+        if files[0] and files[1] and files[0][1] != files[1][1]:
+            text = f"**Another package is installed**: `{files[1][1]}` in place of `{files[0][1]}`"
+            told.setdefault(text, []).append(Name.parse(change.name).server)
+    yield from (f"{text}, on {listed(servers)}." for text, servers in told.items())
+
+
+def _running(subject: PreviewReview) -> Iterator[str]:
+    if interrupts(subject):
+        yield (
+            f"**Push jobs is restarted in stack {subject.stack}** (`{PUSHY}` on {listed(restarting(subject))}, one at "
+            "a time). Clients lose their connection for some seconds; jobs that run then may fail."
+        )
+    elif on := restarting(subject):
+        yield (
+            f"**Push jobs is restarted on {listed(on)} if it is the master now**; on a standby the service stays down."
+        )
+    tasks = {Name.parse(change.name).task: change for change in subject.running}
+    if ROTATE in tasks and tasks[ROTATE].before.get("stdin") != tasks[ROTATE].after.get("stdin"):
+        yield "**The push jobs credentials are made anew**, and copied to every server."
+
+
+def _firewall(subject: PreviewReview) -> Iterator[str]:
+    rules = dict.fromkeys(opened(subject))
+    if rules:
+        what = "lets in" if subject.is_new else "is widened"
+        yield f"**The firewall {what}**:" + "".join(f"\n  - {rule}" for rule in rules)

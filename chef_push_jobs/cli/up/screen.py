@@ -1,0 +1,89 @@
+"""Shows a rollout: a live table in a terminal, else a line for each thing that happens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from chef_push_jobs.cli.up.table import Cell, Mark, blocks, headline, heard, lines, narrowed, table, titles
+from chef_push_jobs.engine.event_log import Event
+from chef_push_jobs.engine.progress import RolloutProgress, after
+
+STYLES = {Mark.DONE: "green", Mark.SENT: "cyan", Mark.RUNNING: "bold yellow", Mark.FAILED: "bold red"}
+REFRESHES = 4  # a second
+
+
+@dataclass
+class Screen:
+    """`usual` are seconds by task, `last` of a whole rollout, in the rollouts before."""
+
+    stack: str
+    console: Console
+    usual: Mapping[str, float]
+    last: float | None
+    rollout: RolloutProgress = field(default_factory=RolloutProgress)
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        self._live = Live(get_renderable=self.render, console=self.console, refresh_per_second=REFRESHES)
+
+    def __enter__(self) -> Screen:
+        if self.console.is_terminal:
+            self._live.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.console.is_terminal:
+            self._live.stop()
+
+    def on_events(self, events: Sequence[Event]) -> None:
+        before = self.rollout
+        for event in events:
+            self.rollout = after(self.rollout, event)
+        if not self.console.is_terminal:
+            for line in lines(before, self.rollout):
+                self._print(line)
+
+    def on_stop(self) -> None:
+        self.note = "stopping: what runs on the servers is let to end, nothing new begins"
+        if not self.console.is_terminal:
+            self._print(self.note)
+
+    def render(self) -> RenderableType:
+        now = time.time()
+        shown = narrowed(table(self.rollout, self.usual, now), self.console.width)
+        grid = RichTable(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
+        grid.add_column("\nserver", no_wrap=True)
+        for title in titles(shown.columns):
+            grid.add_column(title)
+        for server, cells in shown.rows.items():
+            grid.add_row(server, *(_text(cell) for cell in cells))
+        told = [Text(line, style="dim", no_wrap=True, overflow="ellipsis") for line in heard(self.rollout)]
+        head = Text(f"{self.stack}: {headline(self.rollout, self.last, now)}", style="bold")
+        return Group(head, grid, *told, *([Text(self.note, style="yellow")] if self.note else []))
+
+    def finish(self, said: str) -> None:
+        """Failures whole; what the engine printed, where it told nothing else."""
+        for block in blocks(self.rollout):
+            self._print(f"\n{block}")
+        if not self.rollout.result:
+            self._print(said.rstrip())
+        elif test := self.rollout.outputs.get("test"):
+            self._print(f"test: {test}")
+        self._print(
+            f"{self.stack}: {self.rollout.result or 'nothing was done'}, "
+            f"{headline(self.rollout, self.last, time.time())}"
+        )
+
+    def _print(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _text(cell: Cell | None) -> Text:
+    return Text(str(cell), style=STYLES[cell.mark]) if cell else Text("")

@@ -1,0 +1,145 @@
+"""The rules that join the settings of network, bastion and entry; what only AWS can tell is in `premises.py`. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from chef_push_jobs.config.parser import Values, is_given
+from chef_push_jobs.model.problems import Problem, without_use
+from chef_push_jobs.model.subnets import planned, room
+from chef_push_jobs.model.topology import Role, Server
+
+BASTION = "bastion"
+MADE = ("vpcCidr", "network.private", "network.nat", "network.zones")
+FOUND = ("network.backendSubnetId", "network.frontendSubnetIds", "network.publicSubnetIds")
+# Families whose attributes, after the number, have a g are Graviton's (EC2 user guide, "Naming conventions").
+ARM64 = re.compile(r"(a1|[a-z]+\d+[a-z]*g[a-z]*)\.")
+
+
+def problems(raw: Mapping[str, object], values: Values, servers: Sequence[Server]) -> list[Problem]:
+    """`raw` is the stack's file, `values` what was understood of it."""
+    if any(getattr(entry, "address", None) for entry in _list(values, "servers")):
+        return []  # none of this is for servers that exist already, and that is told
+    frontends = any(server.role is Role.FRONTEND for server in servers)
+    vpc = _found_vpc if values.get("network.vpcId") else _made_vpc
+    return [
+        *vpc(raw, values, frontends),
+        *_bastion(values, servers),
+        *_balancer(values),
+        *_name(values),
+        *_architecture(values),
+    ]
+
+
+def _list(values: Values, setting: str) -> list[object]:
+    value = values.get(setting)
+    return value if isinstance(value, list) else []
+
+
+def _found_vpc(raw: Mapping[str, object], values: Values, frontends: bool) -> Iterator[Problem]:
+    yield from without_use([name for name in MADE if is_given(raw, name)], "it is for a VPC that is made")
+    needs = {
+        "backendSubnetId": (True, "backends stand"),
+        "frontendSubnetIds": (frontends, "frontends stand"),
+        "publicSubnetIds": (
+            _makes(values, "bastion") or values.get("entry.loadBalancer") == "public",
+            "a bastion and a public load balancer stand",
+        ),
+    }
+    for name, (needed, who) in needs.items():
+        setting = f"network.{name}"
+        if needed and setting in values and not values[setting]:
+            yield Problem(setting, "not given", f"{who} in a subnet of the VPC that vpcId names", f"give {name}")
+        for subnet, count in Counter(_list(values, setting)).items():
+            if count > 1:
+                yield Problem(setting, f"'{subnet}', twice", "each subnet is named once", "take one out")
+
+
+def _made_vpc(raw: Mapping[str, object], values: Values, frontends: bool) -> Iterator[Problem]:
+    rule = "it is for an existing VPC, which vpcId names"
+    if "network.vpcId" in values:
+        yield from without_use([name for name in FOUND if is_given(raw, name)], rule)
+    private, zones, vpc = (values.get(name) for name in ("network.private", "network.zones", "vpcCidr"))
+    if values.get("network.nat") and private == "none":
+        rule = "a NAT gateway is for servers in private subnets"
+        yield Problem("network.nat", "true, without private servers", rule, "set network.private, or take it out")
+    if values.get("ssh.address") == "public" and private in ("backends", "servers"):
+        rule = "servers in private subnets have no public address"
+        yield Problem(
+            "ssh.address", f"public, with network.private {private}", rule, "set it to private, add a bastion"
+        )
+    for zone, count in Counter(_list(values, "network.zones")).items():
+        if count > 1:
+            yield Problem("network.zones", f"'{zone}', twice", "each zone is named once", "take one out")
+    if not isinstance(private, str) or not isinstance(zones, list) or not isinstance(vpc, str):
+        return
+    internet = _makes(values, "bastion") or bool(values.get("network.nat"))
+    balancer = values.get("entry.loadBalancer") == "public"
+    wanted = planned(private, zones, frontends=frontends, balancer=balancer, internet=internet)
+    most = max(subnet.number for subnet in wanted) + 1
+    if ipaddress.IPv4Network(vpc).prefixlen <= 24 and most > room(vpc):
+        rule = f"it has room for {room(vpc)} subnets, and these zones and tiers need {most}"
+        yield Problem("vpcCidr", f"'{vpc}'", rule, "choose a larger network, or fewer zones")
+
+
+def _makes(values: Values, section: str) -> bool:
+    """Whether the stack has this section."""
+    return any(name.startswith(f"{section}.") for name in values)
+
+
+def _bastion(values: Values, servers: Sequence[Server]) -> Iterator[Problem]:
+    if not _makes(values, "bastion"):
+        return
+    if _makes(values, "ssh.proxy"):
+        rule = "connections go through one bastion"
+        yield Problem("bastion", "given beside ssh.proxy", rule, "take ssh.proxy out where the stack makes the bastion")
+    if any(server.name == BASTION for server in servers):
+        rule = "the bastion that the stack makes has that name"
+        yield Problem("servers", f"name '{BASTION}'", rule, "rename the server")
+
+
+def _balancer(values: Values) -> Iterator[Problem]:
+    made, group = values.get("entry.loadBalancer"), values.get("entry.targetGroupArn")
+    cidrs = values.get("entry.loadBalancerCidrs")
+    if group and made in ("public", "internal"):
+        rule = "clients enter by one load balancer: one that is made, or an existing one"
+        yield Problem("entry", f"loadBalancer {made} and targetGroupArn", rule, "take one of the two out")
+    if group and cidrs == []:
+        rule = "the firewall lets in the existing load balancer's networks"
+        yield Problem("entry.loadBalancerCidrs", "not given", rule, "give the networks of its subnets")
+    if cidrs and "entry.targetGroupArn" in values and not group:
+        rule = "it is of an existing load balancer, which targetGroupArn attaches the frontends to"
+        yield from without_use(["entry.loadBalancerCidrs"], rule)
+
+
+def _name(values: Values) -> Iterator[Problem]:
+    made, api = values.get("entry.loadBalancer"), values.get("chefServer.apiFqdn")
+    if "chefServer.apiFqdn" not in values or made is None:
+        return
+    record = _makes(values, "entry.record")
+    name = values.get("entry.record.name")
+    if record and made == "none":
+        yield from without_use(["entry.record"], "it is an alias of the load balancer that is made")
+    if record and api and name and api != name:
+        rule = "clients reach Chef server under one name, which its certificate has"
+        yield Problem("entry.record.name", f"'{name}', with apiFqdn {api}", rule, "give the name once")
+    if made != "none" and not api and not name and (not record or "entry.record.name" in values):
+        rule = "clients reach Chef server under a name that outlives the load balancer's own"
+        yield Problem("chefServer.apiFqdn", "not given", rule, "give it, or entry.record.name")
+
+
+def _architecture(values: Values) -> Iterator[Problem]:
+    wanted = values.get("machines.architecture")
+    for setting in ("machines.instanceType", "bastion.instanceType"):
+        kind = values.get(setting)
+        if not isinstance(kind, str) or wanted is None:
+            continue
+        found = "arm64" if ARM64.match(kind) else "amd64"
+        if found != wanted:
+            rule = f"the servers, their image and packages are {wanted} (setting machines.architecture)"
+            example = {"amd64": "m5.large or t3.micro", "arm64": "m6g.large or t4g.micro"}[str(wanted)]
+            remedy = f"choose a type for {wanted}, for example {example}, or change machines.architecture"
+            yield Problem(setting, f"'{kind}', which is {found}", rule, remedy)

@@ -1,0 +1,128 @@
+"""Reads settings into a pydantic model field by field, so that all mistakes are found at once and told as `Problem`s.
+
+Pydantic's own validation gives no values where one is wrong, so rules that join values could not be checked beside it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from chef_push_jobs.model.problems import Problem
+
+# Every setting that was understood (also by its default), by its path in the file, like `pushJobs.apiPort`.
+Values = dict[str, object]
+
+RULES = {
+    "int_type": "it is a whole number",
+    "int_parsing": "it is a whole number",
+    "int_from_float": "it is a whole number",
+    "bool_type": "it is true or false",
+    "bool_parsing": "it is true or false",
+    "list_type": "it is a list",
+    "dict_type": "it has keys and values",
+    "too_short": "it has at least one entry",
+}
+
+
+def parse(model: type[BaseModel], raw: Mapping[str, object], path: str = "") -> tuple[Values, list[Problem]]:
+    """The understood values of `raw` and the problems of the rest."""
+    values: Values = {}
+    problems = []
+    fields = {str(field.alias): field for field in model.model_fields.values()}
+    for key in raw:
+        if key not in fields:
+            close = difflib.get_close_matches(key, fields, n=1)
+            remedy = f"write {close[0]}" if close else "take it out, or see docs/settings.md for the settings there are"
+            problems.append(Problem(path + key, "given", "there is no such setting", remedy))
+    for key, field in fields.items():
+        more, wrong = _field(field, raw, key, path + key)
+        values.update(more)
+        problems += wrong
+    return values, problems
+
+
+def decoded(value: str) -> object:
+    """A value of the configuration: Pulumi gives lists and sections as JSON, and all else as text."""
+    if value[:1] not in ("{", "["):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def is_given(raw: Mapping[str, object], path: str) -> bool:
+    """Whether the stack's file has the setting at all."""
+    value: object = raw
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value is not None
+
+
+def _field(field: FieldInfo, raw: Mapping[str, object], key: str, setting: str) -> tuple[Values, list[Problem]]:
+    given = raw.get(key)
+    if given is None and field.is_required():
+        return {}, [Problem(setting, "not given", f"it is needed: {_lower(field.description)}", "set it")]
+    if section := _section(field):
+        return _subsection(section, field, given, setting)
+    if given is None:
+        return {setting: field.get_default()}, []
+    rules: Any = Annotated[(field.annotation, *field.metadata, "")]
+    try:
+        return {setting: TypeAdapter(rules).validate_python(given)}, []
+    except ValidationError as error:
+        found = [_problem(setting, details) for details in error.errors()]
+        secret = "SecretStr" in repr(field.annotation)  # inside Annotated, inside a union
+        return {}, [replace(problem, given="a secret") if secret else problem for problem in found]
+
+
+def _subsection(
+    section: type[BaseModel], field: FieldInfo, given: object, setting: str
+) -> tuple[Values, list[Problem]]:
+    if given is None and field.default is None:
+        return {}, []
+    if given is not None and not isinstance(given, Mapping):
+        return {}, [Problem(setting, "a single value", "it has keys and values", "see docs/settings.md")]
+    return parse(section, given or {}, f"{setting}.")
+
+
+def _section(field: FieldInfo) -> type[BaseModel] | None:
+    annotation = field.annotation
+    options = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+    found = [option for option in options if isinstance(option, type) and issubclass(option, BaseModel)]
+    return found[0] if found else None
+
+
+def _problem(setting: str, details: ErrorDetails) -> Problem:
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in details["loc"] if part != "[key]")
+    context = details.get("ctx", {})
+    given = f"'{details['input']}'"
+    match details["type"]:
+        case "rule":
+            return Problem(setting + place, given, context["rule"], context["remedy"])
+        case "enum" | "literal_error":
+            return Problem(setting + place, given, f"it is one of {context['expected']}", "choose one of them")
+        case "greater_than_equal" | "less_than_equal":
+            bound = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
+            return Problem(setting + place, given, f"it is {bound}", "choose such a number")
+        case "string_type":
+            return Problem(setting + place, given, "it is text", "put it in quotes")
+        case "missing":
+            return Problem(setting + place, "not given", "it is needed", "set it")
+        case other:
+            rule = RULES.get(other, _lower(details["msg"]))
+            return Problem(setting + place, given, rule, "correct it; see docs/settings.md")
+
+
+def _lower(text: str | None) -> str:
+    return (text or "")[:1].lower() + (text or "")[1:].rstrip(".")

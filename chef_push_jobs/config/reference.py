@@ -1,0 +1,94 @@
+"""docs/settings.md, from the settings themselves: a table a section, then what joins several of them. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+from chef_push_jobs.config.editor_schema import Schema, resolved
+from chef_push_jobs.config.setting_list import Setting, settings
+from chef_push_jobs.config.settings import FOR_NEW_MACHINES
+from chef_push_jobs.model.ports import RESERVED
+from chef_push_jobs.model.topology import SHAPES
+from chef_push_jobs.runbook import repair
+
+HEAD = """# Settings
+
+Written by `python -m chef_push_jobs.cli.docs write` from `chef_push_jobs/config/stack_config.py`: change it there.
+
+A stack's settings stand in `stacks/Pulumi.STACK.yaml` under `config:`, each with `{project}:` before its name. Editors
+with yaml-language-server complete and check them by `stacks/schema.json`. What a stack has set, and all that is wrong:
+
+```sh
+export STACK=production
+python -m chef_push_jobs.cli.docs check --stack "$STACK"
+```
+
+A path like `ssh.user` is the key `user` inside `{project}:ssh`; one at a time can be set by
+`pulumi config set --path {project}:ssh.user NAME`. `ssh.privateKey` is set by the same with
+`--secret`; no other setting may be a secret, since all others go to servers, to AWS and into the state as they are.
+"""
+
+
+def render(project: str) -> str:
+    found = settings()
+    lines = [HEAD.format(project=project)]
+    for section in dict.fromkeys(one.section for one in found):
+        own = [one for one in found if one.section == section]
+        lines += _table(section, resolved()["properties"].get(section, {}), own)
+    return "\n".join([*lines, *_joined()]) + "\n"
+
+
+def _table(section: str, schema: Schema, own: Sequence[Setting]) -> Iterator[str]:
+    if section:
+        yield from (f"## `{section}`", "", str(schema.get("description", "")), "")
+    else:
+        yield from ("## The stack", "")
+    yield from ("| setting | type | default | what it is | rule |", "|---|---|---|---|---|")
+    for one in own:
+        default = _default(one)
+        kind = f"{one.kind}, a secret" if one.secret else one.kind
+        yield (
+            "| "
+            + " | ".join(_cell(text) for text in (f"`{one.path}`", kind, default, one.description, one.rule))
+            + " |"
+        )
+    yield ""
+
+
+def _default(setting: Setting) -> str:
+    if setting.needed:
+        return "**needed**" if setting.needed == "always" else f"needed in `{setting.needed}`"
+    if setting.default in (None, "", {}, []):
+        return ""
+    return f"`{setting.default if isinstance(setting.default, str) else json.dumps(setting.default)}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _joined() -> Iterator[str]:
+    yield from ("## What joins several", "", "| topology | its servers |", "|---|---|")
+    yield from (f"| `{kind}` | {shape} |" for kind, shape in SHAPES.items())
+    yield from ("", "Only for machines that are made, not for servers that exist already:")
+    yield ", ".join(f"`{name}`" for name in FOR_NEW_MACHINES) + "."
+    yield from (
+        "",
+        "Ports that Chef server uses itself, so that push jobs and SSH cannot:",
+        "",
+        "| port | for |",
+        "|---|---|",
+    )
+    yield from (f"| {port} | {reason} |" for port, reason in sorted(RESERVED.items()))
+    yield from ("", "Seconds that a step may take on a server, where `timeLimits` does not say otherwise:", "")
+    yield from ("| step | Chef server | push jobs |", "|---|---|---|")
+    limits = _limits()
+    for step in dict.fromkeys(step for runbook in limits.values() for step in runbook):
+        yield f"| `{step}` | " + " | ".join(str(runbook.get(step, "")) for runbook in limits.values()) + " |"
+
+
+def _limits() -> Mapping[str, Mapping[str, int]]:
+    return {
+        name: {step.name: step.limit for step in steps if step.script is not None} for name, steps in repair.RUNBOOKS
+    }

@@ -1,0 +1,350 @@
+"""Stack configuration to typed settings; all problems in one error, before any resource. Pure but for files."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+
+from chef_push_jobs.config import network_checks
+from chef_push_jobs.config.parser import Values, decoded, is_given, parse
+from chef_push_jobs.config.stack_config import ServerEntry, StackConfig
+from chef_push_jobs.model import packages, topology
+from chef_push_jobs.model.packages import Package, Source
+from chef_push_jobs.model.ports import RESERVED
+from chef_push_jobs.model.problems import Problem, report, without_use
+from chef_push_jobs.model.subnets import Subnet, backend_subnet, default_vip, is_usable, planned
+from chef_push_jobs.model.topology import Kind, Role, Server, Topology
+
+# The least prefix length that still names somebody: a wider network is "anywhere".
+WIDEST = 8
+
+
+class SettingsError(ValueError):
+    """Tells every problem of a stack's settings."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__(report(problems))
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A stack's settings, checked, with what follows from them. `public_key` is an OpenSSH line."""
+
+    config: StackConfig
+    topology: Topology
+    push_jobs_package: Package
+    chef_server_package: Package | None
+    public_key: str | None
+    chef_ha_package: Package | None = None
+
+    @property
+    def vip(self) -> str | None:
+        """The backends' address that moves on failover, where there is one."""
+        chosen = self.config.high_availability
+        if chosen is None:
+            return None
+        return chosen.vip or default_vip(backend_subnet(self.config.vpc_cidr))
+
+    @property
+    def subnets(self) -> tuple[Subnet, ...]:
+        """Those of the VPC that is made."""
+        network = self.config.network
+        return planned(
+            network.private,
+            network.zones,
+            frontends=bool(self.topology.frontends),
+            balancer=self.config.entry.load_balancer == "public",
+            internet=self.config.bastion is not None or network.nat,
+        )
+
+    @property
+    def symbolic(self) -> Settings:
+        """With symbols for where packages and servers are reached: to move those is no reason to act on a server."""
+        ssh = self.config.ssh.model_copy(update={"port": 0})
+        return replace(
+            self,
+            config=self.config.model_copy(update={"ssh": ssh}),
+            push_jobs_package=self.push_jobs_package.symbolic,
+            chef_server_package=self.chef_server_package and self.chef_server_package.symbolic,
+            chef_ha_package=self.chef_ha_package and self.chef_ha_package.symbolic,
+        )
+
+    @property
+    def existing(self) -> Mapping[str, ServerEntry]:
+        """The servers that exist already, by name; empty where machines are to be made."""
+        return {entry.name: entry for entry in self.config.servers or () if entry.address is not None}
+
+    @property
+    def runs_chef_server_runbook(self) -> bool:
+        """Servers that exist already run Chef server, unless the stack gives the package for it."""
+        return not self.existing or self.chef_server_package is not None
+
+    @property
+    def makes_load_balancer(self) -> bool:
+        return self.config.entry.load_balancer != "none"
+
+    @property
+    def entry_servers(self) -> tuple[Server, ...]:
+        """Those that answer clients."""
+        return self.topology.frontends or (self.topology.primary,)
+
+    def has_public_address(self, server: Server) -> bool:
+        """Frontends in public subnets beside private backends have one too: it is their way out."""
+        network = self.config.network
+        beside = network.private == "backends" and server.role is Role.FRONTEND
+        return self.config.ssh.address == "public" or (network.vpc_id is None and beside)
+
+    @property
+    def bastion_fqdn(self) -> str:
+        """Of the bastion that the stack makes: beside the primary."""
+        return f"{network_checks.BASTION}.{self.topology.primary.fqdn.split('.', 1)[1]}"
+
+    @property
+    def api_fqdn(self) -> str:
+        """The name under which clients reach Chef server."""
+        record = self.config.entry.record
+        given = self.config.chef_server.api_fqdn or (record.name if record else None)
+        return given or self.entry_servers[0].fqdn
+
+    def tags(self, name: str, **others: str) -> dict[str, str]:
+        """Of the resource of that name."""
+        return {**self.config.tags, "Name": name, **others}
+
+    def repair(self, task: str) -> tuple[str, ...]:
+        """What makes a task run once more: nothing, or what doctor proposed."""
+        return tuple(nonce for name, nonce in self.config.repair.items() if name == task)
+
+    def limit(self, step: str, default: int) -> int:
+        """The time limit of a step on one server, in seconds."""
+        return {str(name): limit for name, limit in self.config.time_limits.items()}.get(step, default)
+
+
+def load(
+    raw: Mapping[str, str],
+    root: Path,
+    tasks: Callable[[Topology], Sequence[str]] = lambda topology: (),
+    *,
+    files: bool = True,
+) -> Settings:
+    """From the stack's configuration (JSON text where a value is no string); paths are relative to `root`.
+
+    `tasks` are those that a topology has: the runbooks know them, and they need settings. Without `files`, those that
+    settings name are taken as they are: a plan needs none of them. Raises SettingsError.
+    """
+    decoded = _decoded(raw)
+    values, problems = parse(StackConfig, decoded)
+    servers = _servers(values, problems)
+    problems += _cidrs(values) + _ports(values) + _existing(decoded, values) + [*_high_availability(values)]
+    problems += network_checks.problems(decoded, values, servers)
+    problems += _repair(values, servers, tasks)
+    folder = root if files else None
+    push_jobs_package = _package(values, "pushJobs.package", folder, problems)
+    chef_server_package = _package(values, "chefServer.package", folder, problems)
+    chef_ha_package = _package(values, "highAvailability.package", folder, problems)
+    public_key = _public_key(values, root, problems) if files else None
+    if problems or push_jobs_package is None:
+        raise SettingsError(problems)
+    config = StackConfig.model_validate(decoded)
+    all_servers = Topology(config.topology, servers)
+    return Settings(config, all_servers, push_jobs_package, chef_server_package, public_key, chef_ha_package)
+
+
+def read_topology(raw: Mapping[str, str]) -> Topology:
+    """The servers alone, where nothing else matters: no file is looked for. Raises SettingsError."""
+    values, problems = parse(StackConfig, _decoded(raw))
+    servers, kind = _servers(values, problems), values.get("topology")
+    if problems or not isinstance(kind, Kind):
+        raise SettingsError(problems)
+    return Topology(kind, servers)
+
+
+def _decoded(raw: Mapping[str, str]) -> dict[str, object]:
+    return {key: decoded(value) for key, value in raw.items()}
+
+
+def _servers(values: Values, problems: list[Problem]) -> tuple[Server, ...]:
+    kind = values.get("topology")
+    entries, domain = values.get("servers"), values.get("domain")
+    servers: tuple[Server, ...] = ()
+    if isinstance(entries, list):
+        given = [name for name in ("domain", "backends", "frontends") if values.get(name) is not None]
+        if given:
+            rule = "servers are either listed or counted"
+            problems.append(Problem("servers", f"given beside {', '.join(given)}", rule, "take one of the two out"))
+        servers = tuple(Server(entry.name, entry.fqdn, entry.role) for entry in entries)
+    elif isinstance(kind, Kind) and _given(values, "backends", "frontends", "domain"):
+        backends, least, _ = topology.SIZES[kind]
+        counts = [values.get("backends"), values.get("frontends")]
+        if not isinstance(domain, str) or (least and counts[1] is None):
+            missing = "domain" if not isinstance(domain, str) else "frontends"
+            rule = f"topology {kind} has {topology.SHAPES[kind]}, named backend-0, frontend-0, … in domain"
+            problems.append(Problem(missing, "not given", rule, f"set {missing}, or list the servers under servers"))
+            return ()
+        counted = [
+            count if isinstance(count, int) else least for count, least in zip(counts, (backends, 0), strict=True)
+        ]
+        servers = topology.numbered(counted[0], counted[1], domain)
+    else:
+        return ()
+    problems += topology.problems(kind if isinstance(kind, Kind) else None, servers)
+    return tuple(sorted(servers, key=lambda server: server.role))
+
+
+def _given(values: Values, *names: str) -> bool:
+    """Whether each was understood (it may be unset): one that was refused is told already."""
+    return all(name in values for name in names)
+
+
+def _cidrs(values: Values) -> list[Problem]:
+    found = []
+    for setting, opt_in, who in (
+        ("clientCidrs", "allowClientsFromAnywhere", "push jobs ports"),
+        ("operatorCidrs", "allowOperatorsFromAnywhere", "SSH"),
+        ("entry.loadBalancerCidrs", None, "the API"),
+    ):
+        cidrs = values.get(setting)
+        if not isinstance(cidrs, list):
+            continue
+        twice = [cidr for cidr, count in Counter(cidrs).items() if count > 1]
+        found += [Problem(setting, f"'{cidr}', twice", "each network is named once", "take one out") for cidr in twice]
+        if opt_in and values.get(opt_in) is not False:
+            continue
+        means_it = f", or set {opt_in} to true if you mean it" if opt_in else ""
+        found += [
+            Problem(
+                setting,
+                f"'{cidr}'",
+                f"{who} for named networks only, not for the world (/{WIDEST} at the widest)",
+                f"give the networks that need it{means_it}",
+            )
+            for cidr in cidrs
+            if ipaddress.IPv4Network(cidr).prefixlen < WIDEST
+        ]
+    vpc = values.get("vpcCidr")
+    if isinstance(vpc, str) and not 16 <= ipaddress.IPv4Network(vpc).prefixlen <= 24:
+        rule = "the VPC is a /16 to a /24, so that it holds a subnet for each tier"
+        found.append(Problem("vpcCidr", f"'{vpc}'", rule, "choose a network of that size, for example 10.0.0.0/16"))
+    return found
+
+
+def _ports(values: Values) -> list[Problem]:
+    names = ("pushJobs.heartbeatPort", "pushJobs.commandPort", "pushJobs.apiPort", "ssh.port")
+    ports = {name: values[name] for name in names if name in values}
+    found = [
+        Problem(one, f"{ports[one]}, as {other}", "every port is used once", "choose another port for one of them")
+        for one, other in combinations(ports, 2)
+        if ports[one] == ports[other]
+    ]
+    for name, port in ports.items():
+        if isinstance(port, int) and port in RESERVED:
+            rule = f"Chef server itself uses it ({RESERVED[port]})"
+            found.append(Problem(name, str(port), rule, "choose a port that Chef server does not use"))
+    own = {"heartbeat_port", "server_heartbeat_port", "command_port", "api_port"}
+    options = values.get("pushJobs.settings")
+    for key in sorted(own & set(options if isinstance(options, dict) else ())):
+        rule = "ports are settings of their own, since firewall and test need them too"
+        found.append(
+            Problem(f"pushJobs.settings.{key}", "given here", rule, "use heartbeatPort, commandPort or apiPort")
+        )
+    return found
+
+
+# What describes machines that are to be made; a stack of servers that exist already has no use for it.
+FOR_NEW_MACHINES = (
+    *("ssh.keyName", "ssh.publicKeyFile", "machines.image", "machines.instanceType", "vpcCidr"),
+    *("network", "bastion", "entry", "protect", "highAvailability"),
+)
+
+
+def _existing(raw: Mapping[str, object], values: Values) -> list[Problem]:
+    """Either all servers exist already, or all are made; each kind has settings of its own."""
+    entries = values.get("servers")
+    servers = [entry for entry in entries if isinstance(entry, ServerEntry)] if isinstance(entries, list) else []
+    without = [entry.name for entry in servers if entry.address is None]
+    if len(without) == len(servers):
+        unused = [f"servers[{number}].hostKey" for number, entry in enumerate(servers) if entry.host_key]
+        unused += ["uninstallOnDestroy"] if values.get("uninstallOnDestroy") else []
+        rule = "it is for servers that exist already, which have an address"
+        return [*without_use(unused, rule), *_ssh_key(values)]
+    found = without_use([name for name in FOR_NEW_MACHINES if is_given(raw, name)], "it is for machines that are made")
+    if without:
+        rule = "either all servers exist already or all are made"
+        found.append(Problem("servers", f"no address for {', '.join(without)}", rule, "give all an address, or none"))
+    return found
+
+
+def _ssh_key(values: Values) -> list[Problem]:
+    key, file = values.get("ssh.keyName"), values.get("ssh.publicKeyFile")
+    if "ssh.keyName" in values and "ssh.publicKeyFile" in values and (key is None) == (file is None):
+        given = "both keyName and publicKeyFile" if key else "neither keyName nor publicKeyFile"
+        rule = "new servers authorize exactly one of them"
+        return [Problem("ssh", given, rule, "give publicKeyFile, the .pub file of a key that your ssh-agent holds")]
+    return []
+
+
+def _high_availability(values: Values) -> Iterable[Problem]:
+    if "highAvailability.provider" not in values:
+        return
+    kind, address, vpc = (values.get(name) for name in ("topology", "highAvailability.vip", "vpcCidr"))
+    if isinstance(kind, Kind) and kind is not Kind.HA:
+        rule = "only the two backends of an ha cluster stand in for each other"
+        yield Problem("highAvailability", f"given with topology {kind}", rule, "take it out, or set topology to ha")
+    if values.get("network.vpcId") is not None:
+        if "highAvailability.vip" in values and address is None:
+            rule = "in an existing VPC only its owner knows which address is free"
+            yield Problem("highAvailability.vip", "not given", rule, "give an address of the backends' subnet")
+    elif isinstance(address, str) and isinstance(vpc, str):
+        subnet = backend_subnet(vpc)
+        if not is_usable(address, subnet):
+            rule = f"it is in the backends' subnet, {subnet}, without its first four addresses and its last one (AWS's)"
+            remedy = f"choose such an address, for example {default_vip(subnet)}, or leave it out"
+            yield Problem("highAvailability.vip", f"'{address}'", rule, remedy)
+    if values.get("highAvailability.package.file") is not None:
+        rule = "this package is fetched by the backends, not uploaded"
+        yield Problem("highAvailability.package.file", "given", rule, "give url with sha256")
+
+
+def _repair(values: Values, servers: Sequence[Server], tasks: Callable[[Topology], Sequence[str]]) -> Iterable[Problem]:
+    kind, repair = values.get("topology"), values.get("repair")
+    if not isinstance(repair, dict) or not isinstance(kind, Kind) or not servers or topology.problems(kind, servers):
+        return
+    known = tasks(Topology(kind, tuple(servers)))
+    for name in repair if known else ():
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=3)
+            remedy = f"write {' or '.join(close)}" if close else "take it out, or see `pulumi preview` for the tasks"
+            yield Problem(f"repair.{name}", "given", "there is no such task in this stack", remedy)
+
+
+def _package(values: Values, setting: str, root: Path | None, problems: list[Problem]) -> Package | None:
+    parts = {name: values.get(f"{setting}.{name}") for name in ("file", "url", "sha256")}
+    architecture = values.get("machines.architecture")
+    refused = [name for name in parts if f"{setting}.{name}" not in values]
+    if refused or not isinstance(architecture, str):
+        return None
+    source = Source(**{name: str(value) if value is not None else None for name, value in parts.items()})
+    found, wrong = packages.package(source, architecture, setting, root)
+    problems += wrong
+    return found
+
+
+def _public_key(values: Values, root: Path, problems: list[Problem]) -> str | None:
+    file = values.get("ssh.publicKeyFile")
+    if not isinstance(file, str):
+        return None
+    setting, remedy = "ssh.publicKeyFile", "give the .pub file of a key that your ssh-agent holds"
+    try:
+        lines = (root / file).expanduser().read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        problems.append(Problem(setting, f"'{file}'", "the file must be there and readable", remedy))
+        return None
+    if len(lines) != 1 or not lines[0].startswith(("ssh-", "ecdsa-")):
+        problems.append(Problem(setting, f"'{file}'", "it holds one public key, as ssh-keygen writes it", remedy))
+        return None
+    return lines[0].strip()

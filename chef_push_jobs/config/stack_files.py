@@ -1,0 +1,119 @@
+"""The settings of a stack, from whoever read its configuration, or from its file alone: the engine is not needed then.
+
+What is `secure:` in the file stays unread: only the engine has the key. Pure but for the files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from chef_push_jobs.config.settings import Settings, SettingsError, load
+from chef_push_jobs.model.problems import Problem
+from chef_push_jobs.runbook import repair
+
+RULE = "it goes to servers, to AWS and into the state as it is; ssh.privateKey alone is kept secret"
+
+
+class StackFileError(ValueError):
+    """Why a stack cannot be read, and what to do."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A stack's configuration as the engine gives it: text, and JSON where a value is no string.
+
+    `secrets` are paths of settings that are secret, like `ssh.privateKey`: from a file they are left out, and the
+    engine tells the first part of the path alone.
+    """
+
+    project: str
+    values: Mapping[str, str]
+    secrets: tuple[str, ...] = ()
+
+    @property
+    def own(self) -> dict[str, str]:
+        """The project's own settings, by their names in `stack_file.py`."""
+        prefix = f"{self.project}:"
+        return {key.removeprefix(prefix): value for key, value in self.values.items() if key.startswith(prefix)}
+
+
+def settings(configuration: Configuration, root: Path, *, files: bool = True) -> Settings:
+    """Without `files`, those that settings name are not looked at. Raises SettingsError."""
+    refused = [
+        Problem(secret, "a secret", RULE, "set it without --secret, and keep what is secret out of it")
+        for secret in configuration.secrets
+        if secret.partition(".")[0] != "ssh"
+    ]
+    try:
+        loaded = load(configuration.own, root, repair.tasks, files=files)
+    except SettingsError as error:
+        raise SettingsError([*refused, *error.problems]) from None
+    if refused:
+        raise SettingsError(refused)
+    return loaded
+
+
+def project(root: Path) -> str:
+    """The name of the project in `root`. Raises StackFileError."""
+    return str(_yaml(root / "Pulumi.yaml")["name"])
+
+
+def names(root: Path) -> list[str]:
+    """Of the stacks that have a file, in order. Raises StackFileError."""
+    return sorted(
+        path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in _folder(root).glob("Pulumi.*.yaml")
+    )
+
+
+def read_configuration(stack: str, root: Path, file: Path | None = None) -> Configuration:
+    """From `Pulumi.STACK.yaml`, where the project in `root` has it, or another file. Raises StackFileError."""
+    path = file or _folder(root) / f"Pulumi.{stack}.yaml"
+    if file is None and not path.is_file():
+        known = ", ".join(names(root))
+        raise StackFileError(f"there is no stack {stack}: no file {path.relative_to(root)}; the stacks are {known}")
+    secrets: list[str] = []
+    given = _yaml(path).get("config") or {}
+    values = {str(key): _open(value, str(key), secrets) for key, value in given.items()}
+    name = project(root)
+    return Configuration(
+        name,
+        {
+            key: value if isinstance(value, str) else json.dumps(value)
+            for key, value in values.items()
+            if value is not None
+        },
+        tuple(secret.removeprefix(f"{name}:") for secret in secrets),
+    )
+
+
+def _folder(root: Path) -> Path:
+    return root / str(_yaml(root / "Pulumi.yaml").get("stackConfigDir", "."))
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    try:
+        found = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise StackFileError(f"{path.name} cannot be read: {error}") from None
+    if not isinstance(found, dict):
+        raise StackFileError(f"{path.name} has no keys and values")
+    return found
+
+
+def _open(value: Any, path: str, secrets: list[str]) -> Any:
+    """The value without what is secure in it; None where it is all."""
+    if isinstance(value, dict) and set(value) == {"secure"}:
+        secrets.append(path)
+        return None
+    if isinstance(value, dict):
+        opened = {key: _open(one, f"{path}.{key}", secrets) for key, one in value.items()}
+        return {key: one for key, one in opened.items() if one is not None}
+    if isinstance(value, list):
+        return [_open(one, f"{path}[{at}]", secrets) for at, one in enumerate(value)]
+    return value

@@ -1,0 +1,59 @@
+"""The rollouts of a stack that were kept, by `python -m chef_push_jobs.cli.up`: a file each, named by when it
+began (UTC).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+from chef_push_jobs.engine.event_log import read_events
+from chef_push_jobs.engine.progress import RolloutProgress, TaskState, rollout
+
+LAST = 5  # rollouts that durations are compared with
+FORMAT = "%Y%m%dT%H%M%SZ"
+
+
+def folder(root: Path, stack: str) -> Path:
+    return root / ".rollouts" / stack
+
+
+def new_file(root: Path, stack: str, now: datetime) -> Path:
+    """Its name sorts by time."""
+    return folder(root, stack) / f"{now.astimezone(UTC).strftime(FORMAT)}.jsonl"
+
+
+def files(root: Path, stack: str) -> list[Path]:
+    """Oldest first."""
+    return sorted(folder(root, stack).glob("*.jsonl"))
+
+
+def load(file: Path) -> RolloutProgress:
+    """A last line that was cut off is left out. Raises ValueError for what is no event log."""
+    with file.open() as lines:
+        return rollout(read_events(line for line in lines if line.endswith("\n")))
+
+
+def last(root: Path, stack: str, before: float = math.inf) -> list[RolloutProgress]:
+    """Those that began before that Unix time, oldest first; no more of them than anything is compared with."""
+    found: list[RolloutProgress] = []
+    for file in reversed(files(root, stack)):
+        one = load(file)
+        if one.tasks and one.started is not None and one.started < before:
+            found.append(one)
+        if len(found) == LAST:
+            break
+    return found[::-1]
+
+
+def usual(rollouts: Iterable[RolloutProgress]) -> Mapping[str, float]:
+    """By name of a task, the median of the seconds that it took in the last rollouts, where it was done."""
+    taken: dict[str, list[float]] = {}
+    for one in rollouts:
+        for task in one.tasks.values():
+            if task.state is TaskState.DONE and task.ended is not None:
+                taken.setdefault(task.name, []).append(task.seconds(task.ended))
+    return {name: median(found) for name, found in taken.items()}

@@ -1,0 +1,169 @@
+"""What `pulumi preview --json` says: what is to happen to each resource, and which of its inputs are the reason. Pure.
+
+The shape is that of the engine's PreviewDigest (pulumi `pkg/display/json.go`). Values that are secret stand there as
+`[secret]`, unless the preview was told to show them; nothing here shows any.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from chef_push_jobs.scripts import NOTHING
+
+COMMAND = "command:remote:Command"
+
+
+class PreviewError(ValueError):
+    """The text is no preview, or one that cannot be understood."""
+
+
+class Op(StrEnum):
+    """What happens to a resource."""
+
+    SAME = "same"
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    DELETE = "delete"
+    READ = "read"
+    IMPORT = "import"
+
+
+# The engine's words (pulumi `pkg/resource/deploy/step.go`); a replacement is three steps on one resource.
+OPS = {
+    "same": Op.SAME,
+    "refresh": Op.SAME,
+    "create": Op.CREATE,
+    "update": Op.UPDATE,
+    "replace": Op.REPLACE,
+    "create-replacement": Op.REPLACE,
+    "delete-replaced": Op.REPLACE,
+    "discard-replaced": Op.REPLACE,
+    "read-replacement": Op.REPLACE,
+    "import-replacement": Op.REPLACE,
+    "remove-pending-replace": Op.REPLACE,
+    "delete": Op.DELETE,
+    "read": Op.READ,
+    "discard": Op.READ,
+    "import": Op.IMPORT,
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One resource of a preview. `before` and `after` are its inputs, empty where there is none.
+
+    `changed` are paths of inputs that differ, like `triggers[0]` or `connection.port`; `forcing` are those inputs that
+    make it a replacement.
+    """
+
+    op: Op
+    type: str
+    name: str
+    urn: str
+    changed: tuple[str, ...] = ()
+    forcing: tuple[str, ...] = ()
+    before: Mapping[str, Any] = field(default_factory=dict)
+    after: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is a command that acts on a server: most updates do nothing there (F13)."""
+        if self.type != COMMAND:
+            return False
+        if self.op is Op.UPDATE:
+            act = self.after.get("update", self.after.get("create"))
+            return act is not None and not str(act).startswith(NOTHING)
+        return self.op in (Op.CREATE, Op.REPLACE) and "create" in self.after
+
+    @property
+    def triggers(self) -> tuple[int, ...]:
+        """Positions in `triggers` whose values differ; 0 is the fingerprint of what a task does."""
+        old, new = self.before.get("triggers") or [], self.after.get("triggers") or []
+        return tuple(at for at in range(max(len(old), len(new))) if old[at : at + 1] != new[at : at + 1])
+
+
+@dataclass(frozen=True)
+class Preview:
+    """All resources, each once, in the order of the engine's plan; `errors` and `warnings` are its diagnostics."""
+
+    changes: tuple[Change, ...]
+    errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def stack(self) -> str | None:
+        """The stack's name; None where the preview has no resource at all."""
+        return next((change.urn.split("::")[0].removeprefix("urn:pulumi:") for change in self.changes), None)
+
+    @property
+    def different(self) -> tuple[Change, ...]:
+        """Those that anything happens to."""
+        return tuple(change for change in self.changes if change.op not in (Op.SAME, Op.READ))
+
+    @property
+    def running(self) -> frozenset[str]:
+        """Names of the commands that act on a server."""
+        return frozenset(change.name for change in self.changes if change.runs)
+
+
+def parse_preview(text: str) -> Preview:
+    """From the output of `pulumi preview --json`. Raises PreviewError."""
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise PreviewError(f"it is not the output of `pulumi preview --json`: {error}") from None
+    if not isinstance(found, dict) or not isinstance(found.get("steps", []), list) or "changeSummary" not in found:
+        raise PreviewError("it is not the output of `pulumi preview --json`: it has no steps and changeSummary")
+    return Preview(tuple(_changes(found.get("steps", []))), *(_told(found, word) for word in ("error", "warning")))
+
+
+def _changes(steps: Sequence[Mapping[str, Any]]) -> Iterator[Change]:
+    """A resource's steps are joined: what one of them leaves out, another has."""
+    joined: dict[str, Change] = {}
+    for step in steps:
+        one = _change(step)
+        other = joined.get(one.urn, one)
+        joined[one.urn] = Change(
+            Op.REPLACE if Op.REPLACE in (one.op, other.op) else one.op,
+            one.type,
+            one.name,
+            one.urn,
+            other.changed or one.changed,
+            other.forcing or one.forcing,
+            other.before or one.before,
+            other.after or one.after,
+        )
+    yield from joined.values()
+
+
+def _change(step: Mapping[str, Any]) -> Change:
+    op, urn = str(step["op"]), str(step["urn"])
+    if op not in OPS:
+        raise PreviewError(f"it has an operation that is not known here: {op}")
+    *_, types, name = urn.split("::")
+    diff = step.get("detailedDiff") or {}
+    old, new = ((step.get(state) or {}).get("inputs") or {} for state in ("oldState", "newState"))
+    if op in ("delete", "delete-replaced", "discard-replaced"):
+        new = {}
+    return Change(
+        OPS[op],
+        types.rsplit("$", 1)[-1],
+        name,
+        urn,
+        tuple(sorted(diff or step.get("diffReasons") or ())),
+        tuple(
+            sorted(path for path in diff if diff[path]["kind"].endswith("-replace")) or step.get("replaceReasons") or ()
+        ),
+        old,
+        new,
+    )
+
+
+def _told(found: Mapping[str, Any], severity: str) -> tuple[str, ...]:
+    told = found.get("diagnostics") or []
+    return tuple(str(one["message"]).strip() for one in told if one.get("severity") == severity)

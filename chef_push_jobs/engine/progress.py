@@ -1,0 +1,154 @@
+"""A rollout as its events tell it: a reducer, the same for a screen while it runs and a record after it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from chef_push_jobs.engine.event_log import STACK, Began, Done, Ended, Event, Failed, Said, Started
+from chef_push_jobs.engine.preview import COMMAND
+from chef_push_jobs.runbook.naming import Name
+from chef_push_jobs.scripts import NOTHING
+
+INSTANCE = "aws:ec2/instance:Instance"
+COPY = "command:remote:CopyToRemote"
+MACHINE = "machine"
+
+
+class TaskState(StrEnum):
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class TaskProgress:
+    """What was done to one server; `step` is as `push-jobs install`, or `machine`. Times are Unix time.
+
+    `said` is the last line that was heard of it, `error` the block of its failure.
+    """
+
+    name: str
+    server: str
+    step: str
+    started: float
+    state: TaskState = TaskState.RUNNING
+    ended: float | None = None
+    said: str = ""
+    error: str = ""
+
+    def seconds(self, now: float) -> float:
+        return (now if self.ended is None else self.ended) - self.started
+
+
+@dataclass(frozen=True)
+class RolloutProgress:
+    """`tasks` by the names of their resources, in the order they started in. `errors` concern no task.
+
+    `others` counts what else was changed, as `create SecurityGroupIngressRule`; `result` is empty while it runs.
+    """
+
+    started: float | None = None
+    ended: float | None = None
+    result: str = ""
+    config: Mapping[str, str] = field(default_factory=dict)
+    tasks: Mapping[str, TaskProgress] = field(default_factory=dict)
+    errors: tuple[str, ...] = ()
+    others: Mapping[str, int] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def running(self) -> tuple[TaskProgress, ...]:
+        return tuple(task for task in self.tasks.values() if task.state is TaskState.RUNNING)
+
+    @property
+    def failed(self) -> tuple[TaskProgress, ...]:
+        return tuple(task for task in self.tasks.values() if task.state is TaskState.FAILED)
+
+    def seconds(self, now: float) -> float:
+        return 0.0 if self.started is None else (now if self.ended is None else self.ended) - self.started
+
+
+def rollout(events: Iterable[Event]) -> RolloutProgress:
+    state = RolloutProgress()
+    for event in events:
+        state = after(state, event)
+    return state
+
+
+def after(state: RolloutProgress, event: Event) -> RolloutProgress:
+    """The rollout once an event came."""
+    if state.started is None:
+        state = replace(state, started=event.at)
+    match event:
+        case Began():
+            return replace(state, config=event.config)
+        case Started():
+            return _started(state, event)
+        case Done():
+            return _done(state, event)
+        case Failed():
+            return _with(state, event.name, state=TaskState.FAILED, ended=event.at)
+        case Said():
+            return _said(state, event)
+        case Ended():
+            return _ended(state, event)
+
+
+def _started(state: RolloutProgress, event: Started) -> RolloutProgress:
+    named = _named(event)
+    if named is None:
+        return state
+    server, step = named
+    return replace(state, tasks={**state.tasks, event.name: TaskProgress(event.name, server, step, event.at)})
+
+
+def _named(event: Started) -> tuple[str, str] | None:
+    """(server, step) of what is a task; most updates of commands do nothing (F13), nor do most removals."""
+    if event.type == INSTANCE:
+        return (event.name, MACHINE) if event.op != "delete" else None
+    if event.type not in (COMMAND, COPY):
+        return None
+    name = Name.parse(event.name)
+    idle = event.op == "update" and event.type == COMMAND and (event.acts or "").startswith(NOTHING)
+    if idle or not name.server or (event.op == "delete" and not event.acts):
+        return None
+    return name.server, name.task
+
+
+def _done(state: RolloutProgress, event: Done) -> RolloutProgress:
+    if event.type == STACK:
+        return replace(state, outputs=event.outputs or state.outputs)
+    if event.name in state.tasks:
+        return _with(state, event.name, state=TaskState.DONE, ended=event.at)
+    if event.type.startswith("aws:"):
+        what = f"{event.op.removesuffix('-replacement')} {event.type.rsplit(':', 1)[-1]}"
+        return replace(state, others={**state.others, what: state.others.get(what, 0) + 1})
+    return state
+
+
+def _said(state: RolloutProgress, event: Said) -> RolloutProgress:
+    if not event.text:
+        return state
+    if event.name in state.tasks:
+        change = {"error": event.text} if event.severity == "error" else {"said": event.text.splitlines()[-1]}
+        return _with(state, event.name, **change)
+    if event.severity == "error":
+        return replace(state, errors=(*state.errors, event.text))
+    return state
+
+
+def _ended(state: RolloutProgress, event: Ended) -> RolloutProgress:
+    """What still ran is over, one way or the other: the engine was told to stop."""
+    cut = {task.name: replace(task, state=TaskState.FAILED, ended=event.at) for task in state.running}
+    wrong = bool(cut or state.failed or state.errors)
+    result = event.result or ("failed" if wrong else "succeeded")
+    return replace(state, ended=event.at, result=result, tasks={**state.tasks, **cut})
+
+
+def _with(rollout: RolloutProgress, name: str, **changes: Any) -> RolloutProgress:
+    if name not in rollout.tasks:
+        return rollout
+    return replace(rollout, tasks={**rollout.tasks, name: replace(rollout.tasks[name], **changes)})

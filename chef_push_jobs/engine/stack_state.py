@@ -1,0 +1,138 @@
+"""What Pulumi knows of a stack: its settings, outputs and state, by the CLI on PATH; nothing is locked or changed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chef_push_jobs.cli.doctor.observations import ObservedRule, Place, Target
+from chef_push_jobs.config import stack_files
+from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.config.stack_config import Proxy, Ssh
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 120
+RULES = {
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": False,
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": True,
+}
+
+
+class StackError(Exception):
+    """Why doctor cannot begin, and what to do."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """`aws` are the settings `aws:…`; `resources` is the state; `bastion` is one that the stack made."""
+
+    place: Place
+    settings: Settings
+    aws: Mapping[str, str]
+    targets: Sequence[Target]
+    resources: Sequence[Mapping[str, Any]]
+    bastion: Proxy | None = None
+
+    @property
+    def ssh(self) -> Ssh:
+        """How the operator reaches the servers: through the bastion that the stack made, where it made one."""
+        ssh = self.settings.config.ssh
+        return ssh.model_copy(update={"proxy": self.bastion}) if self.bastion else ssh
+
+    def ids(self, kind: str) -> dict[str, str]:
+        """Of the resources of a type, by name."""
+        return {_name(found): str(found["id"]) for found in self._of(kind)}
+
+    @property
+    def rules(self) -> dict[str, ObservedRule]:
+        """By id."""
+        return {
+            str(found["id"]): _recorded(found["inputs"], egress)
+            for kind, egress in RULES.items()
+            for found in self._of(kind)
+        }
+
+    @property
+    def groups_of_machines(self) -> dict[str, frozenset[str]]:
+        """By instance id: its security groups."""
+        found = self._of("aws:ec2/instance:Instance")
+        return {str(one["id"]): frozenset(one["inputs"]["vpcSecurityGroupIds"]) for one in found}
+
+    def script(self, task: str) -> str | None:
+        """What a task ran the last time; None where it has not run."""
+        return next((one["inputs"]["stdin"] for one in self._of("command:remote:Command") if _name(one) == task), None)
+
+    def _of(self, kind: str) -> Iterator[Mapping[str, Any]]:
+        # A resource that waits for its deletion is beside the one that took its place.
+        return (found for found in self.resources if found["type"] == kind and not found.get("delete"))
+
+
+def _name(resource: Mapping[str, Any]) -> str:
+    return str(resource["urn"]).rsplit("::", 1)[1]
+
+
+def _recorded(inputs: Mapping[str, Any], egress: bool) -> ObservedRule:
+    """A rule as the state of the stack has it."""
+    names = ("referencedSecurityGroupId", "cidrIpv4", "cidrIpv6", "prefixListId")
+    peer = next((str(inputs[name]) for name in names if inputs.get(name)), "?")
+    ports = int(inputs.get("fromPort", -1)), int(inputs.get("toPort", -1))
+    return ObservedRule(str(inputs["securityGroupId"]), egress, str(inputs["ipProtocol"]), ports, peer)
+
+
+async def read_stack(stack: str | None, config_file: str | None) -> Stack:
+    """Raises StackError, and SettingsError with every problem of the settings."""
+    place = Place(stack or (await _pulumi("stack", "--show-name")).strip(), config_file)
+    configuration, outputs, state = await asyncio.gather(
+        _configuration(place),
+        _pulumi("stack", "output", "--json", "--stack", place.stack),
+        _pulumi("stack", "export", "--stack", place.stack),
+    )
+    resources = json.loads(state)["deployment"].get("resources") or []
+    told_of = json.loads(outputs)
+    servers = told_of.get("servers")
+    if not servers:
+        raise StackError(f"stack {place.stack} has no servers yet; make them: pulumi up --stack {place.stack}")
+    project = str(resources[0]["urn"]).split("::")[1]
+    settings = await asyncio.to_thread(stack_files.settings, stack_files.Configuration(project, configuration), ROOT)
+    targets = [Target(name, told["address"], told["hostKey"]) for name, told in servers.items()]
+    aws = {key: value for key, value in configuration.items() if key.startswith("aws:")}
+    bastion = Proxy.model_validate(told_of["bastion"]) if "bastion" in told_of else None
+    return Stack(place, settings, aws, targets, resources, bastion)
+
+
+async def _configuration(place: Place) -> dict[str, str]:
+    """Secrets are asked for only where there are some: they need the stack's passphrase or key."""
+    found = json.loads(await _pulumi("config", "--json", *place.options))
+    if any("value" not in entry for entry in found.values()):
+        found = json.loads(await _pulumi("config", "--json", "--show-secrets", *place.options))
+    return {key: str(entry["value"]) for key, entry in found.items()}
+
+
+async def _pulumi(*arguments: str) -> str:
+    command = ["pulumi", *arguments, "--non-interactive"]
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=ROOT,
+            env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
+        )
+    except FileNotFoundError:
+        raise StackError("there is no pulumi on PATH; install it: https://www.pulumi.com/docs/install/") from None
+    try:
+        async with asyncio.timeout(SECONDS):
+            out, told = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        raise StackError(f"`{' '.join(command)}` did not answer within {SECONDS} s") from None
+    if process.returncode:
+        lines = [line for line in told.decode().splitlines() if line.startswith("error:")]
+        raise StackError(f"`{' '.join(command)}` failed: {lines[-1] if lines else told.decode().strip()}")
+    return out.decode()

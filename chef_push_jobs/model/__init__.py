@@ -1,0 +1,1 @@
+"""The words that all else is made of: servers, ports, packages, subnets, problems."""

@@ -1,0 +1,155 @@
+"""The runbook of Chef server itself: primary first, its /etc/opscode to the others, then those (F9). Pure.
+
+Its settings file lists all servers. The backends follow each change of that list; a frontend reads of it only the
+backends and itself, so that another frontend more or less is nothing to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chef_push_jobs import scripts
+from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.model.topology import Server
+from chef_push_jobs.runbook.push_jobs import copy, share
+from chef_push_jobs.runbook.script_context import ScriptContext
+from chef_push_jobs.runbook.steps import (
+    Step,
+    backends,
+    every,
+    everywhere,
+    of_primary,
+    others,
+    primary,
+    primary_if_shared,
+    same,
+)
+from chef_push_jobs.scripts import data_volume
+
+NAME = "chef"
+SETTINGS_FILE = "/etc/opscode/chef-server.rb"
+
+
+def _install(cluster: ScriptContext, server: Server) -> str:
+    settings, user = cluster.settings, cluster.settings.config.ssh.user
+    package, failing_over = settings.chef_server_package, settings.config.high_availability
+    parts = [scripts.install(package, user, upgrades=False) if package else scripts.require_chef_server()]
+    if failing_over and server in cluster.topology.backends:
+        parts += [scripts.install(settings.chef_ha_package, user)] if settings.chef_ha_package else []
+        parts += [data_volume.require_lvm()] if failing_over.prepare_volume else []
+    return scripts.in_turn(*parts)
+
+
+def _configure(cluster: ScriptContext, server: Server) -> str:
+    """With the data volume, which reconfigure wants to find."""
+    failing_over, vip = cluster.settings.config.high_availability, cluster.settings.vip
+    parts = [scripts.configure(SETTINGS_FILE, _settings_file(cluster, everywhere(cluster.topology)))]
+    if failing_over and vip and failing_over.prepare_volume:
+        parts = [*_device(cluster, server), data_volume.prepare_volume(failing_over.device, vip), *parts]
+    return scripts.in_turn(*parts)
+
+
+def _device(cluster: ScriptContext, server: Server) -> list[str]:
+    """Each backend knows the data volume by the same name, before it can become master."""
+    failing_over, topology = cluster.settings.config.high_availability, cluster.topology
+    if failing_over is None or not failing_over.prepare_volume or server not in topology.backends:
+        return []
+    return [data_volume.name_device(cluster.facts[topology.primary.name].volume, failing_over.device)]
+
+
+def _settings_file(cluster: ScriptContext, listed: Sequence[Server]) -> str:
+    topology, chef_server = cluster.topology, cluster.settings.config.chef_server
+    servers = [(s.fqdn, str(s.role), cluster.facts[s.name].address) for s in listed]
+    failing_over, vip = cluster.settings.config.high_availability, cluster.settings.vip
+    ha = None
+    if failing_over:
+        volume = cluster.facts[topology.primary.name].volume
+        ha = scripts.failover_settings(volume, failing_over.device)
+    return scripts.chef_settings(
+        topology.kind, cluster.settings.api_fqdn, servers, chef_server.settings, vip=vip, ha=ha
+    )
+
+
+def without_frontends(settings: Settings) -> str:
+    """The settings file but for the list of frontends: what concerns every server."""
+    listed = settings.topology.backends
+    return _settings_file(ScriptContext(settings.topology, settings).symbolic(listed), listed)
+
+
+STEPS = (
+    Step("connect", on=everywhere),
+    Step(
+        "install",
+        on=everywhere,
+        script=_install,
+        package=lambda settings: settings.chef_server_package,
+        after=(same("connect", "the server must be up, and prepared for tasks"),),
+        reruns_with=(same("connect", "a new machine has nothing installed"),),
+        limit=1800,
+    ),
+    Step(
+        "configure",
+        on=primary,
+        script=_configure,
+        facts=everywhere,
+        after=(
+            same("install", "the package brings the folder of the file"),
+            every("connect", "the file lists the address of every server"),
+        ),
+        reruns_with=(
+            same("install", "a new machine has no settings"),
+            every("connect", "a new machine may have a new address"),
+        ),
+        limit=300,
+    ),
+    Step(
+        "reconfigure-primary",
+        on=primary,
+        script=lambda cluster, server: scripts.chef_reconfigure(),
+        after=(same("configure", "reconfigure reads the settings file"),),
+        reruns_with=(
+            same("install", "another package brings other services"),
+            same("configure", "reconfigure puts the settings into effect"),
+        ),
+        limit=1800,
+    ),
+    Step(
+        "share",
+        on=primary_if_shared,
+        script=share,
+        facts=others,
+        after=(
+            same("reconfigure-primary", "it makes the secrets that are shared"),
+            every("connect", "each server's key must be known to be let in"),
+        ),
+        reruns_with=(
+            same("reconfigure-primary", "a new primary has let nobody in"),
+            every("connect", "a new machine has a new key"),
+        ),
+        limit=60,
+    ),
+    Step(
+        "copy",
+        on=others,
+        script=lambda cluster, server: scripts.in_turn(*_device(cluster, server), copy("chef", cluster)),
+        facts=primary,
+        after=(
+            every("share", "the primary must let this server in"),
+            same("install", "the copy replaces the folder that the package brings"),
+        ),
+        reruns_with=(
+            of_primary("install", "a new primary, or another package, makes other secrets"),
+            of_primary("reconfigure-primary", "a backend follows the list of all servers", only=backends),
+            same("install", "a new machine has no secrets"),
+        ),
+        nonce=without_frontends,
+    ),
+    Step(
+        "reconfigure",
+        on=others,
+        script=lambda cluster, server: scripts.chef_reconfigure(),
+        after=(same("copy", "without the primary's secrets it would make its own"),),
+        reruns_with=(same("copy", "reconfigure puts the copied files into effect"),),
+        limit=1800,
+    ),
+)

@@ -1,0 +1,225 @@
+"""The runbook that sets up push jobs for high availability: the seed's eight steps, in its order, as data. Pure.
+
+[n] in a comment is the line of the seed (docs/runbook.md); each edge says why it is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chef_push_jobs import scripts
+from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.model.topology import Kind, Server
+from chef_push_jobs.runbook.script_context import ScriptContext
+from chef_push_jobs.runbook.steps import (
+    Step,
+    backends,
+    every,
+    everywhere,
+    of_primary,
+    others,
+    primary,
+    primary_if_shared,
+    push_jobs_servers,
+    same,
+)
+
+NAME = "push-jobs"
+SETTINGS_FILE = "/etc/opscode-push-jobs-server/opscode-push-jobs-server.rb"
+
+
+def ports(settings: Settings) -> dict[str, int]:
+    """By their key in the settings file (F2)."""
+    push_jobs = settings.config.push_jobs
+    return {
+        "server_heartbeat_port": push_jobs.heartbeat_port,
+        "command_port": push_jobs.command_port,
+        "api_port": push_jobs.api_port,
+    }
+
+
+def _install(cluster: ScriptContext, server: Server) -> str:
+    return scripts.install(cluster.settings.push_jobs_package, cluster.settings.config.ssh.user)
+
+
+def _configure(cluster: ScriptContext, server: Server) -> str:
+    options = cluster.settings.config.push_jobs.settings
+    quoted = {key: str(port) for key, port in ports(cluster.settings).items()}
+    return scripts.configure(SETTINGS_FILE, scripts.push_jobs_settings(quoted, options))
+
+
+def share(cluster: ScriptContext, server: Server) -> str:
+    """Also a step of the Chef server's own runbook."""
+    readers = [cluster.facts[other.name] for other in cluster.topology.others]
+    return scripts.share(cluster.settings.config.ssh.user, [(reader.address, reader.copy_key) for reader in readers])
+
+
+def copy(what: str, cluster: ScriptContext) -> str:
+    """Also a step of the Chef server's own runbook."""
+    source = cluster.facts[cluster.topology.primary.name]
+    ssh = cluster.settings.config.ssh
+    return scripts.copy(what, ssh.user, ssh.port, source.address, source.host_key)
+
+
+def tested(told: Sequence[str]) -> str:
+    """What the test said on the master, of the last lines from all backends. Raises ValueError where none is master."""
+    for line in told:
+        if scripts.STANDBY not in line:
+            return line
+    raise ValueError(
+        "nothing was tested: no backend was master, as in the middle of a failover\n"
+        "Rule: keepalived makes one backend master, and push jobs runs there.\n"
+        "Do:   see `sudo chef-server-ctl ha-status` on the backends; once one is master, set reverify to another text."
+    )
+
+
+def _of_chef_server(settings: Settings) -> str:
+    """What reconfigure reads of Chef server's own settings (F1): the address that moves, or a lone server's name."""
+    return settings.vip or (settings.api_fqdn if settings.topology.kind is Kind.STANDALONE else "")
+
+
+STEPS = (
+    Step("connect", on=everywhere),
+    # [1] Install the package on all servers that are running the Chef server.
+    Step(
+        "install",
+        number=1,
+        on=everywhere,
+        script=_install,
+        package=lambda settings: settings.push_jobs_package,
+        after=(same("connect", "the server must be up, and prepared for tasks"),),
+        reruns_with=(same("connect", "a new machine has nothing installed"),),
+        limit=900,
+    ),
+    # The settings, with the ports, go to the primary only; the copy carries them on.
+    Step(
+        "configure",
+        on=primary,
+        script=_configure,
+        after=(same("install", "the package brings the folder of the file"),),
+        reruns_with=(same("install", "a new machine or package may come with other settings"),),
+        limit=60,
+    ),
+    # [2] Reconfigure the primary backend push jobs server.
+    Step(
+        "reconfigure-primary",
+        number=2,
+        on=primary,
+        script=lambda cluster, server: scripts.push_jobs_reconfigure(),
+        after=(
+            same("configure", "reconfigure reads the settings file"),
+            every("install", "the seed installs on all servers first, and a package that fails anywhere stops in time"),
+        ),
+        reruns_with=(
+            same("install", "another package brings other services"),
+            same("configure", "reconfigure puts the settings into effect"),
+        ),
+        nonce=_of_chef_server,
+        limit=1800,
+    ),
+    # New credentials, if the setting asks for them. Else it only notes which ones these are.
+    Step(
+        "rotate",
+        on=primary,
+        script=lambda cluster, server: scripts.rotate(cluster.settings.config.push_jobs.rotate_credentials),
+        after=(same("reconfigure-primary", "the first reconfigure makes the first credentials"),),
+        reruns_with=(same("connect", "a new machine has no note"),),
+        limit=1800,
+    ),
+    # [3] Copy the entire /etc/opscode-push-jobs-server directory from the primary to all other servers.
+    Step(
+        "share",
+        number=3,
+        on=primary_if_shared,
+        script=share,
+        facts=others,
+        after=(
+            same("rotate", "these are the credentials that are shared"),
+            every("connect", "each server's key must be known to be let in"),
+        ),
+        reruns_with=(
+            same("reconfigure-primary", "a new primary has let nobody in"),
+            every("connect", "a new machine has a new key"),
+        ),
+        limit=60,
+    ),
+    Step(
+        "copy",
+        number=3,
+        on=others,
+        script=lambda cluster, server: copy("push-jobs", cluster),
+        facts=primary,
+        after=(
+            every("share", "the primary must let this server in"),
+            same("install", "the copy replaces the folder that the package brings"),
+        ),
+        reruns_with=(
+            of_primary("reconfigure-primary", "the credentials or settings may have changed"),
+            of_primary("rotate", "the credentials may have changed"),
+            same("install", "a new machine or package may come with files of its own"),
+        ),
+    ),
+    # [4] TCP ports 10000 and 10003 must be open, on the backends only: rules of security groups.
+    Step("firewall", number=4, on=push_jobs_servers),
+    # [5] Reconfigure the remaining push jobs servers.
+    Step(
+        "reconfigure",
+        number=5,
+        on=others,
+        script=lambda cluster, server: scripts.push_jobs_reconfigure(),
+        after=(same("copy", "without the primary's credentials it would make its own"),),
+        reruns_with=(same("copy", "reconfigure puts the copied files into effect"),),
+        limit=1800,
+    ),
+    # [6] chef-server-ctl reconfigure on each of the backend servers, for the keepalived scripts.
+    Step(
+        "chef-reconfigure",
+        number=6,
+        on=backends,
+        one_at_a_time=True,
+        script=lambda cluster, server: scripts.chef_reconfigure(),
+        after=(
+            of_primary("rotate", "the scripts list the services that are configured"),
+            every("reconfigure", "the seed reconfigures all push jobs servers first"),
+        ),
+        reruns_with=(
+            same("reconfigure-primary", "its services may have changed"),
+            same("rotate", "its services may have changed"),
+            same("reconfigure", "its services may have changed"),
+        ),
+        limit=1800,
+    ),
+    # [7] Restart all servers on which push jobs will run.
+    Step(
+        "restart-pushy",
+        number=7,
+        on=push_jobs_servers,
+        one_at_a_time=True,
+        script=lambda cluster, server: scripts.restart_pushy(
+            ports(cluster.settings).values(), unless_fresh=bool(cluster.settings.existing)
+        ),
+        after=(
+            every("chef-reconfigure", "keepalived must know the service before it is restarted"),
+            every("firewall", "clients come back to the ports at once"),
+        ),
+        reruns_with=(same("chef-reconfigure", "the new configuration is read at the start"),),
+    ),
+    # [8] Verify the installation. On both backends of an ha cluster, because only they know which one is master now.
+    Step(
+        "test",
+        number=8,
+        on=push_jobs_servers,
+        script=lambda cluster, server: scripts.test(),
+        after=(
+            every("restart-pushy", "it tests the running service"),
+            every("firewall", "it tests what clients will use"),
+        ),
+        reruns_with=(
+            every("restart-pushy", "a changed service is tested"),
+            every("reconfigure", "a changed server is tested"),
+            every("share", "a changed set of servers is tested"),
+        ),
+        shows=1,
+        nonce=lambda settings: settings.config.reverify,
+    ),
+)

@@ -1,0 +1,54 @@
+"""What scripts are rendered from: the settings, and the facts that are known once the servers run. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.model.topology import Server, Topology
+
+
+def printed_keys(output: str) -> list[str]:
+    """The public keys in what a server printed, as OpenSSH lines; a login shell may greet before them."""
+    return [" ".join(line.split()[:2]) for line in output.splitlines() if line.startswith(("ssh-", "ecdsa-"))]
+
+
+@dataclass(frozen=True)
+class ServerIdentity:
+    """What a running server tells: `address` inside the cluster (IPv4), and its public keys as OpenSSH lines.
+
+    `host_key` proves the server to others, `copy_key` proves it to the primary when it copies. `volume` is the id of
+    the data volume that it was given, empty where there is none.
+    """
+
+    address: str
+    host_key: str
+    copy_key: str
+    volume: str = ""
+
+    @classmethod
+    def parse(cls, address: str, connected: str, volume: str = "") -> ServerIdentity:
+        """From the two keys that the connect step prints. Raises ValueError where it printed others, or none."""
+        keys = printed_keys(connected)
+        if len(keys) != 2:
+            raise ValueError(f"{len(keys)} keys were printed, not two: a host key and a copy key")
+        return cls(address, keys[0], keys[1], volume)
+
+    @classmethod
+    def symbolic(cls, server: str) -> ServerIdentity:
+        """Stands for facts that are not known yet: what a preview shows, and what a fingerprint is made from."""
+        return cls(*(f"{{{server}.{name}}}" for name in ("address", "host_key", "copy_key", "volume")))
+
+
+@dataclass(frozen=True)
+class ScriptContext:
+    """`facts` by server name; only those that the step asked for."""
+
+    topology: Topology
+    settings: Settings
+    facts: Mapping[str, ServerIdentity] = field(default_factory=dict)
+
+    def symbolic(self, servers: Iterable[Server]) -> ScriptContext:
+        facts = {server.name: ServerIdentity.symbolic(server.name) for server in servers}
+        return ScriptContext(self.topology, self.settings.symbolic, facts)

@@ -1,0 +1,197 @@
+"""A runbook as data: steps with their servers and edges, and the plan of tasks that they make on a topology.
+
+Pure. What a step does on a server is a function in `commands/`; how a task becomes a resource is in `rollout.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+
+from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.model.packages import Package
+from chef_push_jobs.model.topology import Server, Topology
+from chef_push_jobs.runbook.script_context import ScriptContext
+
+Servers = Callable[[Topology], tuple[Server, ...]]
+Script = Callable[[ScriptContext, Server], str]
+
+
+class Scope(Enum):
+    """Which tasks of the earlier step an edge leads to."""
+
+    SAME = "same server"
+    ALL = "all servers"
+    PRIMARY = "the primary"
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A reason to wait for `step` (in `Step.after`), or to run again when it did (in `Step.reruns_with`).
+
+    With `only`, it is one for tasks on those servers alone.
+    """
+
+    step: str
+    scope: Scope
+    reason: str
+    only: Servers | None = None
+
+
+def same(step: str, reason: str, only: Servers | None = None) -> Edge:
+    """To the task of `step` on the same server."""
+    return Edge(step, Scope.SAME, reason, only)
+
+
+def every(step: str, reason: str, only: Servers | None = None) -> Edge:
+    """To every task of `step`."""
+    return Edge(step, Scope.ALL, reason, only)
+
+
+def of_primary(step: str, reason: str, only: Servers | None = None) -> Edge:
+    """To the task of `step` on the primary."""
+    return Edge(step, Scope.PRIMARY, reason, only)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A line of a runbook.
+
+    `script` gives the shell script for a server; a step without one is done by other resources (a VM, a firewall rule).
+    `facts` names the servers whose addresses and keys the script needs; they are known only once those run.
+    `limit` is in seconds; the server itself ends a task that takes longer. `number` is the line of the seed's runbook.
+    `shows` is how many last lines of its log the task returns. `package` is uploaded first, if it is a local file.
+    `nonce` is a setting whose change alone runs the step again.
+    """
+
+    name: str
+    on: Servers
+    script: Script | None = None
+    after: tuple[Edge, ...] = ()
+    reruns_with: tuple[Edge, ...] = ()
+    facts: Servers = lambda topology: ()
+    one_at_a_time: bool = False
+    limit: int = 300
+    shows: int = 0
+    package: Callable[[Settings], Package | None] = lambda settings: None
+    nonce: Callable[[Settings], str] = lambda settings: ""
+    number: int | None = None
+
+
+@dataclass(frozen=True, order=True)
+class Key:
+    """Names a task within a runbook."""
+
+    step: str
+    server: str
+
+    def __str__(self) -> str:
+        return f"{self.step}-{self.server}"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A step on one server. `after` and `reruns_with` are tasks that stand earlier in the plan."""
+
+    step: Step
+    server: Server
+    after: tuple[Key, ...]
+    reruns_with: tuple[Key, ...]
+
+    @property
+    def key(self) -> Key:
+        return Key(self.step.name, self.server.name)
+
+    def meaning(self, cluster: ScriptContext) -> str:
+        """What is done, for a fingerprint. Symbols stand for facts: those change with the machine only."""
+        assert self.step.script is not None
+        symbolic = cluster.symbolic(self.step.facts(cluster.topology))
+        return self.step.script(symbolic, self.server) + self.step.nonce(cluster.settings)
+
+
+def primary(topology: Topology) -> tuple[Server, ...]:
+    return (topology.primary,)
+
+
+def others(topology: Topology) -> tuple[Server, ...]:
+    return topology.others
+
+
+def backends(topology: Topology) -> tuple[Server, ...]:
+    return topology.backends
+
+
+def everywhere(topology: Topology) -> tuple[Server, ...]:
+    return (*topology.backends, *topology.frontends)
+
+
+def push_jobs_servers(topology: Topology) -> tuple[Server, ...]:
+    return topology.push_jobs_servers
+
+
+def primary_if_shared(topology: Topology) -> tuple[Server, ...]:
+    """The primary, where there is somebody to share with."""
+    return primary(topology) if topology.others else ()
+
+
+def fingerprint(text: str) -> str:
+    """Of what a task does; another one runs it again."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def plan(steps: Sequence[Step], topology: Topology) -> tuple[Task, ...]:
+    """All tasks, in an order that obeys their edges. Raises ValueError for a table that is not a runbook."""
+    servers: dict[str, dict[Server, None]] = {}  # of each step until now, in its order
+    tasks: list[Task] = []
+    for step in steps:
+        on = step.on(topology)
+        _refuse(step, on, servers, topology)
+        for position, server in enumerate(on):
+            before = on[position - 1] if step.one_at_a_time and position else None
+            keys = partial(_keys, server=server, servers=servers, topology=topology)
+            tasks.append(Task(step, server, _waits(step, before, keys), keys(step.reruns_with)))
+        servers[step.name] = dict.fromkeys(on)
+    return tuple(tasks)
+
+
+def _waits(step: Step, before: Server | None, keys: Callable[[Iterable[Edge]], tuple[Key, ...]]) -> tuple[Key, ...]:
+    """Of those that go one at a time, the first waits for what the step needs everywhere, each next one for it."""
+    if before is None:
+        return keys(step.after)
+    return (*keys(edge for edge in step.after if edge.scope is Scope.SAME), Key(step.name, before.name))
+
+
+def _keys(
+    edges: Iterable[Edge], *, server: Server, servers: Mapping[str, Mapping[Server, None]], topology: Topology
+) -> tuple[Key, ...]:
+    """The tasks that edges of a task on `server` lead to."""
+    found: dict[Key, None] = {}
+    for edge in edges:
+        on, ends = servers[edge.step], ends_of(edge, server, topology)
+        leads_to = on if ends and edge.scope is Scope.ALL else [end for end in ends if end in on]
+        found |= dict.fromkeys(Key(edge.step, other.name) for other in leads_to)
+    return tuple(found)
+
+
+def ends_of(edge: Edge, server: Server, topology: Topology) -> Sequence[Server]:
+    """The servers on which an edge of a task on `server` leads to the earlier step's task, if that step is there."""
+    if edge.only is not None and server not in edge.only(topology):
+        return ()
+    if edge.scope is Scope.ALL:
+        return topology.servers
+    return (server if edge.scope is Scope.SAME else topology.primary,)
+
+
+def _refuse(step: Step, on: Sequence[Server], servers: Mapping[str, Mapping[Server, None]], topology: Topology) -> None:
+    if step.name in servers:
+        raise ValueError(f"step {step.name} stands twice in the runbook")
+    for edge in (*step.after, *step.reruns_with):
+        if edge.step not in servers:
+            raise ValueError(f"step {step.name} has an edge to {edge.step}, which is no earlier step")
+        few = set(topology.backends)
+        from_here = set(on) if edge.only is None else set(on) & set(edge.only(topology))
+        if edge.scope is Scope.ALL and not from_here <= few and not servers[edge.step].keys() <= few:
+            raise ValueError(f"the edge of step {step.name} to {edge.step} on all servers is many-to-many")

@@ -1,1 +1,0 @@
-"""`python -m components.doctor`: whether a stack's servers and firewall are as the stack says. It changes nothing."""

@@ -1,0 +1,28 @@
+"""Tells what to do beside the provider's own error, by a hook on every AWS resource. What it tells: `advice.py`."""
+
+from __future__ import annotations
+
+import pulumi
+
+from chef_push_jobs.engine.aws_advice import advice
+
+
+def advise_on_errors() -> None:
+    """For all AWS resources that are made after this call. `pulumi destroy` runs no program, so no hook either."""
+    hook = pulumi.ErrorHook("advice", _advise)
+    hooked = pulumi.ResourceOptions(hooks=pulumi.ResourceHookBinding(on_error=[hook]))
+
+    def add(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
+        if not args.type_.startswith("aws:"):
+            return None
+        return pulumi.ResourceTransformationResult(args.props, pulumi.ResourceOptions.merge(args.opts, hooked))
+
+    pulumi.runtime.register_stack_transformation(add)
+
+
+def _advise(args: pulumi.ErrorHookArgs) -> bool:
+    """Whether to try again: never, the provider has done that."""
+    told = advice(args.name, args.failed_operation, args.errors)
+    if told is not None:
+        pulumi.log.error(told)
+    return False

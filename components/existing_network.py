@@ -1,0 +1,49 @@
+"""Fetches from AWS what the stack takes as given, before anything is made; `chef_push_jobs/network/` judges it."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_aws as aws
+
+from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.model.problems import report
+from chef_push_jobs.network import existing_network
+from chef_push_jobs.network.existing_network import ExistingNetwork, ExistingSubnet
+
+HAVE_ADDRESS = ["pending", "running", "stopping", "stopped"]
+
+
+def fetch_existing_network(settings: Settings) -> ExistingNetwork:
+    """Raises pulumi.RunError, which is shown without a stack trace, with every problem."""
+    found = _found(settings)
+    if wrong := existing_network.problems(settings, found):
+        raise pulumi.RunError(report(wrong))
+    return found
+
+
+def _found(settings: Settings) -> ExistingNetwork:
+    network = settings.config.network
+    if network.vpc_id is None:
+        zones = aws.get_availability_zones(state="available").names if network.zones else []
+        return ExistingNetwork(zones=zones)
+    vpcs = aws.ec2.get_vpcs(filters=[{"name": "vpc-id", "values": [network.vpc_id]}]).ids
+    wanted = [id for ids in existing_network.named_subnets(settings).values() for id in ids]
+    # Those that there are: the look-up of one that there is not would end the program with the plugin's own words.
+    there = aws.ec2.get_subnets(filters=[{"name": "subnet-id", "values": wanted}]).ids
+    return ExistingNetwork(bool(vpcs), {id: _subnet(id, settings) for id in there})
+
+
+def _subnet(id: str, settings: Settings) -> ExistingSubnet:
+    found = aws.ec2.get_subnet(id=id)
+    ours = aws.ec2.get_instances(
+        filters=[
+            {"name": "subnet-id", "values": [id]},
+            {
+                "name": "tag:Fqdn",
+                "values": [*(server.fqdn for server in settings.topology.servers), settings.bastion_fqdn],
+            },
+        ],
+        instance_state_names=HAVE_ADDRESS,
+    ).ids
+    count = int(found.available_ip_address_count)
+    return ExistingSubnet(id, found.vpc_id, found.availability_zone, found.cidr_block, count, len(ours))

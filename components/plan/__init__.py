@@ -1,1 +1,0 @@
-"""`python -m components.plan`: the plan of a stack as a picture, before anything runs. No cloud, no server is asked."""
