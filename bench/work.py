@@ -147,7 +147,7 @@ def _order(
 
 def _task(name: str, task: Task, cluster: ScriptContext) -> order.Task:
     step = task.step
-    after = [*task.after, *([] if step.name == "connect" else [Key("connect", task.server.name)])]
+    after = [*task.depends_on, *([] if step.name == "connect" else [Key("connect", task.server.name)])]
     command, script = _command(name, step, task.server, cluster)
     return order.Task(
         id=str(task.key),
@@ -167,5 +167,5 @@ def _command(name: str, step: Step, server: Server, cluster: ScriptContext) -> t
         return scripts.CONNECT, scripts.connect(CONNECT_LIMIT, adopts=bool(settings.existing))
     if step.script is None:
         return scripts.runner(step.name, LIMIT, 0), check_firewall(settings)
-    limit = settings.limit(step.name, step.limit)
-    return scripts.runner(f"{name}-{step.name}", limit, step.shows), step.script(cluster, server)
+    limit = settings.timeout(step.name, step.timeout)
+    return scripts.runner(f"{name}-{step.name}", limit, step.tail_lines), step.script(cluster, server)

@@ -129,7 +129,7 @@ def connect(
     settings: Settings, reachable: Reachable, parent: pulumi.Resource, bastion: Bastion | None = None
 ) -> ConnectedServer:
     """Prepares the server for tasks."""
-    limit = settings.limit("connect", CONNECT_LIMIT)
+    limit = settings.timeout("connect", CONNECT_LIMIT)
     connected = command.remote.Command(
         f"connect-{reachable.server.name}",
         connection=connection(settings, reachable.address, reachable.host_key, bastion),

@@ -75,18 +75,18 @@ class Rollout(pulumi.ComponentResource):
     def _command(self, task: Task) -> command.remote.Command:
         step, settings = task.step, self._cluster.settings
         name = f"{self._name}-{task.key}"
-        again = [resource.id for key in task.reruns_with for resource in self._made[key]]
-        after: list[pulumi.Resource] = [resource for key in task.after for resource in self._made[key]]
+        again = [resource.id for key in task.triggered_by for resource in self._made[key]]
+        after: list[pulumi.Resource] = [resource for key in task.depends_on for resource in self._made[key]]
         if task.server.name not in self._last and task.server.name in self._before:
             after.append(self._before[task.server.name])
         if (package := step.package(settings)) and package.file:
             after.append(self._upload(task, package.file, scripts.uploaded(package), again))
-        limit = settings.limit(step.name, step.limit)
-        show = f"tail -n {step.shows} {scripts.LOGS}/{self._name}-{step.name}.log" if step.shows else None
+        limit = settings.timeout(step.name, step.timeout)
+        show = f"tail -n {step.tail_lines} {scripts.LOGS}/{self._name}-{step.name}.log" if step.tail_lines else None
         return command.remote.Command(
             name,
             connection=self._servers[task.server.name].connection,
-            create=scripts.runner(f"{self._name}-{step.name}", limit, step.shows),
+            create=scripts.runner(f"{self._name}-{step.name}", limit, step.tail_lines),
             update=f"{scripts.NOTHING}; sudo -n {show}" if show else scripts.NOTHING,
             stdin=self._script(step, task.server),
             triggers=[self._fingerprint(task), *again],

@@ -90,5 +90,5 @@ def _joined() -> Iterator[str]:
 
 def _limits() -> Mapping[str, Mapping[str, int]]:
     return {
-        name: {step.name: step.limit for step in steps if step.script is not None} for name, steps in repair.RUNBOOKS
+        name: {step.name: step.timeout for step in steps if step.script is not None} for name, steps in repair.RUNBOOKS
     }

@@ -64,15 +64,15 @@ class Settings:
         )
 
     @property
-    def symbolic(self) -> Settings:
+    def placeholder(self) -> Settings:
         """With symbols for where packages and servers are reached: to move those is no reason to act on a server."""
         ssh = self.config.ssh.model_copy(update={"port": 0})
         return replace(
             self,
             config=self.config.model_copy(update={"ssh": ssh}),
-            push_jobs_package=self.push_jobs_package.symbolic,
-            chef_server_package=self.chef_server_package and self.chef_server_package.symbolic,
-            chef_ha_package=self.chef_ha_package and self.chef_ha_package.symbolic,
+            push_jobs_package=self.push_jobs_package.placeholder,
+            chef_server_package=self.chef_server_package and self.chef_server_package.placeholder,
+            chef_ha_package=self.chef_ha_package and self.chef_ha_package.placeholder,
         )
 
     @property
@@ -120,7 +120,7 @@ class Settings:
         """What makes a task run once more: nothing, or what doctor proposed."""
         return tuple(nonce for name, nonce in self.config.repair.items() if name == task)
 
-    def limit(self, step: str, default: int) -> int:
+    def timeout(self, step: str, default: int) -> int:
         """The time limit of a step on one server, in seconds."""
         return {str(name): limit for name, limit in self.config.time_limits.items()}.get(step, default)
 

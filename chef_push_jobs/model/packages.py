@@ -38,7 +38,7 @@ class Package:
         return self.name.rsplit(".", 1)[1]
 
     @property
-    def symbolic(self) -> Package:
+    def placeholder(self) -> Package:
         """Stands for the same package wherever it is: what a fingerprint is made from."""
         return Package(f"{{package}}.{self.format}", self.sha256, url="{url}")
 

@@ -73,7 +73,7 @@ def _settings_file(cluster: ScriptContext, listed: Sequence[Server]) -> str:
 def without_frontends(settings: Settings) -> str:
     """The settings file but for the list of frontends: what concerns every server."""
     listed = settings.topology.backends
-    return _settings_file(ScriptContext(settings.topology, settings).symbolic(listed), listed)
+    return _settings_file(ScriptContext(settings.topology, settings).placeholder(listed), listed)
 
 
 STEPS = (
@@ -83,73 +83,73 @@ STEPS = (
         on=everywhere,
         script=_install,
         package=lambda settings: settings.chef_server_package,
-        after=(same("connect", "the server must be up, and prepared for tasks"),),
-        reruns_with=(same("connect", "a new machine has nothing installed"),),
-        limit=1800,
+        depends_on=(same("connect", "the server must be up, and prepared for tasks"),),
+        triggered_by=(same("connect", "a new machine has nothing installed"),),
+        timeout=1800,
     ),
     Step(
         "configure",
         on=primary,
         script=_configure,
         facts=everywhere,
-        after=(
+        depends_on=(
             same("install", "the package brings the folder of the file"),
             every("connect", "the file lists the address of every server"),
         ),
-        reruns_with=(
+        triggered_by=(
             same("install", "a new machine has no settings"),
             every("connect", "a new machine may have a new address"),
         ),
-        limit=300,
+        timeout=300,
     ),
     Step(
         "reconfigure-primary",
         on=primary,
         script=lambda cluster, server: scripts.chef_reconfigure(),
-        after=(same("configure", "reconfigure reads the settings file"),),
-        reruns_with=(
+        depends_on=(same("configure", "reconfigure reads the settings file"),),
+        triggered_by=(
             same("install", "another package brings other services"),
             same("configure", "reconfigure puts the settings into effect"),
         ),
-        limit=1800,
+        timeout=1800,
     ),
     Step(
         "share",
         on=primary_if_shared,
         script=share,
         facts=others,
-        after=(
+        depends_on=(
             same("reconfigure-primary", "it makes the secrets that are shared"),
             every("connect", "each server's key must be known to be let in"),
         ),
-        reruns_with=(
+        triggered_by=(
             same("reconfigure-primary", "a new primary has let nobody in"),
             every("connect", "a new machine has a new key"),
         ),
-        limit=60,
+        timeout=60,
     ),
     Step(
         "copy",
         on=others,
         script=lambda cluster, server: scripts.in_turn(*_device(cluster, server), copy("chef", cluster)),
         facts=primary,
-        after=(
+        depends_on=(
             every("share", "the primary must let this server in"),
             same("install", "the copy replaces the folder that the package brings"),
         ),
-        reruns_with=(
+        triggered_by=(
             of_primary("install", "a new primary, or another package, makes other secrets"),
             of_primary("reconfigure-primary", "a backend follows the list of all servers", only=backends),
             same("install", "a new machine has no secrets"),
         ),
-        nonce=without_frontends,
+        rerun_token=without_frontends,
     ),
     Step(
         "reconfigure",
         on=others,
         script=lambda cluster, server: scripts.chef_reconfigure(),
-        after=(same("copy", "without the primary's secrets it would make its own"),),
-        reruns_with=(same("copy", "reconfigure puts the copied files into effect"),),
-        limit=1800,
+        depends_on=(same("copy", "without the primary's secrets it would make its own"),),
+        triggered_by=(same("copy", "reconfigure puts the copied files into effect"),),
+        timeout=1800,
     ),
 )

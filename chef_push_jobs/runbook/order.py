@@ -18,7 +18,7 @@ def waits(topology: Topology) -> dict[str, tuple[str, ...]]:
             if task.step.script is None:
                 continue
             name, server = f"{runbook}-{task.key}", task.server.name
-            keys = (f"{CONNECT}-{key.server}" if key.step == CONNECT else f"{runbook}-{key}" for key in task.after)
+            keys = (f"{CONNECT}-{key.server}" if key.step == CONNECT else f"{runbook}-{key}" for key in task.depends_on)
             first = [before.pop(server)] if server in before else []
             found[name] = (*(key for key in keys if key in found), *first)
             last[server] = name

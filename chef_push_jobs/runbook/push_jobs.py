@@ -1,6 +1,6 @@
-"""The runbook that sets up push jobs for high availability: the seed's eight steps, in its order, as data. Pure.
+"""The runbook that sets up push jobs for high availability: its eight steps, in its order, as data. Pure.
 
-[n] in a comment is the line of the seed (docs/runbook.md); each edge says why it is there.
+[n] in a comment is the line of docs/runbook.md; each edge says why it is there.
 """
 
 from __future__ import annotations
@@ -87,18 +87,18 @@ STEPS = (
         on=everywhere,
         script=_install,
         package=lambda settings: settings.push_jobs_package,
-        after=(same("connect", "the server must be up, and prepared for tasks"),),
-        reruns_with=(same("connect", "a new machine has nothing installed"),),
-        limit=900,
+        depends_on=(same("connect", "the server must be up, and prepared for tasks"),),
+        triggered_by=(same("connect", "a new machine has nothing installed"),),
+        timeout=900,
     ),
     # The settings, with the ports, go to the primary only; the copy carries them on.
     Step(
         "configure",
         on=primary,
         script=_configure,
-        after=(same("install", "the package brings the folder of the file"),),
-        reruns_with=(same("install", "a new machine or package may come with other settings"),),
-        limit=60,
+        depends_on=(same("install", "the package brings the folder of the file"),),
+        triggered_by=(same("install", "a new machine or package may come with other settings"),),
+        timeout=60,
     ),
     # [2] Reconfigure the primary backend push jobs server.
     Step(
@@ -106,25 +106,27 @@ STEPS = (
         number=2,
         on=primary,
         script=lambda cluster, server: scripts.push_jobs_reconfigure(),
-        after=(
+        depends_on=(
             same("configure", "reconfigure reads the settings file"),
-            every("install", "the seed installs on all servers first, and a package that fails anywhere stops in time"),
+            every(
+                "install", "the runbook installs on all servers first, and a package that fails anywhere stops in time"
+            ),
         ),
-        reruns_with=(
+        triggered_by=(
             same("install", "another package brings other services"),
             same("configure", "reconfigure puts the settings into effect"),
         ),
-        nonce=_of_chef_server,
-        limit=1800,
+        rerun_token=_of_chef_server,
+        timeout=1800,
     ),
     # New credentials, if the setting asks for them. Else it only notes which ones these are.
     Step(
         "rotate",
         on=primary,
         script=lambda cluster, server: scripts.rotate(cluster.settings.config.push_jobs.rotate_credentials),
-        after=(same("reconfigure-primary", "the first reconfigure makes the first credentials"),),
-        reruns_with=(same("connect", "a new machine has no note"),),
-        limit=1800,
+        depends_on=(same("reconfigure-primary", "the first reconfigure makes the first credentials"),),
+        triggered_by=(same("connect", "a new machine has no note"),),
+        timeout=1800,
     ),
     # [3] Copy the entire /etc/opscode-push-jobs-server directory from the primary to all other servers.
     Step(
@@ -133,15 +135,15 @@ STEPS = (
         on=primary_if_shared,
         script=share,
         facts=others,
-        after=(
+        depends_on=(
             same("rotate", "these are the credentials that are shared"),
             every("connect", "each server's key must be known to be let in"),
         ),
-        reruns_with=(
+        triggered_by=(
             same("reconfigure-primary", "a new primary has let nobody in"),
             every("connect", "a new machine has a new key"),
         ),
-        limit=60,
+        timeout=60,
     ),
     Step(
         "copy",
@@ -149,11 +151,11 @@ STEPS = (
         on=others,
         script=lambda cluster, server: copy("push-jobs", cluster),
         facts=primary,
-        after=(
+        depends_on=(
             every("share", "the primary must let this server in"),
             same("install", "the copy replaces the folder that the package brings"),
         ),
-        reruns_with=(
+        triggered_by=(
             of_primary("reconfigure-primary", "the credentials or settings may have changed"),
             of_primary("rotate", "the credentials may have changed"),
             same("install", "a new machine or package may come with files of its own"),
@@ -167,9 +169,9 @@ STEPS = (
         number=5,
         on=others,
         script=lambda cluster, server: scripts.push_jobs_reconfigure(),
-        after=(same("copy", "without the primary's credentials it would make its own"),),
-        reruns_with=(same("copy", "reconfigure puts the copied files into effect"),),
-        limit=1800,
+        depends_on=(same("copy", "without the primary's credentials it would make its own"),),
+        triggered_by=(same("copy", "reconfigure puts the copied files into effect"),),
+        timeout=1800,
     ),
     # [6] chef-server-ctl reconfigure on each of the backend servers, for the keepalived scripts.
     Step(
@@ -178,16 +180,16 @@ STEPS = (
         on=backends,
         one_at_a_time=True,
         script=lambda cluster, server: scripts.chef_reconfigure(),
-        after=(
+        depends_on=(
             of_primary("rotate", "the scripts list the services that are configured"),
-            every("reconfigure", "the seed reconfigures all push jobs servers first"),
+            every("reconfigure", "the runbook reconfigures all push jobs servers first"),
         ),
-        reruns_with=(
+        triggered_by=(
             same("reconfigure-primary", "its services may have changed"),
             same("rotate", "its services may have changed"),
             same("reconfigure", "its services may have changed"),
         ),
-        limit=1800,
+        timeout=1800,
     ),
     # [7] Restart all servers on which push jobs will run.
     Step(
@@ -198,11 +200,11 @@ STEPS = (
         script=lambda cluster, server: scripts.restart_pushy(
             ports(cluster.settings).values(), unless_fresh=bool(cluster.settings.existing)
         ),
-        after=(
+        depends_on=(
             every("chef-reconfigure", "keepalived must know the service before it is restarted"),
             every("firewall", "clients come back to the ports at once"),
         ),
-        reruns_with=(same("chef-reconfigure", "the new configuration is read at the start"),),
+        triggered_by=(same("chef-reconfigure", "the new configuration is read at the start"),),
     ),
     # [8] Verify the installation. On both backends of an ha cluster, because only they know which one is master now.
     Step(
@@ -210,16 +212,16 @@ STEPS = (
         number=8,
         on=push_jobs_servers,
         script=lambda cluster, server: scripts.test(),
-        after=(
+        depends_on=(
             every("restart-pushy", "it tests the running service"),
             every("firewall", "it tests what clients will use"),
         ),
-        reruns_with=(
+        triggered_by=(
             every("restart-pushy", "a changed service is tested"),
             every("reconfigure", "a changed server is tested"),
             every("share", "a changed set of servers is tested"),
         ),
-        shows=1,
-        nonce=lambda settings: settings.config.reverify,
+        tail_lines=1,
+        rerun_token=lambda settings: settings.config.reverify,
     ),
 )

@@ -28,7 +28,7 @@ def reruns(topology: Topology) -> Iterator[tuple[str, frozenset[str]]]:
     for name, steps in RUNBOOKS:
         for task in plan(steps, topology):
             if task.step.script is not None:
-                keys = (connect(key.server) if key.step == "connect" else f"{name}-{key}" for key in task.reruns_with)
+                keys = (connect(key.server) if key.step == "connect" else f"{name}-{key}" for key in task.triggered_by)
                 yield f"{name}-{task.key}", frozenset(keys)
 
 

@@ -36,7 +36,7 @@ class ServerIdentity:
         return cls(address, keys[0], keys[1], volume)
 
     @classmethod
-    def symbolic(cls, server: str) -> ServerIdentity:
+    def placeholder(cls, server: str) -> ServerIdentity:
         """Stands for facts that are not known yet: what a preview shows, and what a fingerprint is made from."""
         return cls(*(f"{{{server}.{name}}}" for name in ("address", "host_key", "copy_key", "volume")))
 
@@ -49,6 +49,6 @@ class ScriptContext:
     settings: Settings
     facts: Mapping[str, ServerIdentity] = field(default_factory=dict)
 
-    def symbolic(self, servers: Iterable[Server]) -> ScriptContext:
-        facts = {server.name: ServerIdentity.symbolic(server.name) for server in servers}
-        return ScriptContext(self.topology, self.settings.symbolic, facts)
+    def placeholder(self, servers: Iterable[Server]) -> ScriptContext:
+        facts = {server.name: ServerIdentity.placeholder(server.name) for server in servers}
+        return ScriptContext(self.topology, self.settings.placeholder, facts)

@@ -30,7 +30,7 @@ class Scope(Enum):
 
 @dataclass(frozen=True)
 class Edge:
-    """A reason to wait for `step` (in `Step.after`), or to run again when it did (in `Step.reruns_with`).
+    """A reason to wait for `step` (in `Step.depends_on`), or to run again when it did (in `Step.triggered_by`).
 
     With `only`, it is one for tasks on those servers alone.
     """
@@ -62,22 +62,23 @@ class Step:
 
     `script` gives the shell script for a server; a step without one is done by other resources (a VM, a firewall rule).
     `facts` names the servers whose addresses and keys the script needs; they are known only once those run.
-    `limit` is in seconds; the server itself ends a task that takes longer. `number` is the line of the seed's runbook.
-    `shows` is how many last lines of its log the task returns. `package` is uploaded first, if it is a local file.
-    `nonce` is a setting whose change alone runs the step again.
+    `timeout` is in seconds; the server itself ends a task that takes longer. `number` is the line of
+    docs/runbook.md.
+    `tail_lines` is how many last lines of its log the task returns. `package` is uploaded first, if it is a local file.
+    `rerun_token` is a setting whose change alone runs the step again.
     """
 
     name: str
     on: Servers
     script: Script | None = None
-    after: tuple[Edge, ...] = ()
-    reruns_with: tuple[Edge, ...] = ()
+    depends_on: tuple[Edge, ...] = ()
+    triggered_by: tuple[Edge, ...] = ()
     facts: Servers = lambda topology: ()
     one_at_a_time: bool = False
-    limit: int = 300
-    shows: int = 0
+    timeout: int = 300
+    tail_lines: int = 0
     package: Callable[[Settings], Package | None] = lambda settings: None
-    nonce: Callable[[Settings], str] = lambda settings: ""
+    rerun_token: Callable[[Settings], str] = lambda settings: ""
     number: int | None = None
 
 
@@ -94,12 +95,12 @@ class Key:
 
 @dataclass(frozen=True)
 class Task:
-    """A step on one server. `after` and `reruns_with` are tasks that stand earlier in the plan."""
+    """A step on one server. `depends_on` and `triggered_by` are tasks that stand earlier in the plan."""
 
     step: Step
     server: Server
-    after: tuple[Key, ...]
-    reruns_with: tuple[Key, ...]
+    depends_on: tuple[Key, ...]
+    triggered_by: tuple[Key, ...]
 
     @property
     def key(self) -> Key:
@@ -108,8 +109,8 @@ class Task:
     def meaning(self, cluster: ScriptContext) -> str:
         """What is done, for a fingerprint. Symbols stand for facts: those change with the machine only."""
         assert self.step.script is not None
-        symbolic = cluster.symbolic(self.step.facts(cluster.topology))
-        return self.step.script(symbolic, self.server) + self.step.nonce(cluster.settings)
+        placeholder = cluster.placeholder(self.step.facts(cluster.topology))
+        return self.step.script(placeholder, self.server) + self.step.rerun_token(cluster.settings)
 
 
 def primary(topology: Topology) -> tuple[Server, ...]:
@@ -152,7 +153,7 @@ def plan(steps: Sequence[Step], topology: Topology) -> tuple[Task, ...]:
         for position, server in enumerate(on):
             before = on[position - 1] if step.one_at_a_time and position else None
             keys = partial(_keys, server=server, servers=servers, topology=topology)
-            tasks.append(Task(step, server, _waits(step, before, keys), keys(step.reruns_with)))
+            tasks.append(Task(step, server, _waits(step, before, keys), keys(step.triggered_by)))
         servers[step.name] = dict.fromkeys(on)
     return tuple(tasks)
 
@@ -160,8 +161,8 @@ def plan(steps: Sequence[Step], topology: Topology) -> tuple[Task, ...]:
 def _waits(step: Step, before: Server | None, keys: Callable[[Iterable[Edge]], tuple[Key, ...]]) -> tuple[Key, ...]:
     """Of those that go one at a time, the first waits for what the step needs everywhere, each next one for it."""
     if before is None:
-        return keys(step.after)
-    return (*keys(edge for edge in step.after if edge.scope is Scope.SAME), Key(step.name, before.name))
+        return keys(step.depends_on)
+    return (*keys(edge for edge in step.depends_on if edge.scope is Scope.SAME), Key(step.name, before.name))
 
 
 def _keys(
@@ -188,7 +189,7 @@ def ends_of(edge: Edge, server: Server, topology: Topology) -> Sequence[Server]:
 def _refuse(step: Step, on: Sequence[Server], servers: Mapping[str, Mapping[Server, None]], topology: Topology) -> None:
     if step.name in servers:
         raise ValueError(f"step {step.name} stands twice in the runbook")
-    for edge in (*step.after, *step.reruns_with):
+    for edge in (*step.depends_on, *step.triggered_by):
         if edge.step not in servers:
             raise ValueError(f"step {step.name} has an edge to {edge.step}, which is no earlier step")
         few = set(topology.backends)

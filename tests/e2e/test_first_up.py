@@ -125,7 +125,7 @@ def test_the_dependencies_in_the_state_are_those_of_the_plan(ha: Stack) -> None:
     for name, (rollout, task) in tasks().items():
         wanted = {
             named[f"connect-{key.server}" if key.step == "connect" else f"{rollout}-{key}"]
-            for key in task.after
+            for key in task.depends_on
             if key.step != "firewall"
         }
         assert wanted <= before(named[name]), f"{name} does not wait for {wanted - before(named[name])}"
@@ -141,7 +141,7 @@ def test_the_order_on_the_hosts_is_that_of_the_runbook(ha: Stack) -> None:
         name: ran(ha, f"{rollout}-{task.step.name}", task.server.name) for name, (rollout, task) in tasks().items()
     }
     for name, (rollout, task) in tasks().items():
-        for key in task.after:
+        for key in task.depends_on:
             earlier = f"{rollout}-{key}"
             if earlier in times:
                 assert times[earlier][1] <= times[name][0], f"{name} began before {earlier} had ended"

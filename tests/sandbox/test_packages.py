@@ -246,7 +246,7 @@ def chef_server(cluster: Cluster, debs: dict[str, bytes], version: str) -> None:
 def push_jobs(
     cluster: Cluster, debs: dict[str, bytes], version: str, *, shares: bool = True, aware: bool = True
 ) -> None:
-    """The seed's steps 1 to 7; without `shares` step 3 is forgotten, without `aware` step 6."""
+    """The runbook's steps 1 to 7; without `shares` step 3 is forgotten, without `aware` step 6."""
     for host in cluster.values():
         install(host, debs, "opscode-push-jobs-server", version)
     primary, *others = cluster.values()

@@ -27,12 +27,12 @@ AWS: dict[str, Any] = {"provider": "aws"}
 CHEF_HA = {"url": f"https://packages.test/{PUSH_JOBS.replace('opscode-push-jobs-server', 'chef-ha')}", "sha256": SHA256}
 
 
-def symbolic(known: Settings) -> ScriptContext:
-    return ScriptContext(known.topology, known).symbolic(everywhere(known.topology))
+def placeholder(known: Settings) -> ScriptContext:
+    return ScriptContext(known.topology, known).placeholder(everywhere(known.topology))
 
 
 def script(step: str, server: int, **changes: Any) -> str:
-    cluster = symbolic(settings(**changes))
+    cluster = placeholder(settings(**changes))
     (found,) = [each for each in chef_server.STEPS if each.name == step]
     assert found.script is not None
     return found.script(cluster, cluster.topology.servers[server])

@@ -48,7 +48,7 @@ def test_another_package_is_another_installation_and_nothing_else_by_itself() ->
 
 def test_push_jobs_follows_what_it_reads_of_chef_servers_settings() -> None:
     """The address that moves; and the name of a lone server, which is nothing to push jobs on a cluster."""
-    nonce = STEPS["reconfigure-primary"].nonce
+    nonce = STEPS["reconfigure-primary"].rerun_token
     failing_over = {"topology": "ha", "highAvailability": {"provider": "aws", "vip": "10.0.3.200"}}
     assert nonce(settings(**failing_over)) == "10.0.3.200"
     lone = {"topology": "standalone", "backends": "1", "frontends": "0"}

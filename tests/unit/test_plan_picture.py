@@ -49,8 +49,8 @@ def edges(cluster: Settings, runbooks: Runbooks = repair.RUNBOOKS) -> Edges:
         first = dict(last)
         for task in plan(steps, cluster.topology):
             name = name_of(runbook, task.key)
-            for key in {*task.after, *task.reruns_with}:
-                found.add((name_of(runbook, key), name, key in task.after, key in task.reruns_with))
+            for key in {*task.depends_on, *task.triggered_by}:
+                found.add((name_of(runbook, key), name, key in task.depends_on, key in task.triggered_by))
             if task.step.script is not None:
                 if task.server.name in first:
                     found.add((first.pop(task.server.name), name, True, False))
@@ -128,7 +128,7 @@ def tables(draw: st.DrawFn) -> tuple[Step, ...]:
         after, again = draw(edges), draw(edges)
         script = draw(st.sampled_from([None, lambda cluster, server: ""]))
         on, slowly = draw(st.sampled_from(SERVERS)), draw(st.booleans())
-        steps.append(Step(f"s{number}", on, script, after=after, reruns_with=again, one_at_a_time=slowly))
+        steps.append(Step(f"s{number}", on, script, depends_on=after, triggered_by=again, one_at_a_time=slowly))
     return tuple(steps)
 
 
@@ -194,11 +194,12 @@ def test_a_lane_whose_tasks_run_in_the_preview_is_no_lane_with_one_whose_do_not(
 def test_servers_that_wait_for_other_reasons_are_no_lane() -> None:
     steps = (
         Step("connect", on=everywhere),
-        Step("a", on=everywhere, after=(same("connect", "why"), same("connect", "because", only=primary))),
+        Step("a", on=everywhere, depends_on=(same("connect", "why"), same("connect", "because", only=primary))),
     )
     picture = draw("s", settings(frontends="1"), None, [("push-jobs", steps)])
     assert [lane.title for lane in picture.lanes] == ["backend-0", "backend-1, frontend-0"]
-    steps = (steps[0], Step("a", on=everywhere, after=(same("connect", "why"),), reruns_with=steps[1].after[1:]))
+    a = Step("a", on=everywhere, depends_on=(same("connect", "why"),), triggered_by=steps[1].depends_on[1:])
+    steps = (steps[0], a)
     picture = draw("s", settings(frontends="1"), None, [("push-jobs", steps)])
     assert [lane.title for lane in picture.lanes] == ["backend-0", "backend-1, frontend-0"]
 

@@ -22,7 +22,7 @@ def before(tasks: tuple[Task, ...]) -> dict[Key, set[Key]]:
     """All that is done before each task, however long the way."""
     reached: dict[Key, set[Key]] = {}
     for task in tasks:
-        direct = {*task.after, *task.reruns_with}
+        direct = {*task.depends_on, *task.triggered_by}
         reached[task.key] = direct.union(*(reached[key] for key in direct))
     return reached
 
@@ -79,7 +79,7 @@ def test_each_server_gets_exactly_the_steps_of_its_role(cluster: Topology) -> No
 def test_tasks_and_edges_are_linear_in_the_servers(cluster: Topology) -> None:
     for steps in RUNBOOKS:
         tasks = plan(steps, cluster)
-        edges = sum(len(task.after) + len(task.reruns_with) for task in tasks)
+        edges = sum(len(task.depends_on) + len(task.triggered_by) for task in tasks)
         assert len(tasks) <= 4 * len(cluster.servers) + 10
         assert edges <= 16 * len(cluster.servers) + 24, "an edge from all to all makes the state quadratic (F22)"
 
@@ -97,7 +97,7 @@ def again(changed: str) -> set[str]:
     """All tasks that run again with one, however long the way."""
     found = {changed}
     for task in plan(push_jobs.STEPS, HA):
-        if {str(key) for key in task.reruns_with} & found:
+        if {str(key) for key in task.triggered_by} & found:
             found.add(str(task.key))
     return found - {changed}
 
@@ -130,14 +130,14 @@ def test_every_line_of_the_seed_is_a_step() -> None:
 
 
 def test_an_edge_from_all_to_all_is_refused() -> None:
-    steps = (Step("a", on=everywhere), Step("b", on=others, after=(every("a", "why"),)))
+    steps = (Step("a", on=everywhere), Step("b", on=others, depends_on=(every("a", "why"),)))
     with pytest.raises(ValueError, match="many-to-many"):
         plan(steps, HA)
 
 
 def test_an_edge_to_a_later_step_is_refused() -> None:
     with pytest.raises(ValueError, match="no earlier step"):
-        plan((Step("a", on=primary, after=(same("b", "why"),)), Step("b", on=primary)), HA)
+        plan((Step("a", on=primary, depends_on=(same("b", "why"),)), Step("b", on=primary)), HA)
 
 
 def test_a_step_stands_once() -> None:

@@ -3,8 +3,8 @@
 The shape, on one object:
     stack, topology   their names
     lanes    [{"name": that of its first server, "title": …, "servers": [name, …]}]
-    steps    [{"name": unique, "runbook": "chef", "push-jobs" or "" for connect, "step": …, "number": line of the seed
-             or null, "reasons": [{"after": waits for it, "again": runs again with it, "step": …, "servers": …,
+    steps    [{"name": unique, "runbook": "chef", "push-jobs" or "" for connect, "step": …, "number": line of
+             the runbook or null, "reasons": [{"after": waits for it, "again": runs again with it, "step": …, "servers": …,
              "text": …}]}]
     tasks    [{"step": name, "lane": name, "changed": runs in the pending preview; null where none was given}]
     links    [{"from": {"step": …, "lane": …}, "to": {…}, "after": …, "again": …, "reasons": [text, …]}]

@@ -35,7 +35,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class Row:
-    """A step. `name` is unique (`push-jobs-copy`), `number` is the line of the seed's runbook."""
+    """A step. `name` is unique (`push-jobs-copy`), `number` is the line of docs/runbook.md."""
 
     name: str
     runbook: str
@@ -102,7 +102,8 @@ def _spread(plans: list[tuple[str, tuple[Task, ...]]], topology: Topology) -> tu
         for task in planned:
             key = _unique(runbook, task.key)
             tasks[key] = None
-            links += [_link(runbook, task, source, topology) for source in dict.fromkeys(task.after + task.reruns_with)]
+            sources = dict.fromkeys(task.depends_on + task.triggered_by)
+            links += [_link(runbook, task, source, topology) for source in sources]
             if task.step.script is None:
                 continue
             if task.server.name in before and task.server.name not in last:
@@ -120,10 +121,10 @@ def _step_name(runbook: str, step: str) -> str:
 
 
 def _link(runbook: str, task: Task, source: Key, topology: Topology) -> Link:
-    waits, reruns = source in task.after, source in task.reruns_with
+    waits, reruns = source in task.depends_on, source in task.triggered_by
     other = next(server for server in topology.servers if server.name == source.server)
-    reasons = [*_texts(task.step.after, task.server, source, other, topology)] if waits else []
-    reasons += _texts(task.step.reruns_with, task.server, source, other, topology) if reruns else []
+    reasons = [*_texts(task.step.depends_on, task.server, source, other, topology)] if waits else []
+    reasons += _texts(task.step.triggered_by, task.server, source, other, topology) if reruns else []
     if waits and source.step == task.step.name:
         reasons.append(ONE_AT_A_TIME)
     return Link(_unique(runbook, source), _unique(runbook, task.key), waits, reruns, tuple(dict.fromkeys(reasons)))
@@ -148,7 +149,7 @@ def _row(runbook: str, step: Step, links: Iterable[Link]) -> Row:
     reasons: dict[tuple[str, str, str], list[bool]] = {}
     if any(text == CHEF_SERVER_FIRST for _, text in seen):
         reasons["the last task of Chef server's runbook", Scope.SAME.value, CHEF_SERVER_FIRST] = [True, False]
-    for position, edges in enumerate((step.after, step.reruns_with)):
+    for position, edges in enumerate((step.depends_on, step.triggered_by)):
         for edge in edges:
             if (_step_name(runbook, edge.step), edge.reason) in seen:
                 reasons.setdefault((edge.step, edge.scope.value, edge.reason), [False, False])[position] = True

@@ -49,7 +49,7 @@ def _own(subject: PreviewReview, change: Change, name: Name) -> str:
 def _followed(subject: PreviewReview, name: Name) -> Iterator[str]:
     """The edges whose other ends run."""
     step = STEPS.get(name.runbook, {}).get(name.step)
-    for edge in step.reruns_with if step else ():
+    for edge in step.triggered_by if step else ():
         if edge.only and name.server not in {server.name for server in edge.only(subject.topology)}:
             continue
         ends = _ends(subject, name, edge)
