@@ -3,9 +3,9 @@
 The shape, on one object:
     stack, topology   their names
     lanes    [{"name": that of its first server, "title": …, "servers": [name, …]}]
-    steps    [{"name": unique, "runbook": "chef", "push-jobs" or "" for connect, "step": …, "number": line of
-             the runbook or null, "reasons": [{"after": waits for it, "again": runs again with it, "step": …, "servers": …,
-             "text": …}]}]
+    steps    [{"name": unique, "runbook": "chef", "push-jobs" or "" for connect, "step": …,
+             "number": line of docs/runbook.md or null,
+             "reasons": [{"after": waits for it, "again": runs again with it, "step": …, "servers": …, "text": …}]}]
     tasks    [{"step": name, "lane": name, "changed": runs in the pending preview; null where none was given}]
     links    [{"from": {"step": …, "lane": …}, "to": {…}, "after": …, "again": …, "reasons": [text, …]}]
 """
