@@ -17,8 +17,9 @@ from bench.measure import busy
 from bench.work import Place
 from chef_push_jobs.cli.doctor import probe
 from components.servers import first_boot
-from sandbox import engine, network, workstation
-from sandbox.hosts import Hosts, HostSpec
+from sandbox.hosts import network
+from sandbox.hosts.host import Hosts, HostSpec
+from sandbox.operator import engine, workstation
 from sandbox.paths import Sandbox
 from sandbox.processes import end_all
 

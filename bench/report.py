@@ -114,7 +114,9 @@ def _machine() -> Iterator[str]:
         line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
     ]
     memory = int(Path("/proc/meminfo").read_text().split()[1]) / 1e6
-    asked = subprocess.run([sys.executable, "-m", "sandbox.engine"], capture_output=True, text=True, check=True)
+    asked = subprocess.run(
+        [sys.executable, "-m", "sandbox.operator.engine"], capture_output=True, text=True, check=True
+    )
     engine = (asked.stdout + asked.stderr).strip().splitlines()[-1]
     tools = [f"{each.name} {each.version()}" for each in contenders.ALL if each.available()]
     yield f"- {datetime.datetime.now(tz=datetime.UTC):%Y-%m-%d}; {len(cpus)} processors ({cpus[0]}), {memory:.0f} GB;"

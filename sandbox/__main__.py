@@ -1,13 +1,13 @@
-"""The sandbox on the command line; the work is in the other modules.
+"""The sandbox on the command line.
 
 python -m sandbox start               a whole cloud on this machine; safe to repeat
 python -m sandbox stop                remove all of it, also after a crash; safe to repeat
 python -m sandbox status              its hosts; exit status 1 when it is not running
 python -m sandbox exec HOST -- CMD…   a command as root on a host, by name or id
 python -m sandbox run -- CMD…         a command where the operator works, with Pulumi's environment
-python -m sandbox inject              what its cloud can be made to answer wrongly, and what waits for a request
-python -m sandbox inject FAULT [ACTION] [TIMES]   answer so to the next requests; ACTION as in RunInstances
-python -m sandbox inject clear        answer rightly again
+python -m sandbox inject              the faults that its AWS API can answer with, and those that wait for a request
+python -m sandbox inject FAULT [ACTION] [TIMES]   answer the next requests with one; ACTION as in RunInstances
+python -m sandbox inject clear        remove those that wait
 
 Which sandbox: the environment variable SANDBOX, else this clone's own. Needs root.
 """
@@ -18,8 +18,11 @@ import os
 import sys
 from collections.abc import Sequence
 
-from sandbox import engine, faults, lifecycle, machine, network, workstation
-from sandbox.hosts import Hosts, HostStatus
+from sandbox import lifecycle, prerequisites
+from sandbox.aws import fault_injection
+from sandbox.hosts import network
+from sandbox.hosts.host import Hosts, HostStatus
+from sandbox.operator import engine, workstation
 from sandbox.paths import Sandbox
 from sandbox.processes import SandboxError
 
@@ -39,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
             case ["status"], None:
                 return status(sandbox)
             case ["exec", host], [_, *_]:
-                machine.need_root()
+                prerequisites.need_root()
                 _become(Hosts(sandbox).command(host, command), dict(os.environ))
             case ["inject", *rest], None if len(rest) <= 3:
                 inject(sandbox, rest)
@@ -55,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def status(sandbox: Sandbox) -> int:
-    machine.need_root()
+    prerequisites.need_root()
     if not lifecycle.running(sandbox):
         print(f"sandbox {sandbox.name} is not running; `python -m sandbox start` starts it", file=sys.stderr)
         return 1
@@ -68,7 +71,7 @@ def status(sandbox: Sandbox) -> int:
 
 def run(sandbox: Sandbox, command: Sequence[str]) -> None:
     """Replace this process by the command. Raises SandboxError when there is no sandbox or no engine."""
-    machine.need_root()
+    prerequisites.need_root()
     if not lifecycle.running(sandbox):
         raise SandboxError(f"sandbox {sandbox.name} is not running; `python -m sandbox start` starts it")
     try:
@@ -82,7 +85,7 @@ def inject(sandbox: Sandbox, words: Sequence[str]) -> None:
     """Raises ValueError for an unknown fault, SandboxError when there is no sandbox."""
     if not lifecycle.running(sandbox):
         raise SandboxError(f"sandbox {sandbox.name} is not running; `python -m sandbox start` starts it")
-    store = faults.Faults(sandbox.faults)
+    store = fault_injection.Faults(sandbox.faults)
     if list(words) == ["clear"]:
         store.clear()
     elif words:
@@ -90,7 +93,7 @@ def inject(sandbox: Sandbox, words: Sequence[str]) -> None:
         action = next((word for word in words[1:] if not word.isdecimal()), "")
         store.inject(words[0], action, times)
     else:
-        for name, fault in faults.FAULTS.items():
+        for name, fault in fault_injection.FAULTS.items():
             print(f"{name:<36}{fault.action:<32}{fault.message}")
     for row in store.waiting():
         print(f"waits: {row.fault} for {row.action}, {row.times} times")

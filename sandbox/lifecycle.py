@@ -12,12 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from sandbox import machine, network, workstation
-from sandbox.hosts import Hosts, HostSpec
-from sandbox.layers import BASE
+from sandbox import prerequisites
+from sandbox.hosts import network
+from sandbox.hosts.host import Hosts, HostSpec
+from sandbox.hosts.layers import BASE
+from sandbox.locks import lock
+from sandbox.operator import workstation
 from sandbox.paths import CLONE, ROOT, Sandbox
 from sandbox.processes import SandboxError, end_all, run
-from sandbox.registry import lock
 
 CLIENTS = {"client-0": "10.1.0.10", "client-1": "10.1.0.11", "stranger-0": "10.99.0.10"}
 PREFIX = 24
@@ -30,8 +32,8 @@ Say = Callable[[str], None]
 
 def start(sandbox: Sandbox, say: Say) -> None:
     """Bring the sandbox up, or complete what is missing. Raises SandboxError, and leaves nothing half done then."""
-    machine.need_root()
-    machine.need_commands()
+    prerequisites.need_root()
+    prerequisites.need_commands()
     with _exclusive(sandbox):
         if not running(sandbox):
             if _traces(sandbox):
@@ -48,7 +50,7 @@ def start(sandbox: Sandbox, say: Say) -> None:
 
 def stop(sandbox: Sandbox, say: Say) -> None:
     """Remove everything of the sandbox; nothing happens when there is nothing. Raises SandboxError."""
-    machine.need_root()
+    prerequisites.need_root()
     if not (_traces(sandbox) or sandbox.lock.exists()):
         say(f"sandbox {sandbox.name} is not running")
         return

@@ -1,4 +1,4 @@
-"""Where one sandbox keeps everything, so that what it made can be told from what it did not; touches no file itself."""
+"""Where one sandbox keeps its files, and what its namespaces are called. Touches no file itself."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ ROOT = Path("/run/chef-sandbox")
 NAMESPACES = Path("/run/netns")  # iproute2's directory of named network namespaces
 CLOUD_URL = "http://127.0.0.1:5000"  # inside the operator namespace only
 REGION = "us-east-1"
-FAULTS_FILE = "faults.json"  # in the run directory: what the cloud is to answer wrongly, see `faults.py`
-ACTIONS_FILE = "actions"  # there too: each action that the cloud was asked for, a line each
-METADATA = "169.254.169.254"  # where every machine on EC2 finds what the cloud tells it
+FAULTS_FILE = "faults.json"  # in the run directory: faults that wait for a request: `aws/fault_injection.py`
+ACTIONS_FILE = "actions"  # there too: each action that was requested, one a line
+METADATA = "169.254.169.254"  # of the metadata service
 
 _NAME = re.compile(r"[a-z0-9]{1,12}")
 _HOST_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")

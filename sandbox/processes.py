@@ -1,4 +1,4 @@
-"""Other processes: run one with a clear error, know one again by pid and start time, end exactly those of a sandbox."""
+"""Other processes: run one with a clear error, recognize one by pid and start time, end exactly those of a sandbox."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Process:
 
     @property
     def works(self) -> bool:
-        """Alive, and not told to end: a killed pid 1 stays until the last process of its namespace is gone."""
+        """Alive, and not ending: a killed pid 1 stays until the last process of its namespace is gone."""
         found = _stat(self.pid)
         return found is not None and int(found[19]) == self.started and not int(found[6]) & PF_EXITING
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from sandbox import environments
+from sandbox.operator import environments
 
 WHY = "these tests make network namespaces and mounts, so they need root: run scripts/test with sudo"
 

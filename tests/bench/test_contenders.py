@@ -16,8 +16,10 @@ from bench import contenders
 from bench.contenders import terraform
 from bench.contenders.contender import HERE, Contender, Prepare
 from bench.order import Order, from_json, to_json, told
-from sandbox import environments, lifecycle, network, workstation
-from sandbox.hosts import Hosts, HostSpec
+from sandbox import lifecycle
+from sandbox.hosts import network
+from sandbox.hosts.host import Hosts, HostSpec
+from sandbox.operator import environments, workstation
 from sandbox.paths import Sandbox
 from tests.bench import toy
 from tests.sandbox.conftest import new_name

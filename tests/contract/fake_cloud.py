@@ -14,12 +14,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sandbox import cloud
-from sandbox.hosts import HostError, HostSpec
+from sandbox.aws import api_server
+from sandbox.hosts.host import HostError, HostSpec
 
 
 class NotingHosts:
-    """Has the methods of `sandbox.hosts.Hosts` that the cloud calls."""
+    """Has the methods of `sandbox.hosts.host.Hosts` that the cloud calls."""
 
     def __init__(self, notes: Path) -> None:
         self._notes = notes
@@ -49,7 +49,7 @@ class NotingHosts:
 
 
 def main(directory: Path) -> None:
-    server = cloud.serve(NotingHosts(directory / "hosts.jsonl"), directory, port=0)
+    server = api_server.serve(NotingHosts(directory / "hosts.jsonl"), directory, port=0)
     print(server.get_host_and_port()[1], flush=True)
     sys.stdin.read()  # until whoever started this is gone
 

@@ -19,10 +19,10 @@ from pulumi.runtime.proto import provider_pb2, status_pb2
 from pulumi_aws import _inputs as provider_inputs
 from pulumi_aws import provider as pulumi_aws_provider
 
-from sandbox.faults import Faults
+from sandbox.aws.fault_injection import Faults
 from sandbox.paths import FAULTS_FILE
-from sandbox.plugins.aws import PLUGIN
-from sandbox.plugins.table import Input
+from sandbox.plugins.aws.plugin import PLUGIN
+from sandbox.plugins.framework.table import Input
 from tests.contract.aws_harness import (
     ASSOCIATION,
     EGRESS,

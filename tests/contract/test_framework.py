@@ -176,7 +176,7 @@ class TestFunctions:
 
 
 def test_a_plugin_starts_without_what_is_slow_to_load() -> None:
-    program = "import sys, sandbox.plugins.command; print({'asyncssh', 'pulumi'} & set(sys.modules))"
+    program = "import sys, sandbox.plugins.command.plugin; print({'asyncssh', 'pulumi'} & set(sys.modules))"
     loaded = subprocess.run(
         [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True
     ).stdout

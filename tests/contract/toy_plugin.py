@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import itertools
 
-from sandbox.plugins import provider
-from sandbox.plugins.table import Call, Failure, Function, Input, PartialError, Plugin, PluginError, ResourceType
-from sandbox.plugins.values import Values
+from sandbox.plugins.framework import provider
+from sandbox.plugins.framework.table import (
+    Call,
+    Failure,
+    Function,
+    Input,
+    PartialError,
+    Plugin,
+    PluginError,
+    ResourceType,
+)
+from sandbox.plugins.framework.values import Values
 
 BOXES: dict[str, Values] = {}
 NUMBERS = itertools.count(1)

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from sandbox import lifecycle
-from sandbox.hosts import Hosts
+from sandbox.hosts.host import Hosts
 from sandbox.paths import CLONE, Sandbox
 from tests.sandbox.conftest import Lab, new_name
 

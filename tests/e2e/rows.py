@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from sandbox import yaml_host
+from sandbox.operator import yaml_language_host
 from sandbox.paths import CLONE
 from tests.e2e import documents
 from tests.e2e.desk import Desk
@@ -171,7 +171,7 @@ def without_the_package(desk: Desk) -> None:
     content = yaml.safe_load(file.read_text())
     del content["packages"]
     file.write_text(yaml.safe_dump(content))
-    yaml_host.install()
+    yaml_language_host.install()
 
 
 def names_the_package(desk: Desk) -> None:

@@ -20,8 +20,8 @@ import pytest
 
 from chef_push_jobs.model.topology import Kind, numbered, topology
 from chef_push_jobs.runbook.repair import following, tasks
-from sandbox import network
-from sandbox.hosts import HostSpec
+from sandbox.hosts import network
+from sandbox.hosts.host import HostSpec
 from sandbox.paths import CLONE, REGION
 from tests.e2e.conftest import UP_SECONDS, Stack, stack
 

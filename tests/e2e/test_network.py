@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import network
+from sandbox.hosts import network
 from sandbox.paths import REGION
 from tests.e2e.conftest import Stack, stack
 from tests.e2e.test_operators import assert_nothing_left, destroy, inside

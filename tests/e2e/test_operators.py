@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import network
+from sandbox.hosts import network
 from sandbox.paths import CLONE, REGION
 from tests.e2e.conftest import Stack
 from tests.sandbox.conftest import until
@@ -35,7 +35,7 @@ elb = boto3.client("elbv2", region_name=sys.argv[1], endpoint_url="http://127.0.
 route53 = boto3.client("route53", region_name=sys.argv[1], endpoint_url="http://127.0.0.1:5000")
 iam = boto3.client("iam", region_name=sys.argv[1], endpoint_url="http://127.0.0.1:5000")
 gone = ("terminated",)
-ours = lambda thing: {"Key": "Owner", "Value": "estate"} not in thing.get("Tags", [])
+ours = lambda thing: {"Key": "Owner", "Value": "network-team"} not in thing.get("Tags", [])
 zones = [z["Id"] for z in route53.list_hosted_zones()["HostedZones"]]
 records = [r for z in zones for r in route53.list_resource_record_sets(HostedZoneId=z)["ResourceRecordSets"]]
 instances = [i for r in ec2.describe_instances()["Reservations"] for i in r["Instances"]]

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from sandbox import lifecycle, network
+from sandbox import lifecycle
+from sandbox.hosts import network
 from sandbox.paths import CLONE, Sandbox
 from tests.e2e.conftest import Stack
 from tests.sandbox.conftest import new_name, traces, until

@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from chef_push_jobs.config.package_schema import TOKEN, schema
-from sandbox import lifecycle, yaml_host
+from sandbox import lifecycle
+from sandbox.operator import yaml_language_host
 from sandbox.paths import CLONE, Sandbox
 from tests.e2e.cli import pulumi
 from tests.sandbox.conftest import new_name
@@ -34,7 +35,7 @@ def sandbox(root: None) -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="module", autouse=True)
 def language_host() -> None:
-    yaml_host.install()
+    yaml_language_host.install()
 
 
 def program(folder: Path, example: str, stack: str, sandbox: Sandbox, **changes: Any) -> Path:

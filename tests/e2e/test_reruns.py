@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import network
-from sandbox.hosts import HostSpec
-from sandbox.layers import BASE
+from sandbox.hosts import network
+from sandbox.hosts.host import HostSpec
+from sandbox.hosts.layers import BASE
 from sandbox.paths import CLONE
 from tests.e2e.conftest import Stack, stack
 from tests.e2e.observed import calls, change, tasks

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import lifecycle
-from sandbox.faults import Faults
+from sandbox.aws.fault_injection import Faults
 from sandbox.paths import CLONE, CLOUD_URL, REGION, Sandbox
 from tests.e2e import documents
 from tests.e2e.desk import Desk, project

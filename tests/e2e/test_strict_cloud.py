@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from chef_push_jobs.engine.aws_advice import ADVICE
-from sandbox.faults import Faults
+from sandbox.aws.fault_injection import Faults
 from sandbox.paths import CLONE
 from tests.e2e.conftest import Stack, stack
 from tests.e2e.test_operators import assert_nothing_left, destroy

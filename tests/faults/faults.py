@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sandbox import network
+from sandbox.hosts import network
 from tests.faults.brake import Brake, Then
 from tests.faults.lane import Engine, Lane
 from tests.faults.tasks import Task

@@ -16,8 +16,9 @@ from typing import Any, get_args
 import yaml
 
 from chef_push_jobs.config.stack_config import StepName
-from sandbox import lifecycle, network
-from sandbox.hosts import Hosts
+from sandbox import lifecycle
+from sandbox.hosts import network
+from sandbox.hosts.host import Hosts
 from sandbox.paths import CLONE, Sandbox
 from sandbox.processes import Process
 from tests.faults import snapshot

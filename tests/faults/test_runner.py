@@ -12,10 +12,11 @@ import pytest
 
 from chef_push_jobs import scripts
 from chef_push_jobs.model.packages import Package
-from sandbox import lifecycle, network
-from sandbox.hosts import Hosts, HostSpec
+from sandbox import lifecycle
+from sandbox.hosts import network
+from sandbox.hosts.host import Hosts, HostSpec
+from sandbox.hosts.registry import Registry
 from sandbox.paths import Sandbox
-from sandbox.registry import Registry
 from tests.sandbox.conftest import SSH, Lab, new_name, until
 
 HOST, ADDRESS, FQDN = "runner-0", "10.0.1.10", "runner-0.chef.test"

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import lifecycle, network
-from sandbox.hosts import Hosts, HostSpec
+from sandbox import lifecycle
+from sandbox.hosts import network
+from sandbox.hosts.host import Hosts, HostSpec
 from sandbox.paths import Sandbox
 
 WHY = "these tests make network namespaces and mounts, so they need root: run scripts/test with sudo"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import network
-from sandbox.firewall import Rule, ruleset
-from sandbox.hosts import HostError, HostSpec
+from sandbox.hosts import network
+from sandbox.hosts.host import HostError, HostSpec
+from sandbox.hosts.nftables import Rule, ruleset
 from sandbox.processes import SandboxError, inside
 from tests.sandbox.conftest import Lab, until
 

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import lifecycle, network, workstation
-from sandbox.hosts import Hosts, HostSpec
+from sandbox import lifecycle
+from sandbox.hosts import network
+from sandbox.hosts.host import Hosts, HostSpec
+from sandbox.operator import workstation
 from sandbox.paths import CLONE, NAMESPACES, Sandbox
 from sandbox.processes import Process, SandboxError
 from tests.sandbox.conftest import traces, until

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.firewall import Rule, ruleset
-from sandbox.hosts import HostSpec
+from sandbox.hosts.host import HostSpec
+from sandbox.hosts.nftables import Rule, ruleset
 from sandbox.packages.build import PACKAGES, VARIANTS, build
 from tests.sandbox.conftest import Lab, until
 

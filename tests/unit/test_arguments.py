@@ -20,8 +20,8 @@ from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 
 from chef_push_jobs.config.settings import Settings
 from components.assembly import assemble
-from sandbox.plugins.aws import PLUGIN
-from sandbox.plugins.table import Input
+from sandbox.plugins.aws.plugin import PLUGIN
+from sandbox.plugins.framework.table import Input
 from tests import programs
 from tests.unit.clusters import SHA256, settings
 

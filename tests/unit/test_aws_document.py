@@ -16,7 +16,7 @@ from chef_push_jobs.engine.aws_advice import ADVICE
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "aws.md").read_text()
 POLICY = json.loads(re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)[0])
-PLUGIN = sorted((ROOT / "sandbox" / "plugins").glob("aws*.py"))
+PLUGIN = sorted((ROOT / "sandbox" / "plugins" / "aws").glob("*.py"))
 # A client of the stand-in: its method calls are the actions.
 CALLED = re.compile(r"""(?:API\.|client\(")(ec2|elbv2|iam|route53|sts)(?:"\))?\.([a-z_]+)\(""")
 DESCRIBED = re.compile(r'described\(\s*"([a-z_]+)"')

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import engine
+from sandbox.operator import engine
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sandbox import environments
+from sandbox.operator import environments
 
 
 def test_an_environment_of_other_requirements_is_made_anew_and_one_of_these_is_kept(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.filtering import Filtering
+from sandbox.aws.host_firewalls import HostFirewalls
 from sandbox.processes import SandboxError
 
 
@@ -18,7 +18,7 @@ def instance(instance_id: str) -> Any:
 class Going:
     """Hosts of which one disappears in the middle of its new firewall."""
 
-    def __init__(self, filtering_of: list[Filtering], *, known: bool) -> None:
+    def __init__(self, filtering_of: list[HostFirewalls], *, known: bool) -> None:
         self._filtering, self._known = filtering_of, known
 
     def set_firewall(self, host_id: str, ruleset: str) -> None:
@@ -29,8 +29,8 @@ class Going:
 
 @pytest.mark.parametrize("known", [True, False])
 def test_a_host_that_goes_meanwhile_is_no_failure_of_the_cloud_and_one_that_stays_is(known: bool) -> None:
-    made: list[Filtering] = []
-    made.append(Filtering(Going(made, known=known)))
+    made: list[HostFirewalls] = []
+    made.append(HostFirewalls(Going(made, known=known)))
     made[0].add(instance("i-1"))
     made[0].booted("i-1", "what held before")
     if known:

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from sandbox.firewall import Rule, ruleset
+from sandbox.hosts.nftables import Rule, ruleset
 
 ANYWHERE = ("0.0.0.0/0",)
 WHOLE = """\

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from sandbox import machine
+from sandbox import prerequisites
 from sandbox.__main__ import main
 from sandbox.processes import SandboxError
 
@@ -25,7 +25,7 @@ def test_all_missing_packages_are_named_at_once() -> None:
         return None if command in ("ip", "nft", "nsenter", "unshare") else command
 
     with pytest.raises(SandboxError) as refused:
-        machine.need_commands(which)
+        prerequisites.need_commands(which)
     assert str(refused.value) == (
         "commands are missing: ip, nft, nsenter, unshare; install them: apt-get install iproute2 nftables util-linux"
     )

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from chef_push_jobs.network import failover_policy
-from sandbox import permissions
+from sandbox.aws import iam_policies
 
 HERE = "arn:aws:ec2:us-east-1:123456789012"
 MACHINES = {f"{HERE}:instance/i-a": "eni-a", f"{HERE}:instance/i-b": "eni-b"}
@@ -28,21 +28,21 @@ TABLE = [
 def test_a_request_is_allowed_on_every_resource_that_it_is_about_or_refused_with_the_first_other(
     action: str, parameters: dict[str, str], denied: str | None
 ) -> None:
-    arns = permissions.resources(action, parameters, HERE)
-    assert permissions.denied([POLICY], action, arns) == (denied and f"{HERE}:{denied}")
+    arns = iam_policies.resources(action, parameters, HERE)
+    assert iam_policies.denied([POLICY], action, arns) == (denied and f"{HERE}:{denied}")
 
 
 def test_a_machine_without_policies_may_do_nothing() -> None:
-    assert permissions.denied([], "DescribeInstances", ["*"]) == "*"
+    assert iam_policies.denied([], "DescribeInstances", ["*"]) == "*"
 
 
 def test_what_one_policy_denies_no_other_allows() -> None:
     deny = json.dumps({"Statement": {"Effect": "Deny", "Action": "ec2:Attach*", "Resource": "*"}})
-    arns = permissions.resources("AttachVolume", {"VolumeId": "vol-1", "InstanceId": "i-a"}, HERE)
-    assert permissions.denied([POLICY, deny], "AttachVolume", arns) == arns[0]
+    arns = iam_policies.resources("AttachVolume", {"VolumeId": "vol-1", "InstanceId": "i-a"}, HERE)
+    assert iam_policies.denied([POLICY, deny], "AttachVolume", arns) == arns[0]
 
 
 def test_what_is_not_implemented_of_a_policy_is_refused() -> None:
     statement = {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {}}
     with pytest.raises(ValueError, match="Condition"):
-        permissions.denied([json.dumps({"Statement": [statement]})], "DescribeInstances", ["*"])
+        iam_policies.denied([json.dumps({"Statement": [statement]})], "DescribeInstances", ["*"])

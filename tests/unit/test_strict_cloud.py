@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # publishes no types
 
-from sandbox.faults import FAULTS, Faults
+from sandbox.aws.fault_injection import FAULTS, Faults
 from sandbox.paths import ACTIONS_FILE, FAULTS_FILE
 from tests.contract.aws_harness import PUBLIC_KEY, UBUNTU, FakeCloud, wait_until
 

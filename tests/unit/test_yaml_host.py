@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import engine, yaml_host
+from sandbox.operator import engine, yaml_language_host
 from tests.unit.test_engine import tool
 
 
@@ -23,23 +23,27 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_it_is_built_once_beside_the_cli(tmp_path: Path) -> None:
     script = f'echo built >> {tmp_path}/builds; while [ "$1" != -o ]; do shift; done; echo host > "$2"'
     tool(tmp_path / "bin", "go", script)
-    assert yaml_host.install() == yaml_host.install() == engine.find().pulumi.parent / "pulumi-language-yaml"
+    assert (
+        yaml_language_host.install()
+        == yaml_language_host.install()
+        == engine.find().pulumi.parent / "pulumi-language-yaml"
+    )
     assert (tmp_path / "builds").read_text() == "built\n"
     assert [file.name for file in sorted(engine.find().pulumi.parent.iterdir())] == ["pulumi", "pulumi-language-yaml"]
 
 
 def test_the_one_of_a_release_is_used() -> None:
     release = tool(engine.find().pulumi.parent, "pulumi-language-yaml", "true")
-    assert yaml_host.install() == release
+    assert yaml_language_host.install() == release
 
 
 def test_without_go_it_says_what_to_install() -> None:
     with pytest.raises(engine.EngineError, match=r"install Pulumi's release, or Go 1\.26"):
-        yaml_host.install()
+        yaml_language_host.install()
 
 
 def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
     tool(tmp_path / "bin", "go", "exit 1")
     with pytest.raises(engine.EngineError, match="could not be built"):
-        yaml_host.install()
+        yaml_language_host.install()
     assert [file.name for file in engine.find().pulumi.parent.iterdir()] == ["pulumi"]

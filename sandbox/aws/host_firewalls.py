@@ -1,0 +1,115 @@
+"""Keeps each host's firewall as the security groups in moto say. `sandbox.hosts.nftables` writes the rules."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from sandbox.aws.moto_wrapping import LOCK
+from sandbox.hosts.nftables import Rule, ruleset
+from sandbox.paths import METADATA
+from sandbox.processes import SandboxError
+
+
+class Hosts(Protocol):
+    """The part of `sandbox.hosts.host.Hosts` that is used here."""
+
+    def set_firewall(self, host_id: str, ruleset: str) -> None: ...
+
+
+class HostFirewalls:
+    """Applies the rule sets that have changed. Requests that come while it works share its next run."""
+
+    def __init__(self, hosts: Hosts) -> None:
+        self._hosts = hosts
+        self._members: dict[str, Any] = {}  # every instance that has an address, by id
+        self._booted: set[str] = set()
+        self._applied: dict[str, str] = {}
+        self._state = threading.Lock()
+        self._working = threading.Lock()
+        self._asked = 0
+        self._done = 0
+
+    def add(self, instance: Any) -> None:
+        """The instance has an address, which rules of others can mean."""
+        with self._state:
+            self._members[instance.id] = instance
+
+    def script(self, instance: Any) -> str:
+        """What the groups say now, for a host that is about to boot with it."""
+        with LOCK.held(), self._state:
+            return _script(instance, list(self._members.values()))
+
+    def booted(self, instance_id: str, script: str) -> None:
+        """The instance has a host now, on which this script holds."""
+        with self._state:
+            if instance_id in self._members:
+                self._booted.add(instance_id)
+                self._applied[instance_id] = script
+
+    def ending(self, instance_id: str) -> None:
+        """The instance's host is about to go: nothing is set on it any more. Its address counts until `remove`."""
+        with self._state:
+            self._booted.discard(instance_id)
+
+    def remove(self, instance_id: str) -> None:
+        with self._state:
+            self._members.pop(instance_id, None)
+            self._booted.discard(instance_id)
+            self._applied.pop(instance_id, None)
+
+    def refresh(self) -> None:
+        """Return when every host filters as the groups say at the time of this call."""
+        with self._state:
+            self._asked += 1
+            ticket = self._asked
+        with self._working:
+            if self._done >= ticket:
+                return
+            with self._state:
+                covered = self._asked
+            for host_id, script in self._changed():
+                self._set(host_id, script)
+            self._done = covered
+
+    def _set(self, host_id: str, script: str) -> None:
+        try:
+            self._hosts.set_firewall(host_id, script)
+        except SandboxError:
+            with self._state:
+                if host_id in self._booted:
+                    raise
+            return  # it has gone since
+        with self._state:
+            if host_id in self._booted:
+                self._applied[host_id] = script
+
+    def _changed(self) -> list[tuple[str, str]]:
+        with LOCK.held(), self._state:
+            members = list(self._members.values())
+            scripts = {each.id: _script(each, members) for each in members if each.id in self._booted}
+            return [(key, script) for key, script in scripts.items() if self._applied.get(key) != script]
+
+
+def _script(instance: Any, members: Iterable[Any]) -> str:
+    if instance.state == "stopped":
+        return ruleset([], [])
+    groups = instance.security_groups
+    ingress = [_rule(rule, members) for group in groups for rule in group.ingress_rules]
+    egress = [_rule(rule, members) for group in groups for rule in group.egress_rules]
+    egress.append(Rule("tcp", 80, 80, (f"{METADATA}/32",)))  # no security group is asked about it
+    return ruleset([rule for rule in ingress if rule.sources], [rule for rule in egress if rule.sources])
+
+
+def _rule(rule: Any, members: Iterable[Any]) -> Rule:
+    return Rule(rule.ip_protocol, rule.from_port, rule.to_port, tuple(_sources(rule, members)))
+
+
+def _sources(rule: Any, members: Iterable[Any]) -> list[str]:
+    """IPv4 only: the hosts have no other address, so an IPv6 rule means nothing to them."""
+    group_id = rule.source_group.get("GroupId")
+    if group_id:
+        inside = (each for each in members if any(group.id == group_id for group in each.security_groups))
+        return sorted(f"{each.private_ip}/32" for each in inside)
+    return [rule.ip_range["CidrIp"]] if rule.ip_range.get("CidrIp") else []

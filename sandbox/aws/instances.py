@@ -1,0 +1,170 @@
+"""What a change of an instance does to its host: boot, reboot or remove it, in a thread for each.
+
+The host of a stopped instance stays, behind a firewall that lets nothing in. An instance is `pending` until its host
+answers on the SSH port. One that cannot boot ends as `terminated` with EC2's reason, `Server.InternalError`.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, Protocol
+
+from moto.ec2.exceptions import EC2ClientError, OperationNotPermitted4
+
+from sandbox.aws.amis import LAYERS
+from sandbox.aws.host_firewalls import HostFirewalls
+from sandbox.aws.moto_wrapping import LOCK
+from sandbox.hosts.host import HostSpec
+
+Arguments = Mapping[str, Any]
+Changes = list[tuple[Any, Any]]
+
+CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
+FAILED = ("Server.InternalError: Internal error on launch", "Server.InternalError")
+LOG = logging.getLogger("sandbox.aws.api_server")
+
+
+class Hosts(Protocol):
+    """The part of `sandbox.hosts.host.Hosts` that is used here."""
+
+    def boot(self, spec: HostSpec) -> None: ...
+
+    def terminate(self, host_id: str) -> None: ...
+
+    def reboot(self, host_id: str) -> None: ...
+
+
+class Instances:
+    """Each method is called by moto's method of that name, with the lock held, and returns at once."""
+
+    def __init__(self, hosts: Hosts, filtering: HostFirewalls) -> None:
+        self._hosts = hosts
+        self._filtering = filtering
+        self._threads: dict[str, threading.Thread] = {}  # the last thing under way for each instance
+
+    def launched(self, backend: Any, arguments: Arguments, reservation: Any) -> None:
+        for instance in reservation.instances:
+            _set_state(instance, "pending")
+            self._filtering.add(instance)
+            spec = host_spec(backend, instance)
+            self._later(instance, partial(self._boot, instance, spec))
+
+    def terminate(self, backend: Any, arguments: Arguments) -> Changes:
+        chosen = backend.get_multi_instances_by_id(arguments["instance_ids"])
+        for instance in chosen:
+            if instance.disable_api_termination is True:
+                raise OperationNotPermitted4(instance.id)
+        return [(instance, self._terminate(instance)) for instance in chosen]
+
+    def _terminate(self, instance: Any) -> Any:
+        previous = copy.copy(instance._state)
+        if instance.state not in ("shutting-down", "terminated"):
+            _set_state(instance, "shutting-down")
+            self._later(instance, partial(self._remove, instance))
+        return previous
+
+    def start(self, backend: Any, arguments: Arguments) -> Changes:
+        return [(each, self._start(each)) for each in backend.get_multi_instances_by_id(arguments["instance_ids"])]
+
+    def _start(self, instance: Any) -> Any:
+        previous = copy.copy(instance._state)
+        if instance.state == "running":
+            return previous
+        if instance.state != "stopped":
+            message = f"The instance '{instance.id}' is not in a state from which it can be started."
+            raise EC2ClientError("IncorrectInstanceState", message)
+        instance.start()
+        _set_state(instance, "pending")
+        self._later(instance, partial(self._reboot, instance))
+        return previous
+
+    def reboot(self, backend: Any, arguments: Arguments) -> list[Any]:
+        chosen: list[Any] = backend.get_multi_instances_by_id(arguments["instance_ids"])
+        for instance in chosen:
+            if instance.state != "running":
+                message = f"The instance '{instance.id}' is not in a state from which it can be rebooted."
+                raise EC2ClientError("IncorrectInstanceState", message)
+            self._later(instance, partial(self._reboot, instance))
+        return chosen
+
+    # What the threads do
+
+    def _boot(self, instance: Any, spec: HostSpec) -> None:
+        script = self._filtering.script(instance)
+        self._hosts.boot(replace(spec, firewall=script))
+        self._filtering.booted(instance.id, script)
+        self._filtering.refresh()
+        _change_state(instance, "pending", "running")
+
+    def _reboot(self, instance: Any) -> None:
+        self._hosts.reboot(instance.id)
+        self._filtering.refresh()
+        _change_state(instance, "pending", "running")
+
+    def _remove(self, instance: Any) -> None:
+        self._filtering.ending(instance.id)
+        self._hosts.terminate(instance.id)
+        self._ended(instance)
+
+    def _ended(self, instance: Any) -> None:
+        """Free the address, the interface and the volumes, as EC2 does."""
+        self._filtering.remove(instance.id)
+        with LOCK.held():
+            instance.terminate()
+        self._filtering.refresh()
+
+    def _later(self, instance: Any, work: Callable[[], None]) -> None:
+        before = self._threads.get(instance.id)
+        thread = threading.Thread(target=self._run, args=(instance, work, before), name=instance.id, daemon=True)
+        self._threads[instance.id] = thread
+        thread.start()
+
+    def _run(self, instance: Any, work: Callable[[], None], before: threading.Thread | None) -> None:
+        """Everything is caught: a thread that died silently would leave the instance `pending` for ever."""
+        if before is not None:
+            before.join()
+        try:
+            work()
+        except Exception:
+            LOG.exception("instance %s failed", instance.id)
+            self._failed(instance)
+
+    def _failed(self, instance: Any) -> None:
+        try:
+            self._hosts.terminate(instance.id)
+        except Exception:
+            LOG.exception("host of instance %s is not removed", instance.id)
+        self._ended(instance)
+        instance.state_reason.message, instance.state_reason.code = FAILED
+        instance._reason = FAILED[1]
+
+
+def _set_state(instance: Any, name: str) -> None:
+    instance._state.name, instance._state.code = name, CODES[name]
+
+
+def _change_state(instance: Any, old: str, new: str) -> None:
+    """Only from that old state: somebody can have terminated the instance meanwhile."""
+    with LOCK.held():
+        if instance.state == old:
+            _set_state(instance, new)
+
+
+def host_spec(backend: Any, instance: Any) -> HostSpec:
+    """What the host of a new instance is to be."""
+    names = [tag["value"] for tag in instance.get_tags() if tag["key"] == "Name"]
+    key = backend.key_pairs[instance.key_name].public_key if instance.key_name else ""
+    return HostSpec(
+        id=instance.id,
+        name=names[0] if names else instance.id,
+        address=instance.private_ip,
+        prefix=backend.get_subnet(instance.subnet_id).cidr.prefixlen,
+        image=LAYERS[instance.image_id],
+        authorized_key=key.strip(),
+        user_data=instance.user_data.decode() if instance.user_data else "",
+    )

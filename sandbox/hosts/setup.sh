@@ -1,0 +1,32 @@
+#!/bin/sh
+# Makes a host's root and starts its pid 1 there, without the rights that would reach beyond the host.
+# Runs in the host's new mount, pid, uts and ipc namespaces, with the variables that sandbox/hosts/host.py gives it.
+set -eu
+
+read -r pid rest </proc/self/stat
+echo "$pid" >"$HOST_DIR/init.pid"
+ip -batch "$HOST_DIR/network"
+
+overlay() { # NAME LOWER TARGET
+    mount -t overlay overlay -o "lowerdir=$2,upperdir=$HOST_DIR/$1,workdir=$HOST_DIR/$1.work,redirect_dir=on" "$3"
+}
+overlay root "$LOWER_ROOT" "$HOST_DIR/mnt"
+overlay usr "$LOWER_USR:/usr" "$HOST_DIR/mnt/usr"
+mount -t proc -o nosuid,nodev,noexec proc "$HOST_DIR/mnt/proc"
+
+cd "$HOST_DIR/mnt"
+pivot_root . mnt
+cd /
+umount -l /mnt
+for interface in all default; do
+    [ ! -e /proc/sys/net/ipv6 ] || echo 1 >"/proc/sys/net/ipv6/conf/$interface/disable_ipv6"
+done
+read -r name </etc/hostname
+echo "$name" >/proc/sys/kernel/hostname
+while read -r source target rest; do
+    [ ! -e "$target" ] || echo "$source $target $rest" # not every kernel has each file in /proc
+done </usr/lib/chef-sandbox/fstab >/etc/fstab
+mount -a
+
+exec env -i --default-signal "PATH=$HOST_PATH" HOME=/root LANG=C.UTF-8 \
+    setpriv "--bounding-set=$CAPABILITIES" --inh-caps=-all "$@"

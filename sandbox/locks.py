@@ -1,0 +1,16 @@
+"""A lock between threads and processes, held on a file."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def lock(file: Path) -> Iterator[None]:
+    """Keep other threads and processes out; the file stays."""
+    with file.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

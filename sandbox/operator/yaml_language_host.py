@@ -1,0 +1,47 @@
+"""Pulumi's YAML language host, for the example in YAML: found beside the Pulumi CLI, else built into its folder."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from sandbox.operator import engine
+from sandbox.operator.engine import EngineError
+
+MODULE = "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml"
+NAME = "pulumi-language-yaml"
+
+
+def install() -> Path:
+    """The host, found or built. Raises EngineError."""
+    folder = engine.install().pulumi.parent
+    found = folder / NAME
+    return found if found.exists() else _build(folder)
+
+
+def _build(folder: Path) -> Path:
+    """By the go.mod and go.sum of pulumi-yaml/; in the folder at once, another process may have been first."""
+    go = shutil.which("go")
+    if go is None:
+        raise EngineError(f"no {NAME} in {folder}, and no Go to build it with: install Pulumi's release, or Go 1.26")
+    engine.say("building Pulumi's YAML language host from source: once, 2 minutes or so")
+    with tempfile.TemporaryDirectory(dir=folder) as built:
+        command = [go, "build", "-mod=readonly", "-ldflags", "-s -w", "-o", f"{built}/{NAME}", MODULE]
+        try:
+            subprocess.run(
+                command,
+                cwd=Path(__file__).parent / "pulumi-yaml",
+                check=True,
+                timeout=engine.BUILD_LIMIT,
+                stdout=sys.stderr,
+            )
+        except subprocess.SubprocessError as error:
+            raise EngineError(f"{NAME} could not be built ({error}); what Go said is above") from None
+        return Path(built, NAME).rename(folder / NAME)
+
+
+if __name__ == "__main__":
+    print(install())

@@ -1,0 +1,5 @@
+"""Starts the plugin: `python -m sandbox.plugins.aws`."""
+
+from sandbox.plugins.aws.plugin import main
+
+main()

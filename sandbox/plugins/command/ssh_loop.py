@@ -1,0 +1,95 @@
+"""The asyncio loop that all SSH runs on, and the way to it from the plugin's threads.
+
+Importing this imports asyncssh, which takes longer than the rest of the plugin: import it with the first connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from sandbox.plugins.command import dial, execution, sftp
+from sandbox.plugins.framework.table import Call, Cancelled
+from sandbox.plugins.framework.values import Archive, Asset, Values
+
+DIAL_ERRORS = dial.DIAL_ERRORS
+Execution = execution.Execution
+
+Result = TypeVar("Result")
+
+
+class Loop:
+    """One asyncio loop in a thread of its own; operations wait for it in theirs."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._running: set[asyncio.Task[Any]] = set()
+        self._cancelled = False
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+
+    def start(self, work: Coroutine[Any, Any, Result]) -> Future[Result]:
+        """Do the work there; its result is waited for here."""
+        return asyncio.run_coroutine_threadsafe(self._tracked(work), self._loop)
+
+    async def _tracked(self, work: Coroutine[Any, Any, Result]) -> Result:
+        task = asyncio.ensure_future(work)
+        self._running.add(task)
+        if self._cancelled:
+            task.cancel()
+        try:
+            return await task
+        except asyncio.CancelledError:
+            raise Cancelled("cancelled") from None
+        finally:
+            self._running.discard(task)
+
+    def cancel(self) -> None:
+        """End what is running, and whatever is still to come."""
+        self._loop.call_soon_threadsafe(self._cancel)
+
+    def _cancel(self) -> None:
+        self._cancelled = True
+        for task in self._running:
+            task.cancel()
+
+
+LOOP = Loop()
+
+
+def execute(call: Call, connection: Values, command: Execution) -> tuple[str, str]:
+    """Run the command on the server: its stdout and stderr."""
+    stdout, stderr = _there(call, lambda tell: execution.execute(connection, command, tell, call.timeout))
+    return stdout, stderr
+
+
+def copy(call: Call, connection: Values, source: Asset | Archive, target: str) -> None:
+    """Copy the asset or archive to the server."""
+    _there(call, lambda tell: sftp.copy(connection, source, target, tell, call.timeout))
+
+
+def cancel() -> None:
+    """End whatever runs."""
+    LOOP.cancel()
+
+
+def _there(call: Call, work: Callable[[dial.Tell], Coroutine[Any, Any, Any]]) -> Any:
+    """Do the work on the loop, and pass what it tells to the engine's log from this thread, in order."""
+    if call.stop.is_set():
+        raise Cancelled("cancelled")
+    messages: SimpleQueue[tuple[str, str] | None] = SimpleQueue()
+
+    async def telling() -> Any:
+        try:
+            return await work(lambda severity, message: messages.put((severity, message)))
+        finally:
+            messages.put(None)
+
+    future = LOOP.start(telling())
+    while (line := messages.get()) is not None:
+        severity, message = line
+        call.log(severity, message, status=severity == "info")
+    return future.result()

@@ -1,0 +1,72 @@
+"""A plugin as a process: its gRPC server, the port on stdout, the engine's log, and its end when the engine is gone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import NoReturn
+
+import grpc  # type: ignore[import-untyped]  # publishes no types
+
+from sandbox.plugins.framework.protocol import engine_pb2, engine_pb2_grpc
+from sandbox.plugins.framework.table import Log
+
+WORKERS = 512  # threads are made as they are needed; a waiting command holds one
+PARENT_CHECK_SECONDS = 0.25
+UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+SEVERITIES = {
+    "debug": engine_pb2.DEBUG,
+    "info": engine_pb2.INFO,
+    "warning": engine_pb2.WARNING,
+    "error": engine_pb2.ERROR,
+}
+
+
+def serve(register: Callable[[grpc.Server], None], at_end: Callable[[], None] | None = None) -> NoReturn:
+    """Serve on a free loopback port until the engine interrupts the process, or is gone: then call `at_end` and end."""
+    parent = os.getppid()
+    interrupted = threading.Event()
+    signal.signal(
+        signal.SIGINT, lambda *_: interrupted.set()
+    )  # how the engine ends a plugin, which it runs in a group of its own
+    server = grpc.server(ThreadPoolExecutor(max_workers=WORKERS), options=UNLIMITED)
+    register(server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    print(port, flush=True)
+    while os.getppid() == parent and not interrupted.wait(PARENT_CHECK_SECONDS):
+        pass
+    if at_end is not None:
+        at_end()
+    os._exit(0 if interrupted.is_set() else 1)  # threads still at work have nobody to answer to
+
+
+class EngineLog:
+    """Lines to the engine's log, about one resource or about the whole run."""
+
+    def __init__(self, address: str) -> None:
+        self._lock = threading.Lock()
+        self._engine: engine_pb2_grpc.EngineStub | None = None
+        if address:
+            self.connect(address)
+
+    def connect(self, address: str) -> None:
+        """Log to the engine at this address from now on."""
+        with self._lock:
+            self._engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address, options=UNLIMITED))
+
+    def about(self, urn: str) -> Log:
+        """The log of one resource."""
+        return partial(self._write, urn)
+
+    def _write(self, urn: str, severity: str, message: str, *, status: bool = False) -> None:
+        if self._engine is None:
+            print(f"{severity}: {message}", file=sys.stderr, flush=True)
+            return
+        request = engine_pb2.LogRequest(severity=SEVERITIES[severity], message=message, urn=urn, ephemeral=status)
+        self._engine.Log(request)
