@@ -74,7 +74,7 @@ def traces(sandbox: Sandbox) -> dict[str, Sequence[str]]:
     table = Path("/proc/self/mountinfo").read_text().splitlines()
     mounts = [line for line in table if f"/{sandbox.name} " in line or sandbox.namespace_prefix in line]
     listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout.splitlines()
-    marks = (f"/{sandbox.name}/", sandbox.namespace_prefix, f"sandbox.cloud {sandbox.name}")
+    marks = (f"/{sandbox.name}/", sandbox.namespace_prefix, f"sandbox.aws.api_server {sandbox.name}")
     return {
         "namespaces": network.namespaces(sandbox),
         "mounts": mounts,

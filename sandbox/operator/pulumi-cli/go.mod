@@ -1,5 +1,5 @@
 // The Pulumi command line, built from the Go module proxy where no release of it can be had (see engine.py).
-module chef-push-jobs/sandbox/engine
+module chef-push-jobs/sandbox/operator/pulumi-cli
 
 go 1.26
 

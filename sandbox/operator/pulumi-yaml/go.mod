@@ -1,5 +1,5 @@
 // The YAML language host, built from the Go module proxy where no release of Pulumi can be had (see yaml_host.py).
-module chef-push-jobs/sandbox/yaml
+module chef-push-jobs/sandbox/operator/pulumi-yaml
 
 go 1.26
 
