@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from sandbox import machine, network, workstation
+from sandbox import machine, network, root_image, workstation
 from sandbox.hosts import Hosts, HostSpec
 from sandbox.layers import BASE
 from sandbox.paths import CLONE, ROOT, Sandbox
@@ -70,6 +70,7 @@ def _create(sandbox: Sandbox, say: Say) -> None:
     with lock(shared / "lock"):  # by all sandboxes of this clone
         workstation.make_key(sandbox)
         _build_packages(sandbox, say)
+    root_image.make(say)
     say(f"sandbox {sandbox.name}: network, operator, cloud")
     sandbox.run.mkdir(parents=True)
     run(["mount", "-t", "tmpfs", "-o", f"mode=0700,size={DISK}", "chef-sandbox", str(sandbox.run)])
