@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 
 
 def push_jobs_settings(ports: Mapping[str, str], options: Mapping[str, object]) -> str:
-    """The text of opscode-push-jobs-server.rb (F2). `ports` has server_heartbeat_port, command_port and api_port."""
+    """The text of opscode-push-jobs-server.rb (docs/chef.md, "Settings of push jobs").
+
+    `ports` has server_heartbeat_port, command_port and api_port.
+    """
     lines = [f"opscode_pushy_server['{key}'] = {_ruby(value)}" for key, value in {**ports, **options}.items()]
     return "\n".join(["# Written by chef-rollout: change the stack's settings, not this file.", *lines, ""])
 
@@ -26,9 +29,10 @@ def chef_settings(
     vip: str | None = None,
     ha: Mapping[str, str] | None = None,
 ) -> str:
-    """The text of chef-server.rb (F9). `servers` are (FQDN, role, address), the primary first.
+    """The text of chef-server.rb (docs/chef.md, "Settings of Chef server").
 
-    `vip` is the address of the backends that moves, if not the primary's own; `ha` are the settings of who moves it.
+    `servers` are (FQDN, role, address), the primary first. `vip` is the address of the backends that moves, if not the
+    primary's own; `ha` are the settings of who moves it.
     """
     lines = ["# Written by chef-rollout: change the stack's settings, not this file.", f'topology "{kind}"']
     lines.append(f'api_fqdn "{api_fqdn}"')
