@@ -164,8 +164,8 @@ def _command(name: str, step: Step, server: Server, cluster: ScriptContext) -> t
     """As `connection.py`, `existing.py` and `rollout.py` send it."""
     settings = cluster.settings
     if step.name == "connect":
-        return scripts.CONNECT, scripts.connect(CONNECT_LIMIT, adopts=bool(settings.existing))
+        return scripts.CONNECT, scripts.connect(CONNECT_LIMIT, adopts=bool(settings.existing)).text
     if step.script is None:
-        return scripts.runner(step.name, LIMIT, 0), check_firewall(settings)
+        return scripts.runner(step.name, LIMIT, 0), check_firewall(settings).text
     limit = settings.timeout(step.name, step.timeout)
-    return scripts.runner(f"{name}-{step.name}", limit, step.tail_lines), step.script(cluster, server)
+    return scripts.runner(f"{name}-{step.name}", limit, step.tail_lines), step.script(cluster, server).text

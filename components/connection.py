@@ -134,7 +134,7 @@ def connect(
         f"connect-{reachable.server.name}",
         connection=connection(settings, reachable.address, reachable.host_key, bastion),
         create=scripts.CONNECT,
-        stdin=scripts.connect(limit, adopts=bool(settings.existing)),
+        stdin=scripts.connect(limit, adopts=bool(settings.existing)).text,
         triggers=[reachable.identity, *settings.repair(f"connect-{reachable.server.name}")],
         add_previous_output_in_env=False,
         logging=command.remote.Logging.NONE,

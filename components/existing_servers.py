@@ -9,15 +9,16 @@ from chef_push_jobs import scripts
 from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.model.topology import Server
 from chef_push_jobs.runbook import push_jobs
-from chef_push_jobs.runbook.steps import fingerprint
+from chef_push_jobs.runbook.steps import fingerprint, meaning
 
 from .connection import ConnectedServer, Reachable, ServerGroup, connect
 from .short_trace import short_trace
 
 LIMIT = 900
+FIREWALL = next(step for step in push_jobs.STEPS if step.name == "firewall")
 
 
-def check_firewall(settings: Settings) -> str:
+def check_firewall(settings: Settings) -> scripts.Script:
     """The script that checks the ports of push jobs on a server of the stack."""
     ports = push_jobs.ports(settings)
     if not settings.topology.frontends:
@@ -44,7 +45,7 @@ class ExistingServers(ServerGroup):
 
         The resource is there either way, so that changing one's mind is an update: removing it would be to act.
         """
-        script = scripts.uninstall() if self._settings.config.uninstall_on_destroy else None
+        script = scripts.uninstall().text if self._settings.config.uninstall_on_destroy else None
         return command.remote.Command(
             f"uninstall-{name}",
             connection=server.connection,
@@ -69,8 +70,8 @@ class ExistingServers(ServerGroup):
             connection=connected.connection,
             create=scripts.runner("firewall", LIMIT, 0),
             update=scripts.NOTHING,
-            stdin=script,
-            triggers=[fingerprint(script), connected.connected.id],
+            stdin=script.text,
+            triggers=[fingerprint(meaning(FIREWALL.revision, script)), connected.connected.id],
             add_previous_output_in_env=False,
             logging=command.remote.Logging.NONE,
             opts=pulumi.ResourceOptions(parent=self),

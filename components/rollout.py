@@ -11,7 +11,7 @@ from chef_push_jobs import scripts
 from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.model.topology import Server
 from chef_push_jobs.runbook.script_context import ScriptContext, ServerIdentity
-from chef_push_jobs.runbook.steps import Key, Step, Task, fingerprint, plan
+from chef_push_jobs.runbook.steps import Key, Step, Task, plan
 
 from .connection import ConnectedServer
 from .short_trace import short_trace
@@ -89,7 +89,7 @@ class Rollout(pulumi.ComponentResource):
             create=scripts.runner(f"{self._name}-{step.name}", limit, step.tail_lines),
             update=f"{scripts.NOTHING}; sudo -n {show}" if show else scripts.NOTHING,
             stdin=self._script(step, task.server),
-            triggers=[self._fingerprint(task), *again],
+            triggers=[task.fingerprint(self._cluster, name), *again],
             add_previous_output_in_env=False,
             logging=LOG_NOTHING,
             opts=pulumi.ResourceOptions(parent=self, depends_on=after),
@@ -112,16 +112,11 @@ class Rollout(pulumi.ComponentResource):
         assert step.script is not None
         script, sources = step.script, step.facts(self._cluster.topology)
         if not sources:
-            return script(self._cluster, server)
+            return script(self._cluster, server).text
         names = [source.name for source in sources]
 
         def render(known: list[ServerIdentity]) -> str:
             facts = dict(zip(names, known, strict=True))
-            return script(ScriptContext(self._cluster.topology, self._cluster.settings, facts), server)
+            return script(ScriptContext(self._cluster.topology, self._cluster.settings, facts), server).text
 
         return pulumi.Output.all(*(self._servers[name].facts for name in names)).apply(render)
-
-    def _fingerprint(self, task: Task) -> str:
-        """Of what the task does; the machine's id is another trigger."""
-        repair = self._cluster.settings.repair(f"{self._name}-{task.key}")
-        return fingerprint("".join([task.meaning(self._cluster), *repair]))

@@ -63,9 +63,11 @@ class Stack:
         found = self._of("aws:ec2/instance:Instance")
         return {str(one["id"]): frozenset(one["inputs"]["vpcSecurityGroupIds"]) for one in found}
 
-    def script(self, task: str) -> str | None:
-        """What a task ran the last time; None where it has not run."""
-        return next((one["inputs"]["stdin"] for one in self._of("command:remote:Command") if _name(one) == task), None)
+    def fingerprint(self, task: str) -> str | None:
+        """Of what a task did the last time; None where it has not run."""
+        return next(
+            (one["inputs"]["triggers"][0] for one in self._of("command:remote:Command") if _name(one) == task), None
+        )
 
     def _of(self, kind: str) -> Iterator[Mapping[str, Any]]:
         # A resource that waits for its deletion is beside the one that took its place.

@@ -1,11 +1,13 @@
 """A runbook as data: steps with their servers and edges, and the plan of tasks that they make on a topology.
 
-Pure. What a step does on a server is a function in `commands/`; how a task becomes a resource is in `rollout.py`.
+Pure. What a step does on a server is a script in `chef_push_jobs/scripts/`; how a task becomes a resource is in
+`components/rollout.py`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -15,9 +17,10 @@ from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.model.packages import Package
 from chef_push_jobs.model.topology import Server, Topology
 from chef_push_jobs.runbook.script_context import ScriptContext
+from chef_push_jobs.scripts import InTurn, Script
 
 Servers = Callable[[Topology], tuple[Server, ...]]
-Script = Callable[[ScriptContext, Server], str]
+BuildScript = Callable[[ScriptContext, Server], Script | InTurn]
 
 
 class Scope(Enum):
@@ -61,6 +64,8 @@ class Step:
     """A line of a runbook.
 
     `script` gives the shell script for a server; a step without one is done by other resources (a VM, a firewall rule).
+    `revision` is raised by whoever changes the script in a way that clusters which are up must get: the step then runs
+    again on each of them, with all that follows from it. A change of form leaves it as it is.
     `facts` names the servers whose addresses and keys the script needs; they are known only once those run.
     `timeout` is in seconds; the server itself ends a task that takes longer. `number` is the line of
     docs/runbook.md.
@@ -70,7 +75,7 @@ class Step:
 
     name: str
     on: Servers
-    script: Script | None = None
+    script: BuildScript | None = None
     depends_on: tuple[Edge, ...] = ()
     triggered_by: tuple[Edge, ...] = ()
     facts: Servers = lambda topology: ()
@@ -80,6 +85,7 @@ class Step:
     package: Callable[[Settings], Package | None] = lambda settings: None
     rerun_token: Callable[[Settings], str] = lambda settings: ""
     number: int | None = None
+    revision: int = 1
 
 
 @dataclass(frozen=True, order=True)
@@ -107,10 +113,19 @@ class Task:
         return Key(self.step.name, self.server.name)
 
     def meaning(self, cluster: ScriptContext) -> str:
-        """What is done, for a fingerprint. Symbols stand for facts: those change with the machine only."""
+        """What is done, for a fingerprint: what the script is given, and the step's revision, but not its text.
+
+        Placeholders stand for facts: those change with the machine only.
+        """
         assert self.step.script is not None
         placeholder = cluster.placeholder(self.step.facts(cluster.topology))
-        return self.step.script(placeholder, self.server) + self.step.rerun_token(cluster.settings)
+        return meaning(
+            self.step.revision, self.step.script(placeholder, self.server), self.step.rerun_token(cluster.settings)
+        )
+
+    def fingerprint(self, cluster: ScriptContext, name: str) -> str:
+        """Of what is done, and of the setting `repair` for the task by its `name` in the stack."""
+        return fingerprint("".join([self.meaning(cluster), *cluster.settings.repair(name)]))
 
 
 def primary(topology: Topology) -> tuple[Server, ...]:
@@ -136,6 +151,11 @@ def push_jobs_servers(topology: Topology) -> tuple[Server, ...]:
 def primary_if_shared(topology: Topology) -> tuple[Server, ...]:
     """The primary, where there is somebody to share with."""
     return primary(topology) if topology.others else ()
+
+
+def meaning(revision: int, script: Script | InTurn, rerun_token: str = "") -> str:
+    """What a script does, for a fingerprint; a better text of it means the same until somebody raises the revision."""
+    return json.dumps([revision, script.given, rerun_token], sort_keys=True)
 
 
 def fingerprint(text: str) -> str:

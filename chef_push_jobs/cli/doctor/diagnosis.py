@@ -12,7 +12,7 @@ from chef_push_jobs.engine.stack_state import RULES, Stack
 from chef_push_jobs.model.topology import Kind, Server
 from chef_push_jobs.runbook import push_jobs
 from chef_push_jobs.runbook.script_context import ScriptContext
-from chef_push_jobs.runbook.steps import everywhere
+from chef_push_jobs.runbook.steps import everywhere, plan
 
 INSTANCE = "aws:ec2/instance:Instance"
 GROUP = "aws:ec2/securityGroup:SecurityGroup"
@@ -42,14 +42,12 @@ def diagnose(stack: Stack, visits: Mapping[str, ProbeResult], cloud: Cloud, nonc
 
 
 def _pending(stack: Stack) -> Iterator[str]:
-    """Tasks that the settings have another script for than the one that was run."""
+    """Tasks that the settings have other work for than what was done the last time."""
     cluster = ScriptContext(stack.settings.topology, stack.settings)
-    for step in push_jobs.STEPS:
-        for server in step.on(cluster.topology) if step.name in ("install", "configure") and step.script else ():
-            assert step.script is not None
-            name = task(step.name, server)
-            if stack.script(name) != step.script(cluster, server):
-                yield name
+    for one in plan(push_jobs.STEPS, cluster.topology):
+        name = task(one.step.name, one.server)
+        if one.step.name in ("install", "configure") and stack.fingerprint(name) != one.fingerprint(cluster, name):
+            yield name
 
 
 def _not_rolled_out(stack: Stack, pending: frozenset[str]) -> Iterator[Finding]:

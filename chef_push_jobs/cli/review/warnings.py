@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from chef_push_jobs.cli.review.ingress import opened
 from chef_push_jobs.cli.review.preview_review import PreviewReview
@@ -12,6 +13,8 @@ from chef_push_jobs.engine.preview import Op
 from chef_push_jobs.runbook.naming import Name, listed
 
 ROTATE = "push-jobs rotate"
+# The setting in the script that rotates; the rest of it may change form.
+WANTED = re.compile(r"^wanted=.*", re.MULTILINE)
 # A package file in an install script; one that was uploaded has a part of its digest in front.
 FILE = re.compile(r"(?<![\w.+~-])(?:chef-rollout-[0-9a-f]{12}-)?([\w.+~-]+\.(?:deb|rpm))\b")
 
@@ -65,8 +68,13 @@ def _running(subject: PreviewReview) -> Iterator[str]:
             f"**Push jobs is restarted on {listed(on)} if it is the master now**; on a standby the service stays down."
         )
     tasks = {Name.parse(change.name).task: change for change in subject.running}
-    if ROTATE in tasks and tasks[ROTATE].before.get("stdin") != tasks[ROTATE].after.get("stdin"):
+    if ROTATE in tasks and _wanted(tasks[ROTATE].before) != _wanted(tasks[ROTATE].after):
         yield "**The push jobs credentials are made anew**, and copied to every server."
+
+
+def _wanted(inputs: Mapping[str, Any]) -> str:
+    found = WANTED.search(str(inputs.get("stdin", "")))
+    return found[0] if found else ""
 
 
 def _firewall(subject: PreviewReview) -> Iterator[str]:
