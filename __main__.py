@@ -6,10 +6,10 @@ import pulumi
 
 from components.assembly import assemble
 from components.error_advice import advise_on_errors
-from components.stack_configuration import read_settings
+from components.stack_configuration import read_stack
 
-settings = read_settings(Path(__file__).parent)
+stack = read_stack(Path(__file__).parent)
 advise_on_errors()
 
-for name, value in assemble(settings).items():
+for name, value in assemble(stack).items():
     pulumi.export(name, value)

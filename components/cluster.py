@@ -10,8 +10,9 @@ from typing import Any
 import pulumi
 
 from chef_push_jobs.config.package_schema import OUTPUTS, TOKEN
-from chef_push_jobs.config.settings import Settings, SettingsError, load
-from chef_push_jobs.runbook import repair
+from chef_push_jobs.config.settings import SettingsError
+from chef_push_jobs.runbook.plan import StackPlan
+from chef_push_jobs.runbook.stack import load_settings
 
 from .assembly import assemble
 
@@ -40,17 +41,17 @@ class ChefPushJobsCluster(pulumi.ComponentResource):
         root: Path | None = None,
     ) -> None:
         """Paths in `args` are relative to `root`, the program's folder. Raises pulumi.RunError with every problem."""
-        settings = settings_of(args, root or Path.cwd())
+        plan = plan_of(args, root or Path.cwd())
         super().__init__(TOKEN, name, None, opts)
-        self.outputs = assemble(settings, pulumi.ResourceOptions(parent=self))
+        self.outputs = assemble(plan, pulumi.ResourceOptions(parent=self))
         assert self.outputs.keys() <= OUTPUTS.keys(), "an output is documented in schema.py"
         for output, value in self.outputs.items():
             setattr(self, output, pulumi.Output.from_input(value))
         self.register_outputs(self.outputs)
 
 
-def settings_of(args: Mapping[str, object], root: Path) -> Settings:
-    """The checked settings. Raises pulumi.RunError, which is shown without a stack trace, with every problem."""
+def plan_of(args: Mapping[str, object], root: Path) -> StackPlan:
+    """Of the checked settings. Raises pulumi.RunError, which is shown without a stack trace, with every problem."""
     late = [name for name, value in args.items() if isinstance(value, pulumi.Output)]
     if late:
         raise pulumi.RunError(
@@ -61,7 +62,7 @@ def settings_of(args: Mapping[str, object], root: Path) -> Settings:
     given = {name: _plain(value) for name, value in args.items() if value is not None}
     raw = {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
     try:
-        return load(raw, root, repair.tasks)
+        return load_settings(raw, root)
     except SettingsError as error:
         raise pulumi.RunError(str(error)) from None
 

@@ -9,17 +9,14 @@ from functools import partial
 import pulumi
 import pulumi_command as command
 
-from chef_push_jobs import scripts
 from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.config.stack_config import Proxy, Ssh
 from chef_push_jobs.model.topology import Server
+from chef_push_jobs.runbook.plan import PlannedTask, StackPlan, TaskId
 from chef_push_jobs.runbook.script_context import ServerIdentity
 
 from .bastion import Bastion
 from .short_trace import short_trace
-
-# Seconds that the first boot may take, once SSH answers.
-CONNECT_LIMIT = 600
 
 
 @dataclass(frozen=True)
@@ -113,35 +110,35 @@ class Reachable:
     after: Sequence[pulumi.Resource] = ()
 
 
-def _facts(server: str, told: Sequence[str]) -> ServerIdentity:
+def _facts(task: PlannedTask, told: Sequence[str]) -> ServerIdentity:
     try:
         return ServerIdentity.parse(*told)
     except ValueError as error:
         raise pulumi.RunError(
-            f"connect-{server}: {error}\n"
+            f"{task}: {error}\n"
             "Rule: the login shell of ssh.user prints nothing of its own where there is no terminal.\n"
-            f"Do:   mend its start-up files on {server}, then set repair.connect-{server} to any text."
+            f"Do:   mend its start-up files on {task.server.name}, then set repair.{task} to any text."
         ) from None
 
 
 @short_trace()
 def connect(
-    settings: Settings, reachable: Reachable, parent: pulumi.Resource, bastion: Bastion | None = None
+    plan: StackPlan, reachable: Reachable, parent: pulumi.Resource, bastion: Bastion | None = None
 ) -> ConnectedServer:
     """Prepares the server for tasks."""
-    limit = settings.timeout("connect", CONNECT_LIMIT)
+    settings, task = plan.settings, plan.tasks[TaskId("", "connect", reachable.server.name)]
     connected = command.remote.Command(
-        f"connect-{reachable.server.name}",
+        str(task),
         connection=connection(settings, reachable.address, reachable.host_key, bastion),
-        create=scripts.CONNECT,
-        stdin=scripts.connect(limit, adopts=bool(settings.existing)).text,
-        triggers=[reachable.identity, *settings.repair(f"connect-{reachable.server.name}")],
+        create=task.command,
+        stdin=task.script(plan.context).text,
+        triggers=[reachable.identity, *settings.repair(str(task))],
         add_previous_output_in_env=False,
         logging=command.remote.Logging.NONE,
         opts=pulumi.ResourceOptions(parent=parent, depends_on=reachable.after),
     )
     known = pulumi.Output.all(reachable.private_address, connected.stdout, reachable.volume)
-    facts = known.apply(partial(_facts, reachable.server.name))
+    facts = known.apply(partial(_facts, task))
     # A key that is known needs no edge to the task that finds it; every first task waits for that one anyway.
     host_key = reachable.host_key or facts.apply(lambda found: found.host_key)
     pinned = connection(settings, reachable.address, host_key, bastion)

@@ -11,6 +11,7 @@ import pulumi_aws as aws
 from chef_push_jobs.config.network_checks import BASTION
 from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.model.topology import Server
+from chef_push_jobs.runbook.plan import StackPlan
 
 from .bastion import Bastion, connect_bastion
 from .connection import Reachable, ServerGroup, connect
@@ -31,12 +32,13 @@ class ChefServers(ServerGroup):
     def __init__(
         self,
         name: str,
-        settings: Settings,
+        plan: StackPlan,
         network: ChefNetwork,
         availability: HighAvailability | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("chef-push-jobs:index:ChefServers", name, None, opts)
+        settings = plan.settings
         self._settings, self._network, self._availability = settings, network, availability
         self._key_name = self._key_pair(name)
         self._image = _image(settings)
@@ -44,7 +46,7 @@ class ChefServers(ServerGroup):
         self.machines = {server.name: self._machine(server) for server in settings.topology.servers}
         self._allowed = availability.allow(self.machines) if availability else ()
         self.servers = {
-            server.name: connect(settings, self._reachable(server), self, self.bastion)
+            server.name: connect(plan, self._reachable(server), self, self.bastion)
             for server in settings.topology.servers
         }
         self.firewall, self.departures = network.push_jobs_rules, {}

@@ -16,13 +16,11 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
-from chef_push_jobs import scripts
 from chef_push_jobs.runbook import chef_server, push_jobs
-from chef_push_jobs.runbook.script_context import ScriptContext
-from chef_push_jobs.runbook.steps import Step, meaning, plan
+from chef_push_jobs.runbook.steps import Action, Step
 from chef_push_jobs.scripts import InTurn, Script
 from sandbox.paths import CLONE
-from tests.unit.clusters import settings
+from tests.unit.clusters import stack
 
 FILE = CLONE / "tests" / "unit" / "files" / "script_digests.json"
 CHANGELOG = CLONE / "CHANGELOG.md"
@@ -61,16 +59,13 @@ def found() -> dict[str, Decided]:
     """By runbook and step, as the code has it."""
     sent: dict[str, list[tuple[Step, Script | InTurn, str]]] = {}
     for sample in SAMPLES:
-        cluster = ScriptContext((of := settings(**sample)).topology, of)
-        for runbook, steps in ((chef_server.NAME, chef_server.STEPS), (push_jobs.NAME, push_jobs.STEPS)):
-            for task in plan(steps, of.topology):
-                step, name = task.step, f"{runbook} {task.step.name}"
-                if step.script is not None:
-                    script = step.script(cluster.placeholder(step.facts(of.topology)), task.server)
-                    sent.setdefault(name, []).append((step, script, task.meaning(cluster)))
-                elif step.name == "firewall":  # of servers that exist already
-                    script = scripts.check_firewall(push_jobs.ports(of).values())
-                    sent.setdefault(name, []).append((step, script, meaning(step.revision, script)))
+        plan = stack(**sample)
+        for task in plan.tasks.values():
+            if task.runbook and task.action is Action.COMMAND:
+                step = task.step
+                script = task.script(plan.context.placeholder(step.facts(plan.topology)))
+                meaning = step.meaning(plan.context, task.server)
+                sent.setdefault(f"{task.runbook} {step.name}", []).append((step, script, meaning))
     return {name: _decided(*zip(*tasks, strict=True)) for name, tasks in sent.items()}
 
 

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 from chef_push_jobs import scripts
 from chef_push_jobs.config.settings import Settings
-from chef_push_jobs.model.topology import Kind, Server
+from chef_push_jobs.model.topology import Kind, Role, Server
 from chef_push_jobs.runbook.script_context import ScriptContext
 from chef_push_jobs.runbook.steps import (
+    Action,
     Step,
     backends,
     every,
@@ -27,6 +28,7 @@ from chef_push_jobs.scripts import Script
 
 NAME = "push-jobs"
 SETTINGS_FILE = "/etc/opscode-push-jobs-server/opscode-push-jobs-server.rb"
+SERVICE = "opscode-pushy-server"
 
 
 def ports(settings: Settings) -> dict[str, int]:
@@ -62,6 +64,14 @@ def copy(what: str, cluster: ScriptContext) -> Script:
     return scripts.copy(what, ssh.user, ssh.port, source.address, source.host_key)
 
 
+def _check_firewall(cluster: ScriptContext, server: Server) -> Script:
+    """Where servers exist already: their firewall is not the stack's to make."""
+    checked = ports(cluster.settings)
+    if not cluster.topology.frontends:
+        del checked["api_port"]  # nobody but frontends comes in there
+    return scripts.check_firewall(checked.values())
+
+
 def tested(told: Sequence[str]) -> str:
     """What the test said on the master, of the last lines from all backends. Raises ValueError where none is master."""
     for line in told:
@@ -80,7 +90,6 @@ def _of_chef_server(settings: Settings) -> str:
 
 
 STEPS = (
-    Step("connect", on=everywhere),
     # [1] Install the package on all servers that are running the Chef server.
     Step(
         "install",
@@ -107,6 +116,8 @@ STEPS = (
         number=2,
         on=primary,
         script=lambda cluster, server: scripts.reconfigure_push_jobs(),
+        column="reconfigure",
+        restarts={Role.BACKEND: SERVICE},
         depends_on=(
             same("configure", "reconfigure reads the settings file"),
             every(
@@ -135,6 +146,7 @@ STEPS = (
         number=3,
         on=primary_if_shared,
         script=share,
+        column="share, copy",
         facts=others,
         depends_on=(
             same("rotate", "these are the credentials that are shared"),
@@ -150,6 +162,7 @@ STEPS = (
         "copy",
         number=3,
         on=others,
+        column="share, copy",
         script=lambda cluster, server: copy("push-jobs", cluster),
         facts=primary,
         depends_on=(
@@ -162,14 +175,25 @@ STEPS = (
             same("install", "a new machine or package may come with files of its own"),
         ),
     ),
-    # [4] TCP ports 10000 and 10003 must be open, on the backends only: rules of security groups.
-    Step("firewall", number=4, on=push_jobs_servers),
+    # [4] TCP ports 10000 and 10003 must be open, on the backends only.
+    Step(
+        "firewall",
+        number=4,
+        on=push_jobs_servers,
+        action=Action.RULES,
+        script=_check_firewall,
+        triggered_by=(same("connect", "another machine may have another packet filter"),),
+        timeout=900,
+        qualified=False,
+        adjustable=False,
+    ),
     # [5] Reconfigure the remaining push jobs servers.
     Step(
         "reconfigure",
         number=5,
         on=others,
         script=lambda cluster, server: scripts.reconfigure_push_jobs(),
+        restarts={Role.BACKEND: SERVICE, Role.FRONTEND: "nginx"},
         depends_on=(same("copy", "without the primary's credentials it would make its own"),),
         triggered_by=(same("copy", "reconfigure puts the copied files into effect"),),
         timeout=1800,
@@ -181,6 +205,7 @@ STEPS = (
         on=backends,
         one_at_a_time=True,
         script=lambda cluster, server: scripts.reconfigure_chef_server(),
+        restarts={Role.BACKEND: "keepalived"},
         depends_on=(
             of_primary("rotate", "the scripts list the services that are configured"),
             every("reconfigure", "the runbook reconfigures all push jobs servers first"),
@@ -198,6 +223,9 @@ STEPS = (
         number=7,
         on=push_jobs_servers,
         one_at_a_time=True,
+        column="restart",
+        restarts={Role.BACKEND: SERVICE},
+        always_restarts=True,
         script=lambda cluster, server: scripts.restart_pushy(
             ports(cluster.settings).values(), unless_fresh=bool(cluster.settings.existing)
         ),

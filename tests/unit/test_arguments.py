@@ -19,6 +19,7 @@ import yaml
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 
 from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.runbook.plan import plan
 from components.assembly import assemble
 from sandbox.plugins.aws.plugin import PLUGIN
 from sandbox.plugins.framework.table import Input
@@ -112,7 +113,7 @@ def asked_for(name: str) -> list[tuple[str, Mapping[str, Any]]]:
     notes, of = Notes(), CASES[name]
 
     def program() -> None:
-        assemble(of)
+        assemble(plan(of))
 
     programs.run(program, notes)
     return [(token, inputs) for token, inputs in notes.asked if token.startswith("aws:")]

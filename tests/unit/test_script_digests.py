@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from chef_push_jobs.runbook import push_jobs
-from chef_push_jobs.runbook.script_context import ScriptContext
-from chef_push_jobs.runbook.steps import plan
+from chef_push_jobs.runbook import plan as plan_module
+from chef_push_jobs.runbook.plan import TaskId
 from chef_push_jobs.scripts import rendering
 from tests import script_digests
 from tests.script_digests import announced, decisions, found, recorded, running_again
-from tests.unit.clusters import settings
+from tests.unit.clusters import stack
 
 STEP = "push-jobs rotate"
 CHANGELOG = Path(__file__).parents[2] / "CHANGELOG.md"
@@ -26,16 +25,16 @@ def change(file: Path, old: str, new: str) -> None:
 
 
 def raise_revision(monkeypatch: pytest.MonkeyPatch) -> None:
-    steps = (replace(step, revision=step.revision + 1) if step.name == "rotate" else step for step in push_jobs.STEPS)
-    monkeypatch.setattr(push_jobs, "STEPS", tuple(steps))
+    chef, push_jobs = plan_module.RUNBOOKS
+    steps = (replace(step, revision=step.revision + 1) if step.name == "rotate" else step for step in push_jobs.steps)
+    monkeypatch.setattr(plan_module, "RUNBOOKS", (chef, replace(push_jobs, steps=tuple(steps))))
 
 
 def sent_and_fingerprint() -> tuple[str, str]:
     """Of the task that rotates."""
-    cluster = ScriptContext((of := settings()).topology, of)
-    (task,) = (task for task in plan(push_jobs.STEPS, of.topology) if task.step.name == "rotate")
-    assert task.step.script is not None
-    return task.step.script(cluster, task.server).text, task.fingerprint(cluster, "push-jobs-rotate-backend-0")
+    plan = stack()
+    task = plan.tasks[TaskId("push-jobs", "rotate", "backend-0")]
+    return task.script(plan.context).text, task.fingerprint(plan.context)
 
 
 def test_every_change_of_a_script_was_decided_upon() -> None:
