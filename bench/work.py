@@ -20,7 +20,7 @@ from chef_push_jobs.runbook import chef_server, push_jobs
 from chef_push_jobs.runbook.script_context import ScriptContext, ServerIdentity
 from chef_push_jobs.runbook.steps import Key, Step, Task, plan
 from components.connection import CONNECT_LIMIT
-from components.existing_servers import LIMIT, check_firewall
+from components.existing_servers import LIMIT
 from sandbox.paths import CLONE
 
 DOMAIN = "chef.test"
@@ -166,6 +166,6 @@ def _command(name: str, step: Step, server: Server, cluster: ScriptContext) -> t
     if step.name == "connect":
         return scripts.CONNECT, scripts.connect(CONNECT_LIMIT, adopts=bool(settings.existing))
     if step.script is None:
-        return scripts.runner(step.name, LIMIT, 0), check_firewall(settings)
+        return scripts.runner(step.name, LIMIT, 0), scripts.check_firewall(push_jobs.checked_ports(settings))
     limit = settings.timeout(step.name, step.timeout)
     return scripts.runner(f"{name}-{step.name}", limit, step.tail_lines), step.script(cluster, server)

@@ -1,23 +1,52 @@
-"""The whole cluster as one component, for other programs: in Python by import, in every language by `provider/`."""
+"""The whole cluster: as one component for other programs, and as the resources of the project's own program.
+
+In Python by import, in every language by `provider/`. What each component is given: `arguments.py`.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pulumi
 
-from chef_push_jobs.config.package_schema import OUTPUTS, TOKEN
+from chef_push_jobs.config.package_schema import OUTPUTS
 from chef_push_jobs.config.settings import Settings, SettingsError, load
-from chef_push_jobs.runbook import repair
+from chef_push_jobs.model.problems import Problem, report
+from chef_push_jobs.runbook import chef_server, push_jobs, repair
+from chef_push_jobs.runbook.script_context import ScriptContext
+from chef_push_jobs.runbook.steps import Step
 
-from .assembly import assemble
+from .arguments import (
+    existing_servers_args,
+    high_availability_args,
+    load_balancer_args,
+    network_args,
+    servers_args,
+)
+from .component import Component
+from .connection import ServerGroup
+from .deferred import deferred_outputs
+from .existing_network import fetch_existing_network
+from .existing_servers import ExistingServers
+from .high_availability import HighAvailability
+from .load_balancer import LoadBalancer
+from .network import Network
+from .rollout import Rollout, RolloutArgs
+from .servers import Servers
+
+Outputs = dict[str, pulumi.Input[Any]]
+
+# AWS's limit for target groups, 32, without what the longest name (NAME-entry-443) and Pulumi's suffix add.
+NAME = re.compile(r"(?!internal(-|\Z))[A-Za-z]([A-Za-z0-9-]{0,12}[A-Za-z0-9])?")
 
 
-class ChefPushJobsCluster(pulumi.ComponentResource):
-    """A Chef server cluster with push jobs; one in a stack, since its servers are named by their role.
+class ChefPushJobsCluster(Component):
+    """A Chef server cluster with push jobs; the names of all its resources begin with its own.
 
     `args` are the settings of a stack file, by the same names, with the same rules and messages. They are plain
     values: they decide what is made. `servers` by name, `ports` and `test` are what the program's own stack exports.
@@ -40,10 +69,12 @@ class ChefPushJobsCluster(pulumi.ComponentResource):
         root: Path | None = None,
     ) -> None:
         """Paths in `args` are relative to `root`, the program's folder. Raises pulumi.RunError with every problem."""
-        settings = settings_of(args, root or Path.cwd())
-        super().__init__(TOKEN, name, None, opts)
-        self.outputs = assemble(settings, pulumi.ResourceOptions(parent=self))
-        assert self.outputs.keys() <= OUTPUTS.keys(), "an output is documented in schema.py"
+        _check_name(name)
+        given = _given(args)
+        settings = settings_of(given, root or Path.cwd())
+        super().__init__("ChefPushJobsCluster", name, _without_key(given), opts, None)
+        self.outputs = make_cluster(settings, self.child_opts, self.prefix)
+        assert self.outputs.keys() <= OUTPUTS.keys(), "an output is documented in package_schema.py"
         for output, value in self.outputs.items():
             setattr(self, output, pulumi.Output.from_input(value))
         self.register_outputs(self.outputs)
@@ -58,12 +89,24 @@ def settings_of(args: Mapping[str, object], root: Path) -> Settings:
             "     Rule: settings are plain values: they decide what is made.\n"
             "     Do:   give a plain value; a private key is best left to the ssh-agent."
         )
-    given = {name: _plain(value) for name, value in args.items() if value is not None}
-    raw = {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
+    raw = {name: value if isinstance(value, str) else json.dumps(value) for name, value in _given(args).items()}
     try:
         return load(raw, root, repair.tasks)
     except SettingsError as error:
         raise pulumi.RunError(str(error)) from None
+
+
+def _check_name(name: str) -> None:
+    if not NAME.fullmatch(name):
+        rule = (
+            "up to 14 letters, digits and hyphens, a letter first, not internal-…: names of load balancers and target "
+            "groups begin with it, and AWS allows those 32 characters"
+        )
+        raise pulumi.RunError(report([Problem("the cluster's name", f"'{name}'", rule, "choose a shorter or another")]))
+
+
+def _given(args: Mapping[str, object]) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in args.items() if value is not None}
 
 
 def _plain(value: object) -> object:
@@ -73,3 +116,65 @@ def _plain(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _without_key(args: Mapping[str, Any]) -> dict[str, Any]:
+    """What may be in the state: all but the operator's private key."""
+    ssh = args.get("ssh")
+    kept = {key: value for key, value in ssh.items() if key != "privateKey"} if isinstance(ssh, Mapping) else ssh
+    return {**args, "ssh": kept}
+
+
+def make_cluster(settings: Settings, opts: pulumi.ResourceOptions | None = None, prefix: str = "") -> Outputs:
+    """Everything: servers, and the rollouts on them; the outputs by name, as `package_schema.py` documents them.
+
+    Components get `opts`. All names begin with `prefix`.
+    """
+    made = _existing(settings, opts, prefix) if settings.existing else _managed(settings, opts, prefix)
+    last = made.servers.departures
+    context = ScriptContext(settings.topology, settings)
+    runbooks: list[tuple[str, Sequence[Step]]] = [(push_jobs.NAME, push_jobs.STEPS)]
+    if settings.runs_chef_server_runbook:
+        runbooks.insert(0, (chef_server.NAME, chef_server.STEPS))
+    for name, steps in runbooks:
+        args = RolloutArgs(name, steps, context, made.servers.servers, made.firewall, last)
+        rollout = Rollout(f"{prefix}{name}", args, opts, prefix=prefix)
+        last = rollout.last
+    return {
+        "servers": made.servers.summary,
+        "ports": push_jobs.ports(settings),
+        "test": rollout.output("test", push_jobs.tested),
+        **made.outputs,
+    }
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Servers that tasks can run on, what opens or checks the push jobs ports, and further outputs of the stack."""
+
+    servers: ServerGroup
+    firewall: Sequence[pulumi.CustomResource]
+    outputs: Outputs
+
+
+def _existing(settings: Settings, opts: pulumi.ResourceOptions | None, prefix: str) -> _Made:
+    servers = ExistingServers(f"{prefix}servers", existing_servers_args(settings), opts, prefix=prefix)
+    return _Made(servers, servers.firewall, {})
+
+
+def _managed(settings: Settings, opts: pulumi.ResourceOptions | None, prefix: str) -> _Made:
+    found = fetch_existing_network(settings, opts.parent if opts else None)
+    network = Network(f"{prefix}network", network_args(settings, found), opts, prefix=prefix)
+    if settings.config.high_availability is None:
+        servers = Servers(f"{prefix}servers", servers_args(settings, network, None), opts, prefix=prefix)
+    else:
+        with deferred_outputs(len(settings.topology.backends)) as (backends, resolve):
+            args = high_availability_args(settings, network, backends)
+            availability = HighAvailability(f"{prefix}availability", args, opts, prefix=prefix)
+            servers = Servers(f"{prefix}servers", servers_args(settings, network, availability), opts, prefix=prefix)
+            machines = [servers.machines[server.name] for server in settings.topology.backends]
+            resolve([pulumi.Output.from_input(machine) for machine in machines])
+    entry = LoadBalancer(f"{prefix}entry", load_balancer_args(settings, network, servers), opts, prefix=prefix)
+    outputs: Outputs = {"entry": {"apiFqdn": settings.api_fqdn, "loadBalancer": entry.address}}
+    outputs |= {"bastion": servers.bastion.summary} if servers.bastion else {}
+    return _Made(servers, network.push_jobs_rules, outputs | ({"vip": settings.vip} if settings.vip else {}))

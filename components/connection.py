@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import pulumi
 import pulumi_command as command
 
 from chef_push_jobs import scripts
-from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.config.stack_config import Proxy, Ssh
 from chef_push_jobs.model.topology import Server
 from chef_push_jobs.runbook.script_context import ServerIdentity
 
-from .bastion import Bastion
+from .bastion import ManagedBastion
+from .component import Component
 from .short_trace import short_trace
 
 # Seconds that the first boot may take, once SSH answers.
@@ -44,16 +44,15 @@ class ConnectedServer:
 
 
 def connection(
-    settings: Settings,
+    ssh: Ssh,
     address: pulumi.Input[str],
     host_key: pulumi.Input[str] | None,
-    bastion: Bastion | None = None,
+    bastion: ManagedBastion | None = None,
 ) -> command.remote.ConnectionArgs:
     """How the operator reaches the server at `address`; without `host_key` (an OpenSSH line), any key is taken.
 
     `bastion` is the one that the stack makes.
     """
-    ssh = settings.config.ssh
     key = ssh.private_key.get_secret_value() if ssh.private_key else None
     return command.remote.ConnectionArgs(
         host=address,
@@ -67,9 +66,9 @@ def connection(
     )
 
 
-def _proxy(ssh: Ssh, key: str | None, made: Bastion | None) -> command.remote.ProxyConnectionArgs | None:
+def _proxy(ssh: Ssh, key: str | None, made: ManagedBastion | None) -> command.remote.ProxyConnectionArgs | None:
     """The bastion that the stack makes, or the one that there is already."""
-    there: Bastion | Proxy | None = made or ssh.proxy
+    there: ManagedBastion | Proxy | None = made or ssh.proxy
     if there is None:
         return None
     return command.remote.ProxyConnectionArgs(
@@ -83,8 +82,8 @@ def _proxy(ssh: Ssh, key: str | None, made: Bastion | None) -> command.remote.Pr
     )
 
 
-class ServerGroup(pulumi.ComponentResource):
-    """Connected `servers` by name, and the resources that make or check the `firewall` of the push jobs ports.
+class ServerGroup(Component):
+    """Connected `servers`, by name.
 
     `departures` do what is to be done on a server when it leaves the stack, by its name; a machine that goes as well
     needs none. Its tasks come after that resource, and so leave before it: where departing fails, no task is left that
@@ -92,8 +91,26 @@ class ServerGroup(pulumi.ComponentResource):
     """
 
     servers: Mapping[str, ConnectedServer]
-    firewall: Sequence[pulumi.CustomResource]
     departures: Mapping[str, pulumi.CustomResource]
+
+    @property
+    def summary(self) -> dict[str, dict[str, pulumi.Input[str]]]:
+        """What a stack's outputs say of the servers."""
+        return {name: server.summary for name, server in self.servers.items()}
+
+
+@dataclass(frozen=True)
+class ConnectArgs:
+    """How each server is connected: within `timeout` seconds, once SSH answers.
+
+    `adopts`: servers may have been in use before, and a first boot that failed is no concern. `rerun_tokens` are texts
+    by task, like `connect-backend-0`: another one connects that server again.
+    """
+
+    ssh: Ssh
+    timeout: int = CONNECT_LIMIT
+    adopts: bool = False
+    rerun_tokens: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -126,16 +143,17 @@ def _facts(server: str, told: Sequence[str]) -> ServerIdentity:
 
 @short_trace()
 def connect(
-    settings: Settings, reachable: Reachable, parent: pulumi.Resource, bastion: Bastion | None = None
+    args: ConnectArgs, reachable: Reachable, parent: Component, bastion: ManagedBastion | None = None
 ) -> ConnectedServer:
     """Prepares the server for tasks."""
-    limit = settings.timeout("connect", CONNECT_LIMIT)
+    task = f"connect-{reachable.server.name}"
+    again = [args.rerun_tokens[task]] if task in args.rerun_tokens else []
     connected = command.remote.Command(
-        f"connect-{reachable.server.name}",
-        connection=connection(settings, reachable.address, reachable.host_key, bastion),
+        f"{parent.prefix}{task}",
+        connection=connection(args.ssh, reachable.address, reachable.host_key, bastion),
         create=scripts.CONNECT,
-        stdin=scripts.connect(limit, adopts=bool(settings.existing)),
-        triggers=[reachable.identity, *settings.repair(f"connect-{reachable.server.name}")],
+        stdin=scripts.connect(args.timeout, adopts=args.adopts),
+        triggers=[reachable.identity, *again],
         add_previous_output_in_env=False,
         logging=command.remote.Logging.NONE,
         opts=pulumi.ResourceOptions(parent=parent, depends_on=reachable.after),
@@ -144,5 +162,5 @@ def connect(
     facts = known.apply(partial(_facts, reachable.server.name))
     # A key that is known needs no edge to the task that finds it; every first task waits for that one anyway.
     host_key = reachable.host_key or facts.apply(lambda found: found.host_key)
-    pinned = connection(settings, reachable.address, host_key, bastion)
+    pinned = connection(args.ssh, reachable.address, host_key, bastion)
     return ConnectedServer(reachable.server, reachable.address, pinned, connected, facts)

@@ -2,41 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import pulumi
 import pulumi_command as command
 
 from chef_push_jobs import scripts
-from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.config.stack_config import ServerEntry
 from chef_push_jobs.model.topology import Server
-from chef_push_jobs.runbook import push_jobs
 from chef_push_jobs.runbook.steps import fingerprint
 
-from .connection import ConnectedServer, Reachable, ServerGroup, connect
+from .connection import ConnectArgs, ConnectedServer, Reachable, ServerGroup, connect
 from .short_trace import short_trace
 
 LIMIT = 900
 
 
-def check_firewall(settings: Settings) -> str:
-    """The script that checks the ports of push jobs on a server of the stack."""
-    ports = push_jobs.ports(settings)
-    if not settings.topology.frontends:
-        del ports["api_port"]  # nobody but frontends comes in there
-    return scripts.check_firewall(ports.values())
+@dataclass(frozen=True)
+class ExistingServersArgs:
+    """`servers` have an address each. `checked_ports` must be open on those of them that are in `checked_servers`.
+
+    `uninstall`: push jobs leaves a server with it.
+    """
+
+    servers: Sequence[ServerEntry]
+    connect: ConnectArgs
+    checked_servers: Sequence[Server]
+    checked_ports: Sequence[int]
+    uninstall: bool
 
 
 class ExistingServers(ServerGroup):
-    """One connected server for each of the topology; `firewall` are the checks of their ports."""
+    """`firewall` are the checks of the push jobs ports, one a server that runs it."""
 
-    def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("chef-push-jobs:index:ExistingServers", name, None, opts)
-        self._settings = settings
-        self.servers = {
-            server.name: connect(settings, self._reachable(server), self) for server in settings.topology.servers
+    def __init__(
+        self,
+        name: str,
+        args: ExistingServersArgs,
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        prefix: str | None = None,
+    ) -> None:
+        props = {
+            "servers": {entry.name: str(entry.address) for entry in args.servers},
+            "ports": list(args.checked_ports),
+            "uninstall": args.uninstall,
         }
+        super().__init__("ExistingServers", name, props, opts, prefix)
+        self._args = args
+        self.servers = {entry.name: connect(args.connect, _reachable(entry), self) for entry in args.servers}
         self.departures = {name: self._departure(name, server) for name, server in self.servers.items()}
-        self.firewall = [self._check(server) for server in settings.topology.push_jobs_servers]
-        self.register_outputs({})
+        self.firewall = [self._check(server) for server in args.checked_servers]
+        self.register_outputs({"servers": self.summary})
 
     @short_trace()
     def _departure(self, name: str, server: ConnectedServer) -> command.remote.Command:
@@ -44,9 +62,9 @@ class ExistingServers(ServerGroup):
 
         The resource is there either way, so that changing one's mind is an update: removing it would be to act.
         """
-        script = scripts.uninstall() if self._settings.config.uninstall_on_destroy else None
+        script = scripts.uninstall() if self._args.uninstall else None
         return command.remote.Command(
-            f"uninstall-{name}",
+            f"{self.prefix}uninstall-{name}",
             connection=server.connection,
             delete=scripts.runner("uninstall", LIMIT, 0) if script else None,
             stdin=script,
@@ -55,17 +73,12 @@ class ExistingServers(ServerGroup):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[server.connected]),
         )
 
-    def _reachable(self, server: Server) -> Reachable:
-        entry = self._settings.existing[server.name]
-        address = str(entry.address)
-        return Reachable(server, address, address, f"{address} {entry.host_key or ''}".strip(), entry.host_key)
-
     @short_trace()
     def _check(self, server: Server) -> command.remote.Command:
         connected = self.servers[server.name]
-        script = check_firewall(self._settings)
+        script = scripts.check_firewall(self._args.checked_ports)
         return command.remote.Command(
-            f"firewall-{server.name}",
+            f"{self.prefix}firewall-{server.name}",
             connection=connected.connection,
             create=scripts.runner("firewall", LIMIT, 0),
             update=scripts.NOTHING,
@@ -73,5 +86,10 @@ class ExistingServers(ServerGroup):
             triggers=[fingerprint(script), connected.connected.id],
             add_previous_output_in_env=False,
             logging=command.remote.Logging.NONE,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=self.child_opts,
         )
+
+
+def _reachable(entry: ServerEntry) -> Reachable:
+    address, server = str(entry.address), Server(entry.name, entry.fqdn, entry.role)
+    return Reachable(server, address, address, f"{address} {entry.host_key or ''}".strip(), entry.host_key)

@@ -38,6 +38,11 @@ def ports(settings: Settings) -> dict[str, int]:
     }
 
 
+def checked_ports(settings: Settings) -> list[int]:
+    """Those that must be open on a server that exists already: the API's only where frontends come in by it."""
+    return [port for key, port in ports(settings).items() if key != "api_port" or settings.topology.frontends]
+
+
 def _install(cluster: ScriptContext, server: Server) -> str:
     return scripts.install(cluster.settings.push_jobs_package, cluster.settings.config.ssh.user)
 

@@ -12,7 +12,7 @@ from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 
 from bench import order, previews, work
 from chef_push_jobs.config import stack_files
-from components.assembly import assemble
+from components.cluster import make_cluster
 from sandbox.paths import CLONE
 from tests import programs
 
@@ -48,7 +48,7 @@ def test_every_contender_is_given_exactly_what_the_program_sends(tmp_path: Path)
     settings = stack_files.settings(stack_files.read_configuration("existing", CLONE, file), CLONE)
 
     def program() -> pulumi.Output[Any]:
-        return pulumi.Output.from_input(assemble(settings))
+        return pulumi.Output.from_input(make_cluster(settings))
 
     programs.run(program, sent)
     keys = {place.name: key(place.name) for place in places}

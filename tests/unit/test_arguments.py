@@ -19,7 +19,7 @@ import yaml
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 
 from chef_push_jobs.config.settings import Settings
-from components.assembly import assemble
+from components.cluster import make_cluster
 from sandbox.plugins.aws.plugin import PLUGIN
 from sandbox.plugins.framework.table import Input
 from tests import programs
@@ -112,7 +112,7 @@ def asked_for(name: str) -> list[tuple[str, Mapping[str, Any]]]:
     notes, of = Notes(), CASES[name]
 
     def program() -> None:
-        assemble(of)
+        make_cluster(of)
 
     programs.run(program, notes)
     return [(token, inputs) for token, inputs in notes.asked if token.startswith("aws:")]
