@@ -49,16 +49,9 @@ class ChefPushJobsCluster(Component):
     """A Chef server cluster with push jobs; the names of all its resources begin with its own.
 
     `args` are the settings of a stack file, by the same names, with the same rules and messages. They are plain
-    values: they decide what is made. `servers` by name, `ports` and `test` are what the program's own stack exports.
+    values: they decide what is made. Outputs are those of the project's own program: `servers` by name, `ports` and
+    `test`; `entry`, `bastion` and `vip` are None unless the settings ask for such.
     """
-
-    servers: pulumi.Output[dict[str, dict[str, str]]]
-    ports: pulumi.Output[dict[str, int]]
-    test: pulumi.Output[str]
-    # These only where the settings ask for such.
-    entry: pulumi.Output[dict[str, str]]
-    bastion: pulumi.Output[dict[str, Any]]
-    vip: pulumi.Output[str]
 
     def __init__(
         self,
@@ -75,9 +68,33 @@ class ChefPushJobsCluster(Component):
         super().__init__("ChefPushJobsCluster", name, _without_key(given), opts, None)
         self.outputs = make_cluster(settings, self.child_opts, self.prefix)
         assert self.outputs.keys() <= OUTPUTS.keys(), "an output is documented in package_schema.py"
-        for output, value in self.outputs.items():
-            setattr(self, output, pulumi.Output.from_input(value))
         self.register_outputs(self.outputs)
+
+    # Properties, since Pulumi takes a class's annotations for the types of its inputs too, and `servers` is also one.
+
+    @property
+    def servers(self) -> pulumi.Output[dict[str, dict[str, str]]]:
+        return pulumi.Output.from_input(self.outputs["servers"])
+
+    @property
+    def ports(self) -> pulumi.Output[dict[str, int]]:
+        return pulumi.Output.from_input(self.outputs["ports"])
+
+    @property
+    def test(self) -> pulumi.Output[str]:
+        return pulumi.Output.from_input(self.outputs["test"])
+
+    @property
+    def entry(self) -> pulumi.Output[dict[str, str] | None]:
+        return pulumi.Output.from_input(self.outputs.get("entry"))
+
+    @property
+    def bastion(self) -> pulumi.Output[dict[str, Any] | None]:
+        return pulumi.Output.from_input(self.outputs.get("bastion"))
+
+    @property
+    def vip(self) -> pulumi.Output[str | None]:
+        return pulumi.Output.from_input(self.outputs.get("vip"))
 
 
 def settings_of(args: Mapping[str, object], root: Path) -> Settings:

@@ -55,7 +55,7 @@ class Rollout(Component):
             else:
                 self._last[task.server.name] = made = self._command(task)
                 self._made[task.key] = [made]
-        self.register_outputs({})
+        self.register_outputs({"tasks": len(self._made)})
 
     @property
     def last(self) -> Mapping[str, pulumi.CustomResource]:
