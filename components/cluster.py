@@ -14,6 +14,7 @@ from typing import Any
 
 import pulumi
 
+from chef_push_jobs.config.cluster_args import ChefPushJobsClusterArgsDict
 from chef_push_jobs.config.package_schema import OUTPUTS
 from chef_push_jobs.config.settings import Settings, SettingsError, load
 from chef_push_jobs.model.problems import Problem, report
@@ -56,7 +57,7 @@ class ChefPushJobsCluster(Component):
     def __init__(
         self,
         name: str,
-        args: Mapping[str, object],
+        args: ChefPushJobsClusterArgsDict,
         opts: pulumi.ResourceOptions | None = None,
         *,
         root: Path | None = None,

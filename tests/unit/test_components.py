@@ -37,7 +37,7 @@ OWN: dict[str, Settings] = {
     "existing": settings(**EXISTING),
     "private-key": settings(ssh={"keyName": "operators", "privateKey": PRIVATE_KEY}),
 }
-PACKAGED: dict[str, dict[str, Any]] = {
+PACKAGED: dict[str, Any] = {
     "made": {
         **DEFAULTS,
         "highAvailability": {"provider": "aws"},
