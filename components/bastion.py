@@ -8,12 +8,12 @@ import pulumi
 import pulumi_command as command
 
 from chef_push_jobs import scripts
-from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.config.stack_config import Ssh
 from chef_push_jobs.runbook.script_context import printed_keys
 
 
 @dataclass(frozen=True)
-class Bastion:
+class ManagedBastion:
     """`host_key` is an OpenSSH line, trusted at first use. It is logged in to as the servers are."""
 
     host: pulumi.Input[str]
@@ -28,12 +28,11 @@ class Bastion:
 
 
 def connect_bastion(
-    settings: Settings, address: pulumi.Input[str], identity: pulumi.Input[str], parent: pulumi.Resource
-) -> Bastion:
+    name: str, ssh: Ssh, address: pulumi.Input[str], identity: pulumi.Input[str], opts: pulumi.ResourceOptions
+) -> ManagedBastion:
     """Asks the machine `identity` for its host key, again when another one takes its place."""
-    ssh = settings.config.ssh
     asked = command.remote.Command(
-        "connect-bastion",
+        name,
         connection=command.remote.ConnectionArgs(
             host=address,
             port=ssh.port,
@@ -46,9 +45,9 @@ def connect_bastion(
         triggers=[identity],
         add_previous_output_in_env=False,
         logging=command.remote.Logging.NONE,
-        opts=pulumi.ResourceOptions(parent=parent),
+        opts=opts,
     )
-    return Bastion(address, ssh.port, ssh.user, asked.stdout.apply(_host_key))
+    return ManagedBastion(address, ssh.port, ssh.user, asked.stdout.apply(_host_key))
 
 
 def _host_key(printed: str) -> str:

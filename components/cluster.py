@@ -1,53 +1,102 @@
-"""The whole cluster as one component, for other programs: in Python by import, in every language by `provider/`."""
+"""The whole cluster: as one component for other programs, and as the resources of the project's own program.
+
+In Python by import, in every language by `provider/`. What each component is given: `arguments.py`.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pulumi
 
-from chef_push_jobs.config.package_schema import OUTPUTS, TOKEN
+from chef_push_jobs.config.cluster_args import ChefPushJobsClusterArgsDict
+from chef_push_jobs.config.package_schema import OUTPUTS
 from chef_push_jobs.config.settings import SettingsError
-from chef_push_jobs.runbook.plan import StackPlan
+from chef_push_jobs.model.problems import Problem, report
+from chef_push_jobs.runbook import push_jobs
+from chef_push_jobs.runbook.plan import PlannedTask, StackPlan
 from chef_push_jobs.runbook.stack import load_settings
+from chef_push_jobs.runbook.steps import Action
 
-from .assembly import assemble
+from .arguments import (
+    existing_servers_args,
+    high_availability_args,
+    load_balancer_args,
+    network_args,
+    servers_args,
+)
+from .component import Component
+from .connection import ServerGroup
+from .deferred import deferred_outputs
+from .existing_network import fetch_existing_network
+from .existing_servers import ExistingServers
+from .high_availability import HighAvailability
+from .load_balancer import LoadBalancer
+from .network import Network
+from .rollout import Resources, Rollout, RolloutArgs
+from .servers import Servers
+
+Outputs = dict[str, pulumi.Input[Any]]
+
+# AWS's limit for target groups, 32, without what the longest name (NAME-entry-443) and Pulumi's suffix add.
+NAME = re.compile(r"(?!internal(-|\Z))[A-Za-z]([A-Za-z0-9-]{0,12}[A-Za-z0-9])?")
 
 
-class ChefPushJobsCluster(pulumi.ComponentResource):
-    """A Chef server cluster with push jobs; one in a stack, since its servers are named by their role.
+class ChefPushJobsCluster(Component):
+    """A Chef server cluster with push jobs; the names of all its resources begin with its own.
 
     `args` are the settings of a stack file, by the same names, with the same rules and messages. They are plain
-    values: they decide what is made. `servers` by name, `ports` and `test` are what the program's own stack exports.
+    values: they decide what is made. Outputs are those of the project's own program: `servers` by name, `ports` and
+    `test`; `entry`, `bastion` and `vip` are None unless the settings ask for such.
     """
-
-    servers: pulumi.Output[dict[str, dict[str, str]]]
-    ports: pulumi.Output[dict[str, int]]
-    test: pulumi.Output[str]
-    # These only where the settings ask for such.
-    entry: pulumi.Output[dict[str, str]]
-    bastion: pulumi.Output[dict[str, Any]]
-    vip: pulumi.Output[str]
 
     def __init__(
         self,
         name: str,
-        args: Mapping[str, object],
+        args: ChefPushJobsClusterArgsDict,
         opts: pulumi.ResourceOptions | None = None,
         *,
         root: Path | None = None,
     ) -> None:
         """Paths in `args` are relative to `root`, the program's folder. Raises pulumi.RunError with every problem."""
-        plan = plan_of(args, root or Path.cwd())
-        super().__init__(TOKEN, name, None, opts)
-        self.outputs = assemble(plan, pulumi.ResourceOptions(parent=self))
-        assert self.outputs.keys() <= OUTPUTS.keys(), "an output is documented in schema.py"
-        for output, value in self.outputs.items():
-            setattr(self, output, pulumi.Output.from_input(value))
+        _check_name(name)
+        given = _given(args)
+        plan = plan_of(given, root or Path.cwd())
+        super().__init__("ChefPushJobsCluster", name, _without_key(given), opts, None)
+        self.outputs = make_cluster(plan, self.child_opts, self.prefix)
+        assert self.outputs.keys() <= OUTPUTS.keys(), "an output is documented in package_schema.py"
         self.register_outputs(self.outputs)
+
+    # Properties, since Pulumi takes a class's annotations for the types of its inputs too, and `servers` is also one.
+
+    @property
+    def servers(self) -> pulumi.Output[dict[str, dict[str, str]]]:
+        return pulumi.Output.from_input(self.outputs["servers"])
+
+    @property
+    def ports(self) -> pulumi.Output[dict[str, int]]:
+        return pulumi.Output.from_input(self.outputs["ports"])
+
+    @property
+    def test(self) -> pulumi.Output[str]:
+        return pulumi.Output.from_input(self.outputs["test"])
+
+    @property
+    def entry(self) -> pulumi.Output[dict[str, str] | None]:
+        return pulumi.Output.from_input(self.outputs.get("entry"))
+
+    @property
+    def bastion(self) -> pulumi.Output[dict[str, Any] | None]:
+        return pulumi.Output.from_input(self.outputs.get("bastion"))
+
+    @property
+    def vip(self) -> pulumi.Output[str | None]:
+        return pulumi.Output.from_input(self.outputs.get("vip"))
 
 
 def plan_of(args: Mapping[str, object], root: Path) -> StackPlan:
@@ -59,12 +108,24 @@ def plan_of(args: Mapping[str, object], root: Path) -> StackPlan:
             "     Rule: settings are plain values: they decide what is made.\n"
             "     Do:   give a plain value; a private key is best left to the ssh-agent."
         )
-    given = {name: _plain(value) for name, value in args.items() if value is not None}
-    raw = {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
+    raw = {name: value if isinstance(value, str) else json.dumps(value) for name, value in _given(args).items()}
     try:
         return load_settings(raw, root)
     except SettingsError as error:
         raise pulumi.RunError(str(error)) from None
+
+
+def _check_name(name: str) -> None:
+    if not NAME.fullmatch(name):
+        rule = (
+            "up to 14 letters, digits and hyphens, a letter first, not internal-…: names of load balancers and target "
+            "groups begin with it, and AWS allows those 32 characters"
+        )
+        raise pulumi.RunError(report([Problem("the cluster's name", f"'{name}'", rule, "choose a shorter or another")]))
+
+
+def _given(args: Mapping[str, object]) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in args.items() if value is not None}
 
 
 def _plain(value: object) -> object:
@@ -74,3 +135,70 @@ def _plain(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _without_key(args: Mapping[str, Any]) -> dict[str, Any]:
+    """What may be in the state: all but the operator's private key."""
+    ssh = args.get("ssh")
+    kept = {key: value for key, value in ssh.items() if key != "privateKey"} if isinstance(ssh, Mapping) else ssh
+    return {**args, "ssh": kept}
+
+
+def make_cluster(plan: StackPlan, opts: pulumi.ResourceOptions | None = None, prefix: str = "") -> Outputs:
+    """Everything: servers, and the rollouts on them; the outputs by name, as `package_schema.py` documents them.
+
+    Components get `opts`. All names begin with `prefix`.
+    """
+    base = _existing(plan, opts, prefix) if plan.settings.existing else _managed(plan, opts, prefix)
+    made: Resources = {task.id: base.resources(task) for task in plan.of("")}
+    for runbook in plan.runbooks:
+        args = RolloutArgs(runbook, plan, base.servers.servers, made)
+        rollout = Rollout(f"{prefix}{runbook}", args, opts, prefix=prefix)
+        made = rollout.made
+    return {
+        "servers": base.servers.summary,
+        "ports": push_jobs.ports(plan.settings),
+        "test": rollout.output("test", push_jobs.tested),
+        **base.outputs,
+    }
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Servers that tasks can run on, what opens or checks the push jobs ports, and further outputs of the stack."""
+
+    servers: ServerGroup
+    firewall: Sequence[pulumi.CustomResource]
+    outputs: Outputs
+
+    def resources(self, task: PlannedTask) -> Sequence[pulumi.CustomResource]:
+        """Of a task that belongs to a server."""
+        if task.id.step == "firewall":
+            return self.firewall
+        if task.action is Action.DEPARTURE:
+            return [self.servers.departures[task.server.name]]
+        return [self.servers.servers[task.server.name].connected]
+
+
+def _existing(plan: StackPlan, opts: pulumi.ResourceOptions | None, prefix: str) -> _Made:
+    servers = ExistingServers(f"{prefix}servers", existing_servers_args(plan), opts, prefix=prefix)
+    return _Made(servers, servers.firewall, {})
+
+
+def _managed(plan: StackPlan, opts: pulumi.ResourceOptions | None, prefix: str) -> _Made:
+    settings = plan.settings
+    found = fetch_existing_network(settings, opts.parent if opts else None)
+    network = Network(f"{prefix}network", network_args(settings, found), opts, prefix=prefix)
+    if settings.config.high_availability is None:
+        servers = Servers(f"{prefix}servers", servers_args(plan, network, None), opts, prefix=prefix)
+    else:
+        with deferred_outputs(len(settings.topology.backends)) as (backends, resolve):
+            args = high_availability_args(settings, network, backends)
+            availability = HighAvailability(f"{prefix}availability", args, opts, prefix=prefix)
+            servers = Servers(f"{prefix}servers", servers_args(plan, network, availability), opts, prefix=prefix)
+            machines = [servers.machines[server.name] for server in settings.topology.backends]
+            resolve([pulumi.Output.from_input(machine) for machine in machines])
+    entry = LoadBalancer(f"{prefix}entry", load_balancer_args(settings, network, servers), opts, prefix=prefix)
+    outputs: Outputs = {"entry": {"apiFqdn": settings.api_fqdn, "loadBalancer": entry.address}}
+    outputs |= {"bastion": servers.bastion.summary} if servers.bastion else {}
+    return _Made(servers, network.push_jobs_rules, outputs | ({"vip": settings.vip} if settings.vip else {}))

@@ -9,13 +9,12 @@ from functools import partial
 import pulumi
 import pulumi_command as command
 
-from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.config.stack_config import Proxy, Ssh
 from chef_push_jobs.model.topology import Server
-from chef_push_jobs.runbook.plan import PlannedTask, StackPlan, TaskId
 from chef_push_jobs.runbook.script_context import ServerIdentity
 
-from .bastion import Bastion
+from .bastion import ManagedBastion
+from .component import Component
 from .short_trace import short_trace
 
 
@@ -41,16 +40,15 @@ class ConnectedServer:
 
 
 def connection(
-    settings: Settings,
+    ssh: Ssh,
     address: pulumi.Input[str],
     host_key: pulumi.Input[str] | None,
-    bastion: Bastion | None = None,
+    bastion: ManagedBastion | None = None,
 ) -> command.remote.ConnectionArgs:
     """How the operator reaches the server at `address`; without `host_key` (an OpenSSH line), any key is taken.
 
     `bastion` is the one that the stack makes.
     """
-    ssh = settings.config.ssh
     key = ssh.private_key.get_secret_value() if ssh.private_key else None
     return command.remote.ConnectionArgs(
         host=address,
@@ -64,9 +62,9 @@ def connection(
     )
 
 
-def _proxy(ssh: Ssh, key: str | None, made: Bastion | None) -> command.remote.ProxyConnectionArgs | None:
+def _proxy(ssh: Ssh, key: str | None, made: ManagedBastion | None) -> command.remote.ProxyConnectionArgs | None:
     """The bastion that the stack makes, or the one that there is already."""
-    there: Bastion | Proxy | None = made or ssh.proxy
+    there: ManagedBastion | Proxy | None = made or ssh.proxy
     if there is None:
         return None
     return command.remote.ProxyConnectionArgs(
@@ -80,8 +78,8 @@ def _proxy(ssh: Ssh, key: str | None, made: Bastion | None) -> command.remote.Pr
     )
 
 
-class ServerGroup(pulumi.ComponentResource):
-    """Connected `servers` by name, and the resources that make or check the `firewall` of the push jobs ports.
+class ServerGroup(Component):
+    """Connected `servers`, by name.
 
     `departures` do what is to be done on a server when it leaves the stack, by its name; a machine that goes as well
     needs none. Its tasks come after that resource, and so leave before it: where departing fails, no task is left that
@@ -89,8 +87,30 @@ class ServerGroup(pulumi.ComponentResource):
     """
 
     servers: Mapping[str, ConnectedServer]
-    firewall: Sequence[pulumi.CustomResource]
     departures: Mapping[str, pulumi.CustomResource]
+
+    @property
+    def summary(self) -> dict[str, dict[str, pulumi.Input[str]]]:
+        """What a stack's outputs say of the servers."""
+        return {name: server.summary for name, server in self.servers.items()}
+
+
+@dataclass(frozen=True)
+class ServerTask:
+    """A task of one server: its name, the command line there, the script piped to it, and what makes it run again."""
+
+    name: str
+    command: str
+    script: str
+    triggers: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class ConnectArgs:
+    """How the operator reaches the servers, and the task that prepares each, by its name."""
+
+    ssh: Ssh
+    tasks: Mapping[str, ServerTask]
 
 
 @dataclass(frozen=True)
@@ -110,36 +130,36 @@ class Reachable:
     after: Sequence[pulumi.Resource] = ()
 
 
-def _facts(task: PlannedTask, told: Sequence[str]) -> ServerIdentity:
+def _facts(task: str, server: str, told: Sequence[str]) -> ServerIdentity:
     try:
         return ServerIdentity.parse(*told)
     except ValueError as error:
         raise pulumi.RunError(
             f"{task}: {error}\n"
             "Rule: the login shell of ssh.user prints nothing of its own where there is no terminal.\n"
-            f"Do:   mend its start-up files on {task.server.name}, then set repair.{task} to any text."
+            f"Do:   mend its start-up files on {server}, then set repair.{task} to any text."
         ) from None
 
 
 @short_trace()
 def connect(
-    plan: StackPlan, reachable: Reachable, parent: pulumi.Resource, bastion: Bastion | None = None
+    args: ConnectArgs, reachable: Reachable, parent: Component, bastion: ManagedBastion | None = None
 ) -> ConnectedServer:
     """Prepares the server for tasks."""
-    settings, task = plan.settings, plan.tasks[TaskId("", "connect", reachable.server.name)]
+    task = args.tasks[reachable.server.name]
     connected = command.remote.Command(
-        str(task),
-        connection=connection(settings, reachable.address, reachable.host_key, bastion),
+        f"{parent.prefix}{task.name}",
+        connection=connection(args.ssh, reachable.address, reachable.host_key, bastion),
         create=task.command,
-        stdin=task.script(plan.context).text,
-        triggers=[reachable.identity, *settings.repair(str(task))],
+        stdin=task.script,
+        triggers=[reachable.identity, *task.triggers],
         add_previous_output_in_env=False,
         logging=command.remote.Logging.NONE,
         opts=pulumi.ResourceOptions(parent=parent, depends_on=reachable.after),
     )
     known = pulumi.Output.all(reachable.private_address, connected.stdout, reachable.volume)
-    facts = known.apply(partial(_facts, task))
+    facts = known.apply(partial(_facts, task.name, reachable.server.name))
     # A key that is known needs no edge to the task that finds it; every first task waits for that one anyway.
     host_key = reachable.host_key or facts.apply(lambda found: found.host_key)
-    pinned = connection(settings, reachable.address, host_key, bastion)
+    pinned = connection(args.ssh, reachable.address, host_key, bastion)
     return ConnectedServer(reachable.server, reachable.address, pinned, connected, facts)

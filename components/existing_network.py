@@ -13,28 +13,28 @@ from chef_push_jobs.network.existing_network import ExistingNetwork, ExistingSub
 HAVE_ADDRESS = ["pending", "running", "stopping", "stopped"]
 
 
-def fetch_existing_network(settings: Settings) -> ExistingNetwork:
-    """Raises pulumi.RunError, which is shown without a stack trace, with every problem."""
-    found = _found(settings)
+def fetch_existing_network(settings: Settings, parent: pulumi.Resource | None = None) -> ExistingNetwork:
+    """By the provider of `parent`. Raises pulumi.RunError, which is shown without a stack trace, with every problem."""
+    found = _found(settings, pulumi.InvokeOptions(parent=parent))
     if wrong := existing_network.problems(settings, found):
         raise pulumi.RunError(report(wrong))
     return found
 
 
-def _found(settings: Settings) -> ExistingNetwork:
+def _found(settings: Settings, opts: pulumi.InvokeOptions) -> ExistingNetwork:
     network = settings.config.network
     if network.vpc_id is None:
-        zones = aws.get_availability_zones(state="available").names if network.zones else []
+        zones = aws.get_availability_zones(state="available", opts=opts).names if network.zones else []
         return ExistingNetwork(zones=zones)
-    vpcs = aws.ec2.get_vpcs(filters=[{"name": "vpc-id", "values": [network.vpc_id]}]).ids
+    vpcs = aws.ec2.get_vpcs(filters=[{"name": "vpc-id", "values": [network.vpc_id]}], opts=opts).ids
     wanted = [id for ids in existing_network.named_subnets(settings).values() for id in ids]
     # Those that there are: the look-up of one that there is not would end the program with the plugin's own words.
-    there = aws.ec2.get_subnets(filters=[{"name": "subnet-id", "values": wanted}]).ids
-    return ExistingNetwork(bool(vpcs), {id: _subnet(id, settings) for id in there})
+    there = aws.ec2.get_subnets(filters=[{"name": "subnet-id", "values": wanted}], opts=opts).ids
+    return ExistingNetwork(bool(vpcs), {id: _subnet(id, settings, opts) for id in there})
 
 
-def _subnet(id: str, settings: Settings) -> ExistingSubnet:
-    found = aws.ec2.get_subnet(id=id)
+def _subnet(id: str, settings: Settings, opts: pulumi.InvokeOptions) -> ExistingSubnet:
+    found = aws.ec2.get_subnet(id=id, opts=opts)
     ours = aws.ec2.get_instances(
         filters=[
             {"name": "subnet-id", "values": [id]},
@@ -44,6 +44,7 @@ def _subnet(id: str, settings: Settings) -> ExistingSubnet:
             },
         ],
         instance_state_names=HAVE_ADDRESS,
+        opts=opts,
     ).ids
     count = int(found.available_ip_address_count)
     return ExistingSubnet(id, found.vpc_id, found.availability_zone, found.cidr_block, count, len(ours))

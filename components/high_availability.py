@@ -7,121 +7,140 @@ attachment of the volume, which is left alone from then on; the address is given
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
-from chef_push_jobs.config.settings import Settings
-from chef_push_jobs.model.topology import Role, Server
 from chef_push_jobs.network import failover_policy
 
-from .network import ChefNetwork
+from .component import Component, tags
 
 ANY_STATE = ("pending", "running", "stopping", "stopped")
 
 
-class HighAvailability(pulumi.ComponentResource):
-    """Made before the machines, which get `profile`; `allow` completes it with them.
+@dataclass(frozen=True)
+class HighAvailabilityArgs:
+    """Failover between the two backends in one subnet.
 
-    `first` is what machines wait for: so they are gone before the volume is deleted, and none is given the address.
+    `vip` is the address that moves, `volume_size` in GiB, `device` is EC2's name for the volume on a machine.
+    `backends` are the machines (aws.ec2.Instance), the primary first: outputs, since machines need this component.
+    """
+
+    vip: str
+    volume_size: int
+    device: str
+    subnet_id: pulumi.Input[str]
+    availability_zone: pulumi.Input[str]
+    security_group_id: pulumi.Input[str]
+    backends: Sequence[pulumi.Output[aws.ec2.Instance]]
+    tags: Mapping[str, str]
+
+
+class HighAvailability(Component):
+    """Backends' machines get `instance_profile`; the primary's has the volume with `volume_id` at first.
+
+    Machines wait for what is in `before_machines`: so they are gone before the volume is deleted, and none is given the
+    address. Tasks on backends wait for what is in `before_tasks`.
     """
 
     def __init__(
-        self, name: str, settings: Settings, network: ChefNetwork, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        args: HighAvailabilityArgs,
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        prefix: str | None = None,
     ) -> None:
-        super().__init__("chef-push-jobs:index:HighAvailability", name, None, opts)
-        self._name, self._settings, self._child = name, settings, pulumi.ResourceOptions(parent=self)
-        chosen, subnet = settings.config.high_availability, network.subnet(settings.topology.primary)
-        assert chosen is not None
-        self._device = chosen.device
-        self.volume = aws.ebs.Volume(
+        props = {"vip": args.vip, "volumeSize": args.volume_size, "device": args.device, "tags": dict(args.tags)}
+        super().__init__("HighAvailability", name, props, opts, prefix)
+        self._name, self._args = name, args
+        volume = aws.ebs.Volume(
             f"{name}-data",
-            availability_zone=subnet.availability_zone,
+            availability_zone=args.availability_zone,
             type="gp3",
-            size=chosen.volume_size,
+            size=args.volume_size,
             encrypted=True,
-            tags=self._tags(f"{name}-data"),
-            opts=self._child,
+            tags=tags(args.tags, f"{name}-data"),
+            opts=self.child_opts,
         )
         address = aws.ec2.SubnetCidrReservation(
             f"{name}-vip",
-            subnet_id=subnet.id,
-            cidr_block=f"{settings.vip}/32",
+            subnet_id=args.subnet_id,
+            cidr_block=f"{args.vip}/32",
             reservation_type="explicit",
             description="address of the backends, which keepalived moves",
-            opts=self._child,
+            opts=self.child_opts,
         )
-        self.first: Sequence[pulumi.Resource] = [self.volume, address]
-        self._role()
-        self._heartbeat(network)
-        self.register_outputs({})
+        role, profile = self._role(f"{name}-backend")
+        self._heartbeat()
+        self.volume_id, self.instance_profile = volume.id, profile.name
+        self.before_machines: Sequence[pulumi.Resource] = [volume, address]
+        self.before_tasks: Sequence[pulumi.Resource] = [self._allow(role, volume), self._attach(volume)]
+        self.register_outputs({"volumeId": volume.id, "role": role.name})
 
-    def profile(self, server: Server) -> pulumi.Input[str] | None:
-        """The instance profile of the server's machine, if it is to have one."""
-        return self._profile.name if server.role is Role.BACKEND else None
-
-    def allow(self, machines: Mapping[str, aws.ec2.Instance]) -> Sequence[pulumi.Resource]:
-        """Lets the backends' `machines` (by server name) move address and volume, and attaches that to the primary.
-
-        Tasks on backends wait for what it returns.
-        """
-        backends = [machines[server.name] for server in self._settings.topology.backends]
-        known = [part for machine in backends for part in (machine.arn, machine.primary_network_interface_id)]
-
-        def policy(told: list[str]) -> str:
-            volume, *parts = told
-            return failover_policy.permissions(volume, dict(zip(parts[::2], parts[1::2], strict=True)))
-
-        allowed = aws.iam.RolePolicy(
-            f"{self._name}-backend",
-            role=self._role_name,
-            policy=pulumi.Output.all(self.volume.arn, *known).apply(policy),
-            opts=self._child,
-        )
-        return [allowed, self._attach(machines[self._settings.topology.primary.name])]
-
-    def _tags(self, name: str) -> dict[str, str]:
-        return {**self._settings.config.tags, "Name": name}
-
-    def _role(self) -> None:
-        backend = f"{self._name}-backend"
+    def _role(self, name: str) -> tuple[aws.iam.Role, aws.iam.InstanceProfile]:
         role = aws.iam.Role(
-            backend,
+            name,
             assume_role_policy=failover_policy.assumed_by_machines(),
             description="Chef server backends: failover by keepalived",
-            tags=self._tags(backend),
-            opts=self._child,
+            tags=tags(self._args.tags, name),
+            opts=self.child_opts,
         )
-        self._role_name = role.name
-        self._profile = aws.iam.InstanceProfile(backend, role=role.name, tags=self._tags(backend), opts=self._child)
+        profile = aws.iam.InstanceProfile(name, role=role.name, tags=tags(self._args.tags, name), opts=self.child_opts)
+        return role, profile
 
-    def _heartbeat(self, network: ChefNetwork) -> None:
-        group = network.groups(self._settings.topology.primary)[0]
+    def _heartbeat(self) -> None:
+        group = self._args.security_group_id
         aws.vpc.SecurityGroupIngressRule(
-            "in-heartbeat",
-            security_group_id=group.id,
+            f"{self.prefix}in-heartbeat",
+            security_group_id=group,
             ip_protocol="icmp",
             from_port=-1,
             to_port=-1,
-            referenced_security_group_id=group.id,
+            referenced_security_group_id=group,
             description="keepalived's heartbeat between backends",
-            tags=self._tags("heartbeat"),
-            opts=self._child,
+            tags=tags(self._args.tags, f"{self.prefix}heartbeat"),
+            opts=self.child_opts,
         )
 
-    def _attach(self, primary: aws.ec2.Instance) -> aws.ec2.VolumeAttachment:
+    def _allow(self, role: aws.iam.Role, volume: aws.ebs.Volume) -> aws.iam.RolePolicy:
+        """Lets the backends move address and volume."""
+        parts = ("arn", "primary_network_interface_id")
+        known = [_of(machine, part) for machine in self._args.backends for part in parts]
+
+        def policy(found: list[Any]) -> str:
+            volume, *parts = found
+            return failover_policy.permissions(volume, dict(zip(parts[::2], parts[1::2], strict=True)))
+
+        return aws.iam.RolePolicy(
+            f"{self._name}-backend",
+            role=role.name,
+            policy=pulumi.Output.all(volume.arn, *known).apply(policy),
+            opts=self.child_opts,
+        )
+
+    def _attach(self, volume: aws.ebs.Volume) -> aws.ec2.VolumeAttachment:
         """At first to the primary. After a failover a refresh finds this attachment gone: then it is made as it is now.
 
         It is never undone either: a terminated machine loses the volume by itself.
         """
         name = "block-device-mapping.volume-id"
-        attached = self.volume.id.apply(lambda volume: [aws.ec2.GetInstancesFilterArgs(name=name, values=[volume])])
-        holders = aws.ec2.get_instances_output(filters=attached, instance_state_names=list(ANY_STATE)).ids
+        attached = volume.id.apply(lambda id: [aws.ec2.GetInstancesFilterArgs(name=name, values=[id])])
+        holders = aws.ec2.get_instances_output(
+            filters=attached, instance_state_names=list(ANY_STATE), opts=pulumi.InvokeOutputOptions(parent=self)
+        ).ids
+        primary = _of(self._args.backends[0], "id")
         return aws.ec2.VolumeAttachment(
             f"{self._name}-data",
-            volume_id=self.volume.id,
-            device_name=self._device,
-            instance_id=pulumi.Output.all(holders, primary.id).apply(lambda told: (*told[0], told[1])[0]),
+            volume_id=volume.id,
+            device_name=self._args.device,
+            instance_id=pulumi.Output.all(holders, primary).apply(lambda found: (*found[0], found[1])[0]),
             skip_destroy=True,
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["instanceId"]),
         )
+
+
+def _of(machine: pulumi.Output[aws.ec2.Instance], attribute: str) -> pulumi.Output[str]:
+    return machine.apply(lambda made: getattr(made, attribute))

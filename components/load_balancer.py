@@ -2,75 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
-from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.model.ports import ENTRY_PORTS
 
-from .network import ChefNetwork
+from .component import Component, tags
 
 # What tells that a frontend answers, whichever port is asked for.
 HEALTH_PORT = 443
 
 
-class LoadBalancer(pulumi.ComponentResource):
-    """A load balancer that is made, an existing one that the frontends are attached to, or nothing at all.
+@dataclass(frozen=True)
+class ManagedLoadBalancerArgs:
+    """A load balancer to make, after `depends_on`; `zone_id` is of the Route 53 zone that gets its name, if any."""
 
-    `address` is the made one's own name, else None.
+    internal: bool
+    vpc_id: pulumi.Input[str]
+    subnet_ids: Sequence[pulumi.Input[str]]
+    security_group_id: pulumi.Input[str]
+    protect: bool
+    zone_id: str | None = None
+    depends_on: Sequence[pulumi.Resource] = ()
+
+
+@dataclass(frozen=True)
+class LoadBalancerArgs:
+    """`targets` are the ids of the machines that answer clients, by server name; `fqdn` is where clients look for them.
+
+    They are attached to the load balancer that is made, to the target group of an existing one, to both or to none.
     """
+
+    fqdn: str
+    targets: Mapping[str, pulumi.Input[str]]
+    tags: Mapping[str, str]
+    managed: ManagedLoadBalancerArgs | None = None
+    target_group_arn: str | None = None
+
+
+class LoadBalancer(Component):
+    """`address` is the DNS name of a load balancer that is made, else None."""
 
     def __init__(
         self,
         name: str,
-        settings: Settings,
-        network: ChefNetwork,
-        machines: Mapping[str, aws.ec2.Instance],
+        args: LoadBalancerArgs,
         opts: pulumi.ResourceOptions | None = None,
+        *,
+        prefix: str | None = None,
     ) -> None:
-        super().__init__("chef-push-jobs:index:ChefEntry", name, None, opts)
-        self._settings, self._network, self._machines = settings, network, machines
-        self._child = pulumi.ResourceOptions(parent=self)
+        props = {
+            "fqdn": args.fqdn,
+            "targets": list(args.targets),
+            "internal": args.managed and args.managed.internal,
+            "zoneId": args.managed and args.managed.zone_id,
+            "targetGroupArn": args.target_group_arn,
+            "tags": dict(args.tags),
+        }
+        super().__init__("ChefEntry", name, props, opts, prefix)
+        self._args = args
         self.address: pulumi.Output[str] | None = None
-        entry = settings.config.entry
-        if entry.target_group_arn:
-            self._attach(f"{name}-existing", entry.target_group_arn)
-        if settings.makes_load_balancer:
-            balancer = self._balancer(name)
+        if args.target_group_arn:
+            self._attach(f"{name}-existing", args.target_group_arn)
+        if args.managed:
+            balancer = self._balancer(name, args.managed)
             self.address = balancer.dns_name
             for port in ENTRY_PORTS:
-                self._listen(f"{name}-{port}", balancer, port)
-            if entry.record:
-                self._record(name, entry.record.zone_id, balancer)
-        self.register_outputs({})
+                self._listen(f"{name}-{port}", args.managed, balancer, port)
+            if args.managed.zone_id:
+                self._record(name, args.managed.zone_id, balancer)
+        self.register_outputs({"address": self.address} if self.address else {})
 
-    def _balancer(self, name: str) -> aws.lb.LoadBalancer:
-        protect = self._settings.config.protect
+    def _balancer(self, name: str, args: ManagedLoadBalancerArgs) -> aws.lb.LoadBalancer:
         return aws.lb.LoadBalancer(
             name,
             load_balancer_type="network",
-            internal=self._settings.config.entry.load_balancer == "internal",
-            subnets=self._network.load_balancer_subnets,
-            security_groups=[self._network.group("load-balancer").id],
+            internal=args.internal,
+            subnets=args.subnet_ids,
+            security_groups=[args.security_group_id],
             # Else a zone whose only frontend is down answers nobody.
             enable_cross_zone_load_balancing=True,
-            enable_deletion_protection=protect,
-            tags=self._settings.tags(name),
-            opts=pulumi.ResourceOptions(parent=self, protect=protect, depends_on=self._network.public_subnet.ready),
+            enable_deletion_protection=args.protect,
+            tags=tags(self._args.tags, name),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, depends_on=args.depends_on),
         )
 
-    def _listen(self, name: str, balancer: aws.lb.LoadBalancer, port: int) -> None:
+    def _listen(self, name: str, args: ManagedLoadBalancerArgs, balancer: aws.lb.LoadBalancer, port: int) -> None:
         group = aws.lb.TargetGroup(
             name,
             port=port,
             protocol="TCP",
             target_type="instance",
-            vpc_id=self._network.vpc.id,
+            vpc_id=args.vpc_id,
             health_check={"protocol": "TCP", "port": str(HEALTH_PORT)},
-            tags=self._settings.tags(name),
-            opts=self._child,
+            tags=tags(self._args.tags, name),
+            opts=self.child_opts,
         )
         self._attach(name, group.arn)
         aws.lb.Listener(
@@ -79,17 +108,14 @@ class LoadBalancer(pulumi.ComponentResource):
             port=port,
             protocol="TCP",
             default_actions=[{"type": "forward", "target_group_arn": group.arn}],
-            tags=self._settings.tags(name),
-            opts=self._child,
+            tags=tags(self._args.tags, name),
+            opts=self.child_opts,
         )
 
     def _attach(self, name: str, group_arn: pulumi.Input[str]) -> None:
-        for server in self._settings.entry_servers:
+        for server, machine in self._args.targets.items():
             aws.lb.TargetGroupAttachment(
-                f"{name}-{server.name}",
-                target_group_arn=group_arn,
-                target_id=self._machines[server.name].id,
-                opts=self._child,
+                f"{name}-{server}", target_group_arn=group_arn, target_id=machine, opts=self.child_opts
             )
 
     def _record(self, name: str, zone_id: str, balancer: aws.lb.LoadBalancer) -> None:
@@ -98,6 +124,4 @@ class LoadBalancer(pulumi.ComponentResource):
             "zone_id": balancer.zone_id,
             "evaluate_target_health": True,
         }
-        aws.route53.Record(
-            name, zone_id=zone_id, name=self._settings.api_fqdn, type="A", aliases=[alias], opts=self._child
-        )
+        aws.route53.Record(name, zone_id=zone_id, name=self._args.fqdn, type="A", aliases=[alias], opts=self.child_opts)

@@ -1,92 +1,89 @@
 """The network of a cluster: VPC, subnets, and security groups with one resource a rule, each rule with its reason.
 
-What there is, and why, is in `subnets.py` and `firewall.py`.
+Which subnets and rules, and why: `chef_push_jobs/model/subnets.py` and `chef_push_jobs/network/security_groups.py`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
-from chef_push_jobs.config.settings import Settings
-from chef_push_jobs.model.topology import Role, Server
-from chef_push_jobs.network.existing_network import ExistingNetwork
-from chef_push_jobs.network.security_groups import SecurityGroupRule, egress_rules, groups, groups_of, ingress_rules
+from chef_push_jobs.network.security_groups import SecurityGroupRule
 
-from .vpc import ManagedVpc, Place, found_vpc
+from .component import Component, tags
+from .vpc import ManagedVpc, ManagedVpcArgs, Vpc
 
 
-class ChefNetwork(pulumi.ComponentResource):
-    """`push_jobs_rules` open the push jobs ports: the runbook's firewall step. `premises` are of an existing VPC."""
+@dataclass(frozen=True)
+class NetworkArgs:
+    """`vpc` is one to make, or an existing one. Rules name the `security_groups` that they are between."""
+
+    vpc: ManagedVpcArgs | Vpc
+    security_groups: Sequence[str]
+    ingress_rules: Sequence[SecurityGroupRule]
+    egress_rules: Sequence[SecurityGroupRule]
+    tags: Mapping[str, str]
+
+
+class Network(Component):
+    """`push_jobs_rules` open the push jobs ports: the runbook's firewall step. An existing VPC is left as it is."""
 
     def __init__(
-        self, name: str, settings: Settings, premises: ExistingNetwork, opts: pulumi.ResourceOptions | None = None
+        self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None, *, prefix: str | None = None
     ) -> None:
-        super().__init__("chef-push-jobs:index:ChefNetwork", name, None, opts)
-        self._settings, self._child = settings, pulumi.ResourceOptions(parent=self)
-        made = settings.config.network.vpc_id is None
-        self.vpc = ManagedVpc(name, settings, self._child).vpc if made else found_vpc(settings, premises)
-        self._groups = {tier: self._group(tier) for tier in groups(settings)}
+        made = args.vpc if isinstance(args.vpc, ManagedVpcArgs) else None
+        props = {
+            "cidr": made and made.cidr,
+            "subnets": [subnet.name for subnet in made.subnets] if made else [],
+            "vpcId": None if isinstance(args.vpc, ManagedVpcArgs) else args.vpc.id,
+            "securityGroups": list(args.security_groups),
+            "tags": dict(args.tags),
+        }
+        super().__init__("ChefNetwork", name, props, opts, prefix)
+        self._tags = args.tags
+        self.vpc = ManagedVpc(name, args.vpc, self.child_opts).vpc if isinstance(args.vpc, ManagedVpcArgs) else args.vpc
+        self.security_groups = {tier: self._group(tier) for tier in args.security_groups}
         self.push_jobs_rules: list[pulumi.CustomResource] = []
-        for rule in ingress_rules(settings):
+        for rule in args.ingress_rules:
             ingress = self._ingress(rule)
             if rule.push_jobs:
                 self.push_jobs_rules.append(ingress)
-        for rule in egress_rules(settings, self.vpc.inside):
+        for rule in args.egress_rules:
             self._egress(rule)
-        self.register_outputs({})
-
-    def subnet(self, server: Server) -> Place:
-        """Backends share one; frontends take turns."""
-        places = self.vpc.servers[server.role]
-        tier = [each for each in self._settings.topology.servers if each.role is server.role]
-        return places[tier.index(server) % len(places)]
-
-    @property
-    def public_subnet(self) -> Place:
-        """Where a bastion stands."""
-        return self.vpc.public[0]
-
-    @property
-    def load_balancer_subnets(self) -> list[pulumi.Input[str]]:
-        tier = Role.FRONTEND if self._settings.topology.frontends else Role.BACKEND
-        public = self._settings.config.entry.load_balancer == "public"
-        return [place.id for place in (self.vpc.public if public else self.vpc.servers[tier])]
-
-    def groups(self, server: Server) -> list[aws.ec2.SecurityGroup]:
-        return [self._groups[name] for name in groups_of(server, self._settings.topology)]
-
-    def group(self, name: str) -> aws.ec2.SecurityGroup:
-        return self._groups[name]
+        groups = {tier: group.id for tier, group in self.security_groups.items()}
+        self.register_outputs({"vpcId": self.vpc.id, "securityGroupIds": groups})
 
     def _group(self, tier: str) -> aws.ec2.SecurityGroup:
+        name = f"{self.prefix}{tier}"
         return aws.ec2.SecurityGroup(
-            tier,
+            name,
             vpc_id=self.vpc.id,
             description=f"Chef server: {tier}",
-            tags=self._settings.tags(tier),
-            opts=self._child,
+            tags=tags(self._tags, name),
+            opts=self.child_opts,
         )
 
     def _ingress(self, rule: SecurityGroupRule) -> aws.vpc.SecurityGroupIngressRule:
-        return aws.vpc.SecurityGroupIngressRule(f"in-{rule.name}", **self._rule(rule))
+        return aws.vpc.SecurityGroupIngressRule(f"{self.prefix}in-{rule.name}", **self._rule(rule))
 
     def _egress(self, rule: SecurityGroupRule) -> aws.vpc.SecurityGroupEgressRule:
-        return aws.vpc.SecurityGroupEgressRule(f"out-{rule.name}", **self._rule(rule))
+        return aws.vpc.SecurityGroupEgressRule(f"{self.prefix}out-{rule.name}", **self._rule(rule))
 
     def _rule(self, rule: SecurityGroupRule) -> dict[str, Any]:
         """The arguments, which both directions have in common."""
-        other = self._groups.get(rule.source)
+        other = self.security_groups.get(rule.source)
         return {
-            "security_group_id": self._groups[rule.group].id,
+            "security_group_id": self.security_groups[rule.group].id,
             "ip_protocol": "-1" if rule.port is None else "tcp",
             "from_port": rule.port,
             "to_port": rule.port,
             "cidr_ipv4": None if other else rule.source,
             "referenced_security_group_id": other.id if other else None,
             "description": rule.reason,
-            "tags": self._settings.tags(rule.name),
-            "opts": self._child,
+            "tags": tags(self._tags, f"{self.prefix}{rule.name}"),
+            "opts": self.child_opts,
         }

@@ -1,10 +1,11 @@
 """A runbook's tasks as Pulumi resources: a remote command a task, `depends_on` for the order, `triggers` for running
-again. What tasks there are, and their edges, is the plan's matter.
+again. The plan decides which tasks exist, and their edges.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_command as command
@@ -14,6 +15,7 @@ from chef_push_jobs.runbook.plan import PlannedTask, StackPlan, TaskId
 from chef_push_jobs.runbook.script_context import ScriptContext, ServerIdentity
 from chef_push_jobs.runbook.steps import Action
 
+from .component import Component
 from .connection import ConnectedServer
 from .short_trace import short_trace
 
@@ -21,29 +23,34 @@ LOG_NOTHING = command.remote.Logging.NONE
 Resources = Mapping[TaskId, Sequence[pulumi.CustomResource]]
 
 
-class Rollout(pulumi.ComponentResource):
-    """All tasks of the runbook `name` on `servers`.
+@dataclass(frozen=True)
+class RolloutArgs:
+    """All tasks of one runbook of a plan, on `servers` by their name.
 
-    `made` are the resources of tasks that were made before, and with them, once this is made, its own.
+    `made` are the resources of tasks that were made before: those of the servers, and of runbooks that come first.
     """
+
+    runbook: str
+    plan: StackPlan
+    servers: Mapping[str, ConnectedServer]
+    made: Resources
+
+
+class Rollout(Component):
+    """All tasks of a runbook on a cluster. `made` are their resources, and those of the tasks made before."""
 
     made: Resources
 
     def __init__(
-        self,
-        name: str,
-        plan: StackPlan,
-        servers: Mapping[str, ConnectedServer],
-        made: Resources,
-        opts: pulumi.ResourceOptions | None = None,
+        self, name: str, args: RolloutArgs, opts: pulumi.ResourceOptions | None = None, *, prefix: str | None = None
     ) -> None:
-        super().__init__("chef-push-jobs:index:Rollout", name, None, opts)
-        self._plan, self._servers, self._made = plan, servers, dict(made)
-        for task in plan.of(name):
+        super().__init__("Rollout", name, {"runbook": args.runbook, "servers": list(args.servers)}, opts, prefix)
+        self._plan, self._servers, self._made = args.plan, args.servers, dict(args.made)
+        for task in args.plan.of(args.runbook):
             make = self._upload if task.action is Action.UPLOAD else self._command
             self._made[task.id] = [make(task)]
         self.made = self._made
-        self.register_outputs({})
+        self.register_outputs({"tasks": len(self._made) - len(args.made)})
 
     def output(self, step: str, choose: Callable[[Sequence[str]], str]) -> pulumi.Output[str]:
         """What `choose` makes of all that the tasks of `step` showed of their logs; its ValueError ends the run."""
@@ -63,7 +70,7 @@ class Rollout(pulumi.ComponentResource):
         lines = task.step.tail_lines
         show = f"tail -n {lines} {scripts.LOGS}/{task.id.log_name}.log" if lines else None
         return command.remote.Command(
-            str(task),
+            f"{self.prefix}{task}",
             connection=self._servers[task.server.name].connection,
             create=task.command,
             update=f"{scripts.NOTHING}; sudo -n {show}" if show else scripts.NOTHING,
@@ -81,12 +88,12 @@ class Rollout(pulumi.ComponentResource):
         assert task.package is not None
         assert task.package.file is not None
         return command.remote.CopyToRemote(
-            str(task),
+            f"{self.prefix}{task}",
             connection=self._servers[task.server.name].connection,
             source=pulumi.FileAsset(task.package.file),
             remote_path=scripts.uploaded(task.package),
             triggers=[*self._again(task), *self._plan.settings.repair(str(task.uploads_for))],
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=self.child_opts,
         )
 
     def _again(self, task: PlannedTask) -> list[pulumi.Output[str]]:

@@ -2,127 +2,157 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from shlex import quote
+from typing import Literal
 
 import pulumi
 import pulumi_aws as aws
 
 from chef_push_jobs.config.network_checks import BASTION
-from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.config.stack_config import Image
 from chef_push_jobs.model.topology import Server
-from chef_push_jobs.runbook.plan import StackPlan
 
-from .bastion import Bastion, connect_bastion
-from .connection import Reachable, ServerGroup, connect
-from .high_availability import HighAvailability
-from .network import ChefNetwork
-from .vpc import Place
+from .bastion import ManagedBastion, connect_bastion
+from .component import tags
+from .connection import ConnectArgs, Reachable, ServerGroup, connect
+from .vpc import PlacedSubnet
 
 # EC2's names for ours.
 ARCHITECTURES = {"amd64": "x86_64", "arm64": "arm64"}
 
 
-class ChefServers(ServerGroup):
-    """One machine a server of the topology; `firewall` are the rules of the push jobs ports.
+@dataclass(frozen=True)
+class MachineArgs:
+    """A virtual machine: its FQDN, where it stands, and what is made before it. `volume_size` is in GiB."""
 
-    `bastion` is the way in where the stack makes one, `machines` are the instances by server name.
+    fqdn: str
+    subnet: PlacedSubnet
+    security_group_ids: Sequence[pulumi.Input[str]]
+    instance_type: str
+    volume_size: int
+    has_public_address: bool
+    instance_profile: pulumi.Input[str] | None = None
+    depends_on: Sequence[pulumi.Resource] = ()
+
+
+@dataclass(frozen=True)
+class ServerArgs:
+    """A server on a machine, which may have a data volume. Its tasks wait for the resources in `before_tasks`."""
+
+    server: Server
+    machine: MachineArgs
+    volume_id: pulumi.Input[str] = ""
+    before_tasks: Sequence[pulumi.Resource] = ()
+
+
+@dataclass(frozen=True)
+class BastionArgs:
+    """`address` is the one of its two that operators connect to."""
+
+    machine: MachineArgs
+    address: Literal["public", "private"]
+
+
+@dataclass(frozen=True)
+class ServersArgs:
+    """All machines boot `image` and authorize one key: `public_key` (an OpenSSH line), or the key pair `key_name`.
+
+    `protect` them from being deleted, in the stack and in the cloud.
     """
 
-    def __init__(
-        self,
-        name: str,
-        plan: StackPlan,
-        network: ChefNetwork,
-        availability: HighAvailability | None = None,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        super().__init__("chef-push-jobs:index:ChefServers", name, None, opts)
-        settings = plan.settings
-        self._settings, self._network, self._availability = settings, network, availability
-        self._key_name = self._key_pair(name)
-        self._image = _image(settings)
-        self.bastion = self._bastion()
-        self.machines = {server.name: self._machine(server) for server in settings.topology.servers}
-        self._allowed = availability.allow(self.machines) if availability else ()
-        self.servers = {
-            server.name: connect(plan, self._reachable(server), self, self.bastion)
-            for server in settings.topology.servers
-        }
-        self.firewall, self.departures = network.push_jobs_rules, {}
-        self.register_outputs({})
+    servers: Sequence[ServerArgs]
+    connect: ConnectArgs
+    image: Image
+    architecture: Literal["amd64", "arm64"]
+    public_key: str | None
+    key_name: str | None
+    protect: bool
+    tags: Mapping[str, str]
+    bastion: BastionArgs | None = None
 
-    def _key_pair(self, name: str) -> pulumi.Input[str]:
-        if self._settings.public_key is None:
-            return str(self._settings.config.ssh.key_name)
+
+class Servers(ServerGroup):
+    """`machines` are the instances by server name; `bastion` is the way in where one is made."""
+
+    def __init__(
+        self, name: str, args: ServersArgs, opts: pulumi.ResourceOptions | None = None, *, prefix: str | None = None
+    ) -> None:
+        props = {
+            "servers": {each.server.name: each.machine.fqdn for each in args.servers},
+            "image": args.image.id or args.image.name,
+            "architecture": args.architecture,
+            "keyName": args.key_name,
+            "bastion": args.bastion and args.bastion.machine.fqdn,
+            "protect": args.protect,
+            "tags": dict(args.tags),
+        }
+        super().__init__("ChefServers", name, props, opts, prefix)
+        self._args = args
+        self._key_name = self._key_pair(f"{name}-operator")
+        self._image_id = self._image()
+        self.bastion = self._bastion(args.bastion) if args.bastion else None
+        self.machines = {
+            each.server.name: self._machine(each.server.name, str(each.server.role), each.machine)
+            for each in args.servers
+        }
+        self.servers = {
+            each.server.name: connect(args.connect, self._reachable(each), self, self.bastion) for each in args.servers
+        }
+        self.departures = {}
+        self.register_outputs({"servers": self.summary, **({"bastion": self.bastion.summary} if self.bastion else {})})
+
+    def _key_pair(self, name: str) -> pulumi.Input[str] | None:
+        if self._args.public_key is None:
+            return self._args.key_name
         return aws.ec2.KeyPair(
-            f"{name}-operator",
-            public_key=self._settings.public_key,
-            tags=dict(self._settings.config.tags),
-            opts=pulumi.ResourceOptions(parent=self),
+            name, public_key=self._args.public_key, tags=dict(self._args.tags), opts=self.child_opts
         ).key_name
 
-    def _machine(self, server: Server) -> aws.ec2.Instance:
-        subnet = self._network.subnet(server)
-        machines = self._settings.config.machines
-        return self._instance(
-            server.name,
-            server.fqdn,
-            str(server.role),
-            subnet,
-            self._network.groups(server),
-            instance_type=machines.instance_type,
-            volume_size=machines.volume_size,
-            public=self._settings.has_public_address(server),
-            profile=self._availability.profile(server) if self._availability else None,
-            after=self._availability.first if self._availability else (),
+    def _image(self) -> pulumi.Input[str]:
+        image = self._args.image
+        if image.id is not None:
+            return image.id
+        filters: Sequence[aws.ec2.GetAmiFilterArgsDict] = [
+            {"name": "name", "values": [image.name]},
+            {"name": "architecture", "values": [ARCHITECTURES[self._args.architecture]]},
+        ]
+        lookup = pulumi.InvokeOutputOptions(parent=self)
+        return aws.ec2.get_ami_output(owners=[image.owner], filters=filters, most_recent=True, opts=lookup).id
+
+    def _bastion(self, args: BastionArgs) -> ManagedBastion:
+        machine = self._machine(BASTION, BASTION, args.machine)
+        address = machine.public_ip if args.address == "public" else machine.private_ip
+        return connect_bastion(
+            f"{self.prefix}connect-bastion", self._args.connect.ssh, address, machine.id, self.child_opts
         )
 
-    def _bastion(self) -> Bastion | None:
-        """It stands in a public subnet, with an address there whichever is used."""
-        bastion, fqdn = self._settings.config.bastion, self._settings.bastion_fqdn
-        if bastion is None:
-            return None
-        place, group = self._network.public_subnet, self._network.group(BASTION)
-        machine = self._instance(
-            BASTION, fqdn, BASTION, place, [group], instance_type=bastion.instance_type, volume_size=8, public=True
-        )
-        address = machine.public_ip if bastion.address == "public" else machine.private_ip
-        return connect_bastion(self._settings, address, machine.id, self)
-
-    def _instance(
-        self,
-        name: str,
-        fqdn: str,
-        role: str,
-        place: Place,
-        groups: Sequence[aws.ec2.SecurityGroup],
-        *,
-        instance_type: str,
-        volume_size: int,
-        public: bool,
-        profile: pulumi.Input[str] | None = None,
-        after: Sequence[pulumi.Resource] = (),
-    ) -> aws.ec2.Instance:
-        protect = self._settings.config.protect
-        tags = self._settings.tags(name, Fqdn=fqdn, Role=role)
+    def _machine(self, name: str, role: str, args: MachineArgs) -> aws.ec2.Instance:
+        name, protect = f"{self.prefix}{name}", self._args.protect
+        its_tags = tags(self._args.tags, name, Fqdn=args.fqdn, Role=role)
         return aws.ec2.Instance(
             name,
-            ami=self._image,
-            instance_type=instance_type,
+            ami=self._image_id,
+            instance_type=args.instance_type,
             key_name=self._key_name,
-            subnet_id=place.id,
-            vpc_security_group_ids=[group.id for group in groups],
-            associate_public_ip_address=public,
-            iam_instance_profile=profile,
-            user_data=first_boot(fqdn),
+            subnet_id=args.subnet.id,
+            vpc_security_group_ids=args.security_group_ids,
+            associate_public_ip_address=args.has_public_address,
+            iam_instance_profile=args.instance_profile,
+            user_data=first_boot(args.fqdn),
             metadata_options={"http_tokens": "required", "http_endpoint": "enabled"},
-            root_block_device={"volume_type": "gp3", "volume_size": volume_size, "encrypted": True, "tags": tags},
+            root_block_device={
+                "volume_type": "gp3",
+                "volume_size": args.volume_size,
+                "encrypted": True,
+                "tags": its_tags,
+            },
             disable_api_termination=protect,
-            tags=tags,
+            tags=its_tags,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[*place.ready, *after],
+                depends_on=[*args.subnet.ready, *args.depends_on],
                 protect=protect,
                 # A newer image, a first boot worded otherwise, another key for it: no reasons to replace a server.
                 # Another FQDN is.
@@ -132,12 +162,12 @@ class ChefServers(ServerGroup):
             ),
         )
 
-    def _reachable(self, server: Server) -> Reachable:
-        machine, topology = self.machines[server.name], self._settings.topology
-        address = machine.public_ip if self._settings.config.ssh.address == "public" else machine.private_ip
-        shared = self._availability.volume.id if self._availability and server == topology.primary else ""
-        after = self._allowed if server in topology.backends else ()
-        return Reachable(server, address, machine.private_ip, machine.id, volume=shared, after=after)
+    def _reachable(self, args: ServerArgs) -> Reachable:
+        machine = self.machines[args.server.name]
+        address = machine.public_ip if self._args.connect.ssh.address == "public" else machine.private_ip
+        return Reachable(
+            args.server, address, machine.private_ip, machine.id, volume=args.volume_id, after=args.before_tasks
+        )
 
 
 def first_boot(fqdn: str) -> str:
@@ -154,14 +184,3 @@ def first_boot(fqdn: str) -> str:
             "",
         ]
     )
-
-
-def _image(settings: Settings) -> pulumi.Input[str]:
-    image = settings.config.machines.image
-    if image.id is not None:
-        return image.id
-    filters: Sequence[aws.ec2.GetAmiFilterArgsDict] = [
-        {"name": "name", "values": [image.name]},
-        {"name": "architecture", "values": [ARCHITECTURES[settings.config.machines.architecture]]},
-    ]
-    return aws.ec2.get_ami_output(owners=[image.owner], filters=filters, most_recent=True).id

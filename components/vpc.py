@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
-from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.model.subnets import Subnet, block
 from chef_push_jobs.model.topology import Role
-from chef_push_jobs.network.existing_network import ExistingNetwork
-from chef_push_jobs.network.security_groups import ANYWHERE, slug
+from chef_push_jobs.network.security_groups import ANYWHERE
+
+from .component import tags
 
 
 @dataclass(frozen=True)
-class Place:
-    """A subnet. `ready` is what its machines need for their way out, and what must outlive their public addresses."""
+class PlacedSubnet:
+    """A subnet that machines stand in.
+
+    `ready` is what they need for their way out, and what must outlive their public addresses.
+    """
 
     id: pulumi.Input[str]
     availability_zone: pulumi.Input[str]
@@ -27,68 +30,56 @@ class Place:
 
 @dataclass(frozen=True)
 class Vpc:
-    """`servers` are the subnets of a role, `public` those of a bastion and a public load balancer.
-
-    `inside` are the networks of the servers, by what they are called in the names of rules.
-    """
+    """`servers` are the subnets of a role, `public` those of a bastion and a public load balancer."""
 
     id: pulumi.Input[str]
-    servers: Mapping[Role, Sequence[Place]]
-    public: Sequence[Place]
-    inside: Mapping[str, str] = field(default_factory=dict)
+    servers: Mapping[Role, Sequence[PlacedSubnet]]
+    public: Sequence[PlacedSubnet]
 
 
-def found_vpc(settings: Settings, premises: ExistingNetwork) -> Vpc:
-    """Nothing of it is changed."""
-    network = settings.config.network
+@dataclass(frozen=True)
+class ManagedVpcArgs:
+    """`cidr` is the VPC's address range; `nat`: whether private subnets have a way out by a NAT gateway."""
 
-    def places(ids: Sequence[str]) -> list[Place]:
-        return [Place(id, premises.subnets[id].zone) for id in ids]
-
-    servers = {
-        Role.BACKEND: places([str(network.backend_subnet_id)]),
-        Role.FRONTEND: places(network.frontend_subnet_ids),
-    }
-    blocks = {premises.subnets[str(place.id)].block for tier in servers.values() for place in tier}
-    inside = {f"subnet-{slug(cidr)}": cidr for cidr in sorted(blocks)}
-    return Vpc(str(network.vpc_id), servers, places(network.public_subnet_ids), inside)
+    cidr: str
+    subnets: Sequence[Subnet]
+    nat: bool
+    tags: Mapping[str, str]
 
 
 class ManagedVpc:
-    """Its resources are children of the component that `opts` names."""
+    """No component: its resources, whose names begin with `name`, are children of the component that `opts` names."""
 
-    def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions) -> None:
-        self._name, self._settings, self._opts = name, settings, opts
-        config = settings.config
+    def __init__(self, name: str, args: ManagedVpcArgs, opts: pulumi.ResourceOptions) -> None:
+        self._name, self._args, self._opts = name, args, opts
         self._vpc = aws.ec2.Vpc(
-            name, cidr_block=config.vpc_cidr, enable_dns_hostnames=True, tags=settings.tags(name), opts=opts
+            name, cidr_block=args.cidr, enable_dns_hostnames=True, tags=tags(args.tags, name), opts=opts
         )
-        planned = settings.subnets
-        made = {subnet: self._subnet(subnet) for subnet in planned}
+        made = {subnet: self._subnet(subnet) for subnet in args.subnets}
         gateway = aws.ec2.InternetGateway(
-            f"{name}-internet", vpc_id=self._vpc.id, tags=settings.tags(f"{name}-internet"), opts=opts
+            f"{name}-internet", vpc_id=self._vpc.id, tags=tags(args.tags, f"{name}-internet"), opts=opts
         )
         to_internet = self._routes(f"{name}-routes", f"{name}-to-internet", gateway_id=gateway.id)
-        public = [self._joined(subnet, made[subnet], to_internet) for subnet in planned if not subnet.private]
-        private: list[tuple[Subnet, Place]] = []
-        if any(subnet.private for subnet in planned):
-            nat = self._nat(public[0][1], gateway) if config.network.nat else None
+        public = [self._joined(subnet, made[subnet], to_internet) for subnet in args.subnets if not subnet.private]
+        private: list[tuple[Subnet, PlacedSubnet]] = []
+        if any(subnet.private for subnet in args.subnets):
+            nat = self._nat(public[0][1], gateway) if args.nat else None
             out = self._routes(f"{name}-private-routes", f"{name}-to-nat", nat_gateway_id=nat.id if nat else None)
-            private = [self._joined(subnet, made[subnet], out) for subnet in planned if subnet.private]
+            private = [self._joined(subnet, made[subnet], out) for subnet in args.subnets if subnet.private]
         joined = [*public, *private]
         servers = {role: [place for subnet, place in joined if subnet.role is role] for role in Role}
         doors = [place for subnet, place in public if subnet.role is None]
         door_tier = Role.FRONTEND if servers[Role.FRONTEND] else Role.BACKEND
-        self.vpc = Vpc(self._vpc.id, servers, doors or servers[door_tier], {"vpc": config.vpc_cidr})
+        self.vpc = Vpc(self._vpc.id, servers, doors or servers[door_tier])
 
     def _subnet(self, subnet: Subnet) -> aws.ec2.Subnet:
         name = f"{self._name}-{subnet.name}"
         return aws.ec2.Subnet(
             name,
             vpc_id=self._vpc.id,
-            cidr_block=block(self._settings.config.vpc_cidr, subnet.number),
+            cidr_block=block(self._args.cidr, subnet.number),
             availability_zone=subnet.zone,
-            tags=self._settings.tags(name),
+            tags=tags(self._args.tags, name),
             opts=self._opts,
         )
 
@@ -101,7 +92,7 @@ class ManagedVpc:
         nat_gateway_id: pulumi.Input[str] | None = None,
     ) -> tuple[aws.ec2.RouteTable, list[pulumi.Resource]]:
         """A table, with a default route where there is a gateway."""
-        table = aws.ec2.RouteTable(name, vpc_id=self._vpc.id, tags=self._settings.tags(name), opts=self._opts)
+        table = aws.ec2.RouteTable(name, vpc_id=self._vpc.id, tags=tags(self._args.tags, name), opts=self._opts)
         if gateway_id is None and nat_gateway_id is None:
             return table, []
         made = aws.ec2.Route(
@@ -116,18 +107,18 @@ class ManagedVpc:
 
     def _joined(
         self, subnet: Subnet, made: aws.ec2.Subnet, routes: tuple[aws.ec2.RouteTable, list[pulumi.Resource]]
-    ) -> tuple[Subnet, Place]:
+    ) -> tuple[Subnet, PlacedSubnet]:
         table, ways = routes
         association = aws.ec2.RouteTableAssociation(
             f"{self._name}-{subnet.name}", subnet_id=made.id, route_table_id=table.id, opts=self._opts
         )
-        return subnet, Place(made.id, made.availability_zone, subnet.private, [association, *ways])
+        return subnet, PlacedSubnet(made.id, made.availability_zone, subnet.private, [association, *ways])
 
-    def _nat(self, place: Place, gateway: aws.ec2.InternetGateway) -> aws.ec2.NatGateway:
+    def _nat(self, place: PlacedSubnet, gateway: aws.ec2.InternetGateway) -> aws.ec2.NatGateway:
         """One for all zones: private servers need it for packages only, and AWS counts by the hour."""
         name = f"{self._name}-nat"
         after = pulumi.ResourceOptions.merge(self._opts, pulumi.ResourceOptions(depends_on=[gateway]))
-        address = aws.ec2.Eip(name, domain="vpc", tags=self._settings.tags(name), opts=after)
+        address = aws.ec2.Eip(name, domain="vpc", tags=tags(self._args.tags, name), opts=after)
         return aws.ec2.NatGateway(
-            name, allocation_id=address.id, subnet_id=place.id, tags=self._settings.tags(name), opts=after
+            name, allocation_id=address.id, subnet_id=place.id, tags=tags(self._args.tags, name), opts=after
         )

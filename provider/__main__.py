@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import pulumi
 from pulumi.provider import ConstructResult, Provider, main
 
+from chef_push_jobs.config.cluster_args import ChefPushJobsClusterArgsDict
 from chef_push_jobs.config.package_schema import TOKEN, VERSION, schema
 from components.cluster import ChefPushJobsCluster
 
@@ -34,7 +36,7 @@ class ChefPushJobsProvider(Provider):
     ) -> ConstructResult:
         if resource_type != TOKEN:
             raise pulumi.RunError(f"there is no {resource_type} in this package, only {TOKEN}")
-        made = ChefPushJobsCluster(name, inputs, options)
+        made = ChefPushJobsCluster(name, cast(ChefPushJobsClusterArgsDict, inputs), options)
         return ConstructResult(made.urn, made.outputs)
 
 

@@ -70,7 +70,7 @@ def schema() -> Schema:
             TOKEN: {
                 "isComponent": True,
                 "type": "object",
-                "description": "A Chef server cluster with push jobs; one in a stack.",
+                "description": "A Chef server cluster with push jobs; all names in it begin with its own.",
                 "inputProperties": {name: {**value, "plain": True} for name, value in inputs.items()},
                 "requiredInputs": settings.get("required", []),
                 "properties": OUTPUTS,

@@ -114,10 +114,6 @@ class Settings:
         given = self.config.chef_server.api_fqdn or (record.name if record else None)
         return given or self.entry_servers[0].fqdn
 
-    def tags(self, name: str, **others: str) -> dict[str, str]:
-        """Of the resource of that name."""
-        return {**self.config.tags, "Name": name, **others}
-
     def repair(self, task: str) -> tuple[str, ...]:
         """What makes a task run once more: nothing, or what doctor proposed."""
         return tuple(nonce for name, nonce in self.config.repair.items() if name == task)

@@ -15,6 +15,7 @@ from typing import Any
 from chef_push_jobs.scripts import NOTHING
 
 COMMAND = "command:remote:Command"
+COMPONENT = "chef-push-jobs:index:"
 
 
 class PreviewError(ValueError):
@@ -102,13 +103,17 @@ class Preview:
 
     @property
     def different(self) -> tuple[Change, ...]:
-        """Those that anything happens to."""
-        return tuple(change for change in self.changes if change.op not in (Op.SAME, Op.READ))
+        """Those that anything happens to: an update of a component only shows its new arguments."""
+        return tuple(change for change in self.changes if change.op not in (Op.SAME, Op.READ) and not _shows(change))
 
     @property
     def running(self) -> frozenset[str]:
         """Names of the commands that act on a server."""
         return frozenset(change.name for change in self.changes if change.runs)
+
+
+def _shows(change: Change) -> bool:
+    return change.op is Op.UPDATE and change.type.startswith(COMPONENT)
 
 
 def parse_preview(text: str) -> Preview:

@@ -14,7 +14,7 @@ from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 from bench import order, previews, work
 from chef_push_jobs.config import stack_files
 from chef_push_jobs.runbook.stack import load_stack
-from components.assembly import assemble
+from components.cluster import make_cluster
 from sandbox.paths import CLONE
 from tests import programs
 
@@ -50,7 +50,7 @@ def test_every_contender_is_given_exactly_what_the_program_sends(tmp_path: Path)
     plan = load_stack(stack_files.read_configuration("existing", CLONE, file), CLONE)
 
     def program() -> pulumi.Output[Any]:
-        return pulumi.Output.from_input(assemble(plan))
+        return pulumi.Output.from_input(make_cluster(plan))
 
     programs.run(program, sent)
     keys = {place.name: key(place.name) for place in places}

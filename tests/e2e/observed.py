@@ -14,6 +14,7 @@ from tests.e2e.conftest import Stack
 
 COMMAND = "command:remote:Command"
 COPY = "command:remote:CopyToRemote"
+COMPONENT = "chef-push-jobs:index:"
 RUNS = {"create", "replace"}
 LOOKS = {"status", "show-secret", "ha-status"}  # ctl commands that change nothing
 CTL = {"chef-server-ctl", "opscode-push-jobs-server-ctl"}  # private-chef-ctl is called by the failover script alone
@@ -122,6 +123,8 @@ def sorted_out(steps: Sequence[dict[str, Any]]) -> tuple[set[str], set[str], Cou
             planned.add(name)
         elif kind in (COMMAND, COPY) and op == "update":
             updated.add(name)
+        elif kind.startswith(COMPONENT) and op == "update":
+            continue  # only shows its new arguments
         elif kind != COMMAND and op in (*RUNS, "update", "delete"):
             other[f"{op} {kind.rsplit(':', 1)[1]}"] += 1
     return planned, updated, other

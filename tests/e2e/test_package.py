@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from tests.e2e.cli import pulumi
 from tests.sandbox.conftest import new_name
 
 EXAMPLES = CLONE / "examples"
-PACKAGED = ("components", "pyproject.toml", "requirements.txt", "README.md", "LICENSE")
+PACKAGED = ("chef_push_jobs", "components", "pyproject.toml", "requirements.txt", "README.md", "LICENSE")
 
 
 @pytest.fixture(scope="module")
@@ -38,24 +39,92 @@ def language_host() -> None:
     yaml_language_host.install()
 
 
-def program(folder: Path, example: str, stack: str, sandbox: Sandbox, **changes: Any) -> Path:
-    """A copy of an example with a stack on the sandbox; `changes` are properties of one in YAML, None for out."""
+STANDALONE: dict[str, Any] = {
+    "topology": "standalone",
+    "domain": "chef.test",
+    "frontends": None,
+    "clientCidrs": ["10.1.0.0/24"],
+    "operatorCidrs": ["10.8.0.0/24"],
+    "ssh": {"publicKeyFile": "operator.pub"},
+    "machines": {"image": {"owner": "self", "name": "sandbox-ubuntu-chef-server"}},
+    "chefServer": None,
+    "pushJobs": {
+        "package": {"file": str(CLONE / ".sandbox" / "packages" / "opscode-push-jobs-server_2.2.8-1_amd64.deb")}
+    },
+}
+# Two clusters of one program; each makes a VPC.
+TWO = {
+    "alpha": {**STANDALONE, "domain": "alpha.test", "vpcCidr": "10.20.0.0/16"},
+    "beta": {**STANDALONE, "domain": "beta.test", "vpcCidr": "10.30.0.0/16"},
+}
+PYTHON = """
+import json
+from pathlib import Path
+
+import pulumi
+
+from components.cluster import ChefPushJobsCluster
+
+for name, settings in json.loads(Path("clusters.json").read_text()).items():
+    cluster = ChefPushJobsCluster(name, settings)
+    pulumi.export(name, {"servers": cluster.servers, "test": cluster.test})
+"""
+
+
+def program(folder: Path, example: str, stack: str, sandbox: Sandbox) -> Path:
+    """A copy of an example with a stack on the sandbox."""
     copy = folder / example
     shutil.copytree(EXAMPLES / example, copy)
     if example == "yaml":
         content = yaml.safe_load((copy / "Pulumi.yaml").read_text())
         content["packages"]["chef-push-jobs"] = str(CLONE / "provider")
-        properties = content["resources"]["chef"]["properties"]
-        properties.update(changes)
-        content["resources"]["chef"]["properties"] = {
-            name: value for name, value in properties.items() if value is not None
-        }
         (copy / "Pulumi.yaml").write_text(yaml.safe_dump(content))
+    else:
+        installed(copy)
+    shutil.copy(sandbox.operator_public_key, copy / "operator.pub")
     ours = yaml.safe_load((CLONE / "stacks" / "Pulumi.sandbox.yaml").read_text())
     ours["config"] = {key: value for key, value in ours["config"].items() if key.startswith("aws:")}
     (copy / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump(ours, default_style='"'))
     pulumi(sandbox, "stack", "init", stack, folder=copy)
     return copy
+
+
+def say(folder: Path, clusters: Mapping[str, Mapping[str, Any]]) -> None:
+    """Have the program say these clusters, by name, with these settings beside the example's; None takes one out."""
+    if folder.name == "python":
+        given = {name: {key: v for key, v in changes.items() if v is not None} for name, changes in clusters.items()}
+        (folder / "clusters.json").write_text(json.dumps(given))
+        (folder / "cluster.py").write_text(PYTHON)
+        return
+    content, example = (yaml.safe_load((at / "Pulumi.yaml").read_text()) for at in (folder, EXAMPLES / "yaml"))
+    properties = example["resources"]["chef"]["properties"]
+    content["resources"] = {
+        name: {
+            "type": "chef-push-jobs:ChefPushJobsCluster",
+            "properties": {key: v for key, v in {**properties, **changes}.items() if v is not None},
+        }
+        for name, changes in clusters.items()
+    }
+    content["outputs"] = {
+        name: {"servers": f"${{{name}.servers}}", "test": f"${{{name}.test}}"} for name in content["resources"]
+    }
+    (folder / "Pulumi.yaml").write_text(json.dumps(content))  # which is YAML, and has no aliases
+
+
+def state(sandbox: Sandbox, folder: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(pulumi(sandbox, "stack", "export", folder=folder))["deployment"][
+        "resources"
+    ]
+    return found
+
+
+def of_cluster(resources: list[dict[str, Any]], name: str) -> dict[str, dict[str, Any]]:
+    """What belongs to a cluster, by URN: the resource of that name, and all below."""
+    found: dict[str, dict[str, Any]] = {}
+    for one in resources:
+        if one["urn"].endswith(f"{TOKEN}::{name}") or one.get("parent") in found:
+            found[one["urn"]] = one
+    return found
 
 
 def test_the_schema_is_what_the_settings_say_and_passes_the_engines_check(sandbox: Sandbox) -> None:
@@ -67,44 +136,61 @@ def test_the_schema_is_what_the_settings_say_and_passes_the_engines_check(sandbo
         assert found["resources"][TOKEN][part] == expected["resources"][TOKEN][part]
 
 
-def test_a_program_in_yaml_brings_a_cluster_up(sandbox: Sandbox, tmp_path: Path) -> None:
-    """On one server, whose image holds Chef server already; the key's path is relative to the program."""
-    package = CLONE / ".sandbox" / "packages" / "opscode-push-jobs-server_2.2.8-1_amd64.deb"
-    folder = program(
-        tmp_path,
-        "yaml",
-        "dev",
-        sandbox,
-        topology="standalone",
-        domain="chef.test",
-        frontends=None,
-        clientCidrs=["10.1.0.0/24"],
-        operatorCidrs=["10.8.0.0/24"],
-        ssh={"publicKeyFile": "operator.pub"},
-        machines={"image": {"owner": "self", "name": "sandbox-ubuntu-chef-server"}},
-        chefServer=None,
-        pushJobs={"package": {"file": str(package)}},
-    )
-    shutil.copy(sandbox.operator_public_key, folder / "operator.pub")
-    pulumi(sandbox, "up", "--yes", "--skip-preview", "--stack", "dev", folder=folder)
-    state = json.loads(pulumi(sandbox, "stack", "export", "--stack", "dev", folder=folder))
-    resources = {each["type"]: each for each in state["deployment"]["resources"]}
-    outputs = resources["pulumi:pulumi:Stack"]["outputs"]
-    assert outputs["test"].endswith("0 failures")
-    assert outputs["servers"]["backend-0"]["fqdn"] == "backend-0.chef.test"
-    cluster = resources["chef-push-jobs:index:ChefPushJobsCluster"]
-    assert cluster["outputs"].keys() >= {"servers", "ports", "test"}
-    again = pulumi(sandbox, "preview", "--expect-no-changes", "--stack", "dev", folder=folder)
+@pytest.mark.parametrize("example", ["yaml", "python"])
+def test_one_program_brings_two_clusters_up_and_destroys_one_alone(
+    sandbox: Sandbox, tmp_path: Path, example: str
+) -> None:
+    """Each on one server, whose image holds Chef server already; the key's path is relative to the program."""
+    folder = program(tmp_path, example, f"two-{example}", sandbox)
+    say(folder, TWO)
+    pulumi(sandbox, "up", "--yes", "--skip-preview", folder=folder)
+    before = state(sandbox, folder)
+    outputs = before[0]["outputs"]
+    for name in TWO:
+        assert outputs[name]["test"].endswith("0 failures")
+        assert outputs[name]["servers"]["backend-0"]["fqdn"] == f"backend-0.{name}.test"
+        children = set(of_cluster(before, name)) - {next(iter(of_cluster(before, name)))}
+        assert {urn.rsplit("::", 1)[1].partition("-")[0] for urn in children} == {name}
+        cluster = next(iter(of_cluster(before, name).values()))
+        assert cluster["inputs"]["domain"] == f"{name}.test"
+        assert cluster["outputs"].keys() >= {"servers", "ports", "test"}
+    assert "unchanged" in pulumi(sandbox, "preview", "--expect-no-changes", folder=folder)
+    if example == "yaml":
+        say(folder, {"beta": TWO["beta"]})
+        pulumi(sandbox, "up", "--yes", "--skip-preview", folder=folder)
+    else:
+        alpha = next(iter(of_cluster(before, "alpha")))
+        pulumi(sandbox, "destroy", "--yes", "--skip-preview", "--target", alpha, "--target-dependents", folder=folder)
+    after = state(sandbox, folder)
+    assert not of_cluster(after, "alpha")
+    assert facts(of_cluster(after, "beta")) == facts(of_cluster(before, "beta")), "the other is as it was"
+    say(folder, {"beta": TWO["beta"]})
+    again = pulumi(sandbox, "preview", "--expect-no-changes", folder=folder)
     assert "unchanged" in again
-    pulumi(sandbox, "destroy", "--yes", "--skip-preview", "--stack", "dev", folder=folder)
+    pulumi(sandbox, "destroy", "--yes", "--skip-preview", folder=folder)
+    assert not of_cluster(state(sandbox, folder), "beta")
 
 
-def test_a_mistake_in_a_program_in_yaml_is_told_with_its_rule(sandbox: Sandbox, tmp_path: Path) -> None:
-    folder = program(tmp_path, "yaml", "wrong", sandbox, topology="cluster")
-    told = pulumi(sandbox, "preview", "--stack", "wrong", folder=folder, check=False)
-    assert "topology: 'cluster'" in told
-    assert "Rule: it is one of 'standalone', 'tier' or 'ha'." in told
-    assert "Traceback" not in told
+def facts(resources: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What says that nothing was done to a resource."""
+    return {urn: [one.get(key) for key in ("id", "inputs", "outputs", "created")] for urn, one in resources.items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "problem"),
+    [
+        ("chef", {"topology": "cluster"}, "topology: 'cluster'\n.*Rule: it is one of 'standalone', 'tier' or 'ha'."),
+        ("cluster-with-a-long-name", {}, "the cluster's name: 'cluster-with-a-long-name'\n.*Rule: up to 14 letters"),
+    ],
+)
+def test_a_mistake_in_a_program_in_yaml_is_reported_with_its_rule(
+    sandbox: Sandbox, tmp_path: Path, name: str, changes: dict[str, Any], problem: str
+) -> None:
+    folder = program(tmp_path, "yaml", f"wrong-{name}", sandbox)
+    say(folder, {name: changes})
+    printed = pulumi(sandbox, "preview", folder=folder, check=False)
+    assert re.search(problem, printed), printed
+    assert "Traceback" not in printed
 
 
 def installed(folder: Path) -> None:
@@ -129,10 +215,8 @@ def test_both_examples_preview_the_same_cluster(sandbox: Sandbox, tmp_path: Path
     planned = {}
     for example in ("python", "yaml"):
         folder = program(tmp_path, example, "example", sandbox)
-        if example == "python":
-            installed(folder)
         told = pulumi(sandbox, "preview", "--json", "--stack", "example", folder=folder)
         steps = json.loads(told)["steps"]
         planned[example] = {step["urn"].partition("ChefPushJobsCluster")[2] for step in steps}
     assert planned["python"] == planned["yaml"]
-    assert any(urn.endswith("::push-jobs-test-backend-0") for urn in planned["python"]), "the whole plan"
+    assert any(urn.endswith("::chef-push-jobs-test-backend-0") for urn in planned["python"]), "the whole plan"

@@ -20,7 +20,7 @@ from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 
 from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.runbook.plan import plan
-from components.assembly import assemble
+from components.cluster import make_cluster
 from sandbox.plugins.aws.plugin import PLUGIN
 from sandbox.plugins.framework.table import Input
 from tests import programs
@@ -113,7 +113,7 @@ def asked_for(name: str) -> list[tuple[str, Mapping[str, Any]]]:
     notes, of = Notes(), CASES[name]
 
     def program() -> None:
-        assemble(plan(of))
+        make_cluster(plan(of))
 
     programs.run(program, notes)
     return [(token, inputs) for token, inputs in notes.asked if token.startswith("aws:")]

@@ -82,7 +82,7 @@ def test_the_values_of_a_choice_are_told() -> None:
 
 
 def test_every_output_is_documented_and_an_attribute_in_python() -> None:
-    attributes = {name for name in ChefPushJobsCluster.__annotations__ if not name.startswith("_")}
+    attributes = {name for name, value in vars(ChefPushJobsCluster).items() if isinstance(value, property)}
     assert attributes == set(COMPONENT["properties"]) == set(OUTPUTS)
     assert all(output["description"] for output in OUTPUTS.values())
     server = SCHEMA["types"][f"{NAME}:index:Server"]["properties"]

@@ -2,7 +2,8 @@
 
 check  shows each setting of a stack, its value and where that comes from, then all problems in one message; it reads
        the stack's file, no engine and no cloud. Exit status: 0 all is well, 1 problems, 2 there is no such stack.
-write  writes what is derived from the settings: docs/settings.md and stacks/schema.json.
+write  writes what is derived from the settings: docs/settings.md, stacks/schema.json and the types of a cluster's
+       arguments in Python, chef_push_jobs/config/cluster_args.py.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 import sys
 from pathlib import Path
 
-from chef_push_jobs.config import editor_schema, reference, stack_files
+from chef_push_jobs.config import editor_schema, reference, stack_files, typed_dicts
 from chef_push_jobs.config.explanation import explain
 from chef_push_jobs.config.settings import SettingsError
 from chef_push_jobs.config.stack_files import StackFileError
@@ -31,7 +32,7 @@ def main(arguments: list[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser("check", help="the settings of a stack, and what is wrong with them")
     check.add_argument("--stack", required=True, help="its file is stacks/Pulumi.STACK.yaml")
-    commands.add_parser("write", help="write docs/settings.md and stacks/schema.json")
+    commands.add_parser("write", help="write what is derived from the settings")
     given = parser.parse_args(arguments)
     if given.command == "write":
         for name, text in derived(ROOT).items():
@@ -57,6 +58,7 @@ def derived(root: Path) -> dict[str, str]:
     return {
         "docs/settings.md": reference.render(project, keys, time_limits()),
         "stacks/schema.json": json.dumps(editor_schema.for_editors(project, keys), indent=2, ensure_ascii=False) + "\n",
+        "chef_push_jobs/config/cluster_args.py": typed_dicts.render(),
     }
 
 

@@ -1,0 +1,169 @@
+"""What each component of a cluster is given: its typed arguments, from the settings and from what is made before it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_aws as aws
+
+from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.model.topology import Role, Server
+from chef_push_jobs.network import existing_network
+from chef_push_jobs.network.existing_network import ExistingNetwork
+from chef_push_jobs.network.security_groups import egress_rules, groups, groups_of, ingress_rules
+from chef_push_jobs.runbook.plan import PlannedTask, StackPlan
+
+from .connection import ConnectArgs, ServerTask
+from .existing_servers import ExistingServersArgs
+from .high_availability import HighAvailability, HighAvailabilityArgs
+from .load_balancer import LoadBalancerArgs, ManagedLoadBalancerArgs
+from .network import Network, NetworkArgs
+from .servers import BastionArgs, MachineArgs, ServerArgs, Servers, ServersArgs
+from .vpc import ManagedVpcArgs, PlacedSubnet, Vpc
+
+BASTION_VOLUME = 8  # GiB
+
+
+def existing_servers_args(plan: StackPlan) -> ExistingServersArgs:
+    return ExistingServersArgs(
+        servers=list(plan.settings.existing.values()),
+        connect=connect_args(plan),
+        checks=_server_tasks(plan, "firewall"),
+        departures=_server_tasks(plan, "uninstall"),
+        uninstall=plan.settings.config.uninstall_on_destroy,
+    )
+
+
+def connect_args(plan: StackPlan) -> ConnectArgs:
+    return ConnectArgs(plan.settings.config.ssh, _server_tasks(plan, "connect"))
+
+
+def _server_tasks(plan: StackPlan, step: str) -> dict[str, ServerTask]:
+    """By server, the tasks of a step that belongs to the servers. For `connect`, the machine itself is the trigger."""
+    tasks = [task for task in plan.of("") if task.id.step == step]
+
+    def triggers(task: PlannedTask) -> tuple[str, ...]:
+        if task.id.is_connect:
+            return plan.settings.repair(str(task))
+        return (task.fingerprint(plan.context),)
+
+    return {
+        task.server.name: ServerTask(str(task), task.command, task.script(plan.context).text, triggers(task))
+        for task in tasks
+    }
+
+
+def network_args(settings: Settings, found: ExistingNetwork) -> NetworkArgs:
+    config = settings.config
+    if config.network.vpc_id is None:
+        vpc: ManagedVpcArgs | Vpc = ManagedVpcArgs(config.vpc_cidr, settings.subnets, config.network.nat, config.tags)
+    else:
+        vpc = _existing_vpc(settings, found)
+    inside = existing_network.server_networks(settings, found)
+    rules = [*ingress_rules(settings)], [*egress_rules(settings, inside)]
+    return NetworkArgs(vpc, groups(settings), *rules, config.tags)
+
+
+def _existing_vpc(settings: Settings, found: ExistingNetwork) -> Vpc:
+    network = settings.config.network
+
+    def placed(ids: Sequence[str]) -> list[PlacedSubnet]:
+        return [PlacedSubnet(id, found.subnets[id].zone) for id in ids]
+
+    servers = {
+        Role.BACKEND: placed([str(network.backend_subnet_id)]),
+        Role.FRONTEND: placed(network.frontend_subnet_ids),
+    }
+    return Vpc(str(network.vpc_id), servers, placed(network.public_subnet_ids))
+
+
+def high_availability_args(
+    settings: Settings, network: Network, backends: Sequence[pulumi.Output[aws.ec2.Instance]]
+) -> HighAvailabilityArgs:
+    chosen, primary = settings.config.high_availability, settings.topology.primary
+    assert chosen is not None and settings.vip is not None
+    subnet = _subnet(settings, network, primary)
+    return HighAvailabilityArgs(
+        vip=settings.vip,
+        volume_size=chosen.volume_size,
+        device=chosen.device,
+        subnet_id=subnet.id,
+        availability_zone=subnet.availability_zone,
+        security_group_id=network.security_groups[str(primary.role)].id,
+        backends=backends,
+        tags=settings.config.tags,
+    )
+
+
+def _subnet(settings: Settings, network: Network, server: Server) -> PlacedSubnet:
+    """Backends share one; frontends take turns."""
+    subnets = network.vpc.servers[server.role]
+    tier = [each for each in settings.topology.servers if each.role is server.role]
+    return subnets[tier.index(server) % len(subnets)]
+
+
+def servers_args(plan: StackPlan, network: Network, availability: HighAvailability | None) -> ServersArgs:
+    settings, config = plan.settings, plan.settings.config
+
+    def server_args(server: Server) -> ServerArgs:
+        failover = availability if server.role is Role.BACKEND else None
+        machine = MachineArgs(
+            fqdn=server.fqdn,
+            subnet=_subnet(settings, network, server),
+            security_group_ids=[network.security_groups[tier].id for tier in groups_of(server, settings.topology)],
+            instance_type=config.machines.instance_type,
+            volume_size=config.machines.volume_size,
+            has_public_address=settings.has_public_address(server),
+            instance_profile=failover.instance_profile if failover else None,
+            # Frontends too: one that AWS gives an address to must not get the one that moves.
+            depends_on=availability.before_machines if availability else (),
+        )
+        volume = failover.volume_id if failover and server == settings.topology.primary else ""
+        return ServerArgs(server, machine, volume, failover.before_tasks if failover else ())
+
+    return ServersArgs(
+        servers=[server_args(server) for server in settings.topology.servers],
+        connect=connect_args(plan),
+        image=config.machines.image,
+        architecture=config.machines.architecture,
+        public_key=settings.public_key,
+        key_name=config.ssh.key_name,
+        protect=config.protect,
+        tags=config.tags,
+        bastion=_bastion_args(settings, network),
+    )
+
+
+def _bastion_args(settings: Settings, network: Network) -> BastionArgs | None:
+    """It stands in a public subnet, with an address there whichever is used."""
+    bastion = settings.config.bastion
+    if bastion is None:
+        return None
+    machine = MachineArgs(
+        fqdn=settings.bastion_fqdn,
+        subnet=network.vpc.public[0],
+        security_group_ids=[network.security_groups["bastion"].id],
+        instance_type=bastion.instance_type,
+        volume_size=BASTION_VOLUME,
+        has_public_address=True,
+    )
+    return BastionArgs(machine, bastion.address)
+
+
+def load_balancer_args(settings: Settings, network: Network, servers: Servers) -> LoadBalancerArgs:
+    entry, vpc = settings.config.entry, network.vpc
+    managed = None
+    if settings.makes_load_balancer:
+        tier = Role.FRONTEND if settings.topology.frontends else Role.BACKEND
+        managed = ManagedLoadBalancerArgs(
+            internal=entry.load_balancer == "internal",
+            vpc_id=vpc.id,
+            subnet_ids=[subnet.id for subnet in (vpc.public if entry.load_balancer == "public" else vpc.servers[tier])],
+            security_group_id=network.security_groups["load-balancer"].id,
+            protect=settings.config.protect,
+            zone_id=entry.record.zone_id if entry.record else None,
+            depends_on=vpc.public[0].ready if vpc.public else (),
+        )
+    targets = {server.name: servers.machines[server.name].id for server in settings.entry_servers}
+    return LoadBalancerArgs(settings.api_fqdn, targets, settings.config.tags, managed, entry.target_group_arn)
