@@ -18,10 +18,11 @@ from chef_push_jobs.cli.doctor import probe, report
 from chef_push_jobs.cli.doctor.checks import Case, package
 from chef_push_jobs.cli.doctor.diagnosis import diagnose
 from chef_push_jobs.cli.doctor.findings import CellState, Diagnosis
-from chef_push_jobs.cli.doctor.observations import Cloud, Machine, ObservedRule, Place, PortState, ProbeResult, Target
+from chef_push_jobs.cli.doctor.observations import Cloud, Machine, PortState, ProbeResult
 from chef_push_jobs.cli.doctor.probe import CREDENTIALS, File, ServerFacts
 from chef_push_jobs.cli.doctor.remediation import Remediation
-from chef_push_jobs.engine.stack_state import Stack
+from chef_push_jobs.engine.pulumi_cli import Place
+from chef_push_jobs.engine.stack_state import ObservedRule, Stack, Target
 from chef_push_jobs.runbook import push_jobs
 from chef_push_jobs.runbook.script_context import ScriptContext
 from tests.unit.clusters import settings

@@ -13,7 +13,9 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from chef_push_jobs.cli.docs.__main__ import ROOT, derived, main
+from chef_push_jobs.cli.app import main
+from chef_push_jobs.cli.check.explained import as_text
+from chef_push_jobs.cli.docs.derived import derived
 from chef_push_jobs.config import stack_files
 from chef_push_jobs.config.editor_schema import for_editors
 from chef_push_jobs.config.explanation import explain
@@ -21,8 +23,10 @@ from chef_push_jobs.config.setting_list import settings
 from chef_push_jobs.config.settings import SettingsError
 from chef_push_jobs.config.stack_config import StackConfig
 from chef_push_jobs.config.stack_files import Configuration, StackFileError
+from chef_push_jobs.model.problems import report
 from tests.unit.clusters import raw
 
+ROOT = Path(__file__).parents[2]
 PROJECT = stack_files.project(ROOT)
 STACKS = sorted((ROOT / "stacks").glob("Pulumi.*.yaml"))
 SCHEMA = jsonschema.Draft7Validator(for_editors(PROJECT))
@@ -30,7 +34,7 @@ SCHEMA = jsonschema.Draft7Validator(for_editors(PROJECT))
 
 @pytest.mark.parametrize("name", derived(ROOT))
 def test_what_is_derived_from_the_settings_is_not_stale(name: str) -> None:
-    assert (ROOT / name).read_text() == derived(ROOT)[name], f"{name} is stale: python -m chef_push_jobs.cli.docs write"
+    assert (ROOT / name).read_text() == derived(ROOT)[name], f"{name} is stale: chef-push-jobs docs"
 
 
 def fields(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, FieldInfo]]:
@@ -132,23 +136,23 @@ def configuration(**changes: Any) -> Configuration:
 
 def test_each_value_is_told_with_where_it_comes_from(tmp_path: Path) -> None:
     found = explain("s", configuration(frontends="3"), tmp_path)
-    assert "frontends: 3  [stack file]\n    Number of frontends." in found.text
-    assert "vpcCidr: 10.0.0.0/16  [default]" in found.text
-    assert "ssh.proxy.host: not set" in found.text
-    assert found.problems == ""
+    assert "frontends: 3  [stack file]\n    Number of frontends." in as_text(found)
+    assert "vpcCidr: 10.0.0.0/16  [default]" in as_text(found)
+    assert "ssh.proxy.host: not set" in as_text(found)
+    assert not found.problems
 
 
 def test_all_problems_are_told_beside_the_values(tmp_path: Path) -> None:
     found = explain("s", configuration(frontends="many", colour="blue", repair={"xyzzy": "1a"}), tmp_path)
-    assert found.problems.startswith("2 problems in the stack's settings; nothing was changed.")
-    assert "frontends: many  [stack file]" in found.text
+    assert report(found.problems).startswith("2 problems in the stack's settings; nothing was changed.")
+    assert "frontends: many  [stack file]" in as_text(found)
 
 
 def test_a_private_key_is_not_shown_even_where_it_stands_in_clear_text(tmp_path: Path) -> None:
     key = "-----BEGIN OPENSSH PRIVATE KEY-----\nabc"
     found = explain("s", configuration(ssh={"keyName": "k", "privateKey": key}), tmp_path)
-    assert "abc" not in found.text + found.problems
-    assert "ssh.privateKey: (a secret, in clear text: set it with --secret)" in found.text
+    assert "abc" not in as_text(found) + report(found.problems)
+    assert "ssh.privateKey: (a secret, in clear text: set it with --secret)" in as_text(found)
 
 
 def test_the_command_ends_with_1_where_there_are_problems_and_2_where_there_is_no_stack(
@@ -159,7 +163,7 @@ def test_the_command_ends_with_1_where_there_are_problems_and_2_where_there_is_n
     assert main(["check", "--stack", "none"]) == 2
     assert "the stacks are example-aws, existing" in capsys.readouterr().err
     project(tmp_path, "topology: cluster")
-    monkeypatch.setattr("chef_push_jobs.cli.docs.__main__.ROOT", tmp_path)
+    monkeypatch.chdir(tmp_path)
     assert main(["check", "--stack", "s"]) == 1
     assert "it is one of 'standalone', 'tier' or 'ha'" in capsys.readouterr().err
 

@@ -1,4 +1,4 @@
-"""`python -m chef_push_jobs.cli.plan`, and the examples that it draws."""
+"""`chef-push-jobs plan`, and the examples that it draws."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from chef_push_jobs.cli.plan.__main__ import ROOT, main, running
+from chef_push_jobs.cli.app import main
+from chef_push_jobs.cli.plan.command import running
 from chef_push_jobs.cli.plan.examples import examples
 from chef_push_jobs.config import stack_files
 from chef_push_jobs.engine import preview
 from tests.unit.clusters import settings
 
+ROOT = Path(__file__).parents[2]
 FILES = Path(__file__).parent / "files" / "previews"
 EXAMPLES = ROOT / "docs" / "examples"
 
 
 @pytest.mark.parametrize("name", sorted(examples(ROOT)))
 def test_the_examples_are_what_is_drawn_today(name: str) -> None:
-    stale = f"{name} is stale: python -m chef_push_jobs.cli.plan.examples"
+    stale = f"{name} is stale: chef-push-jobs docs"
     assert (EXAMPLES / name).read_text() == examples(ROOT)[name], stale
 
 
@@ -30,7 +32,7 @@ def test_no_example_is_of_a_stack_that_is_gone() -> None:
 
 
 def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    assert main(list(arguments)) == 0
+    assert main(["plan", *arguments]) == 0
     return capsys.readouterr().out
 
 
@@ -62,12 +64,12 @@ def test_a_preview_of_other_settings_is_drawn_with_those_or_told_of(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     arguments = ["--stack", "sandbox", "--preview", str(FILES / "frontend-added.json")]
-    assert main(arguments) == 0
+    assert main(["plan", *arguments]) == 0
     warning = capsys.readouterr().err
     assert warning.startswith("warning: the preview runs chef-copy-frontend-2, ")
     other = tmp_path / "other.yaml"
     other.write_text((ROOT / "stacks" / "Pulumi.sandbox.yaml").read_text().replace('frontends: "2"', 'frontends: "3"'))
-    assert main([*arguments, "--config-file", str(other)]) == 0
+    assert main(["plan", *arguments, "--config-file", str(other)]) == 0
     found = capsys.readouterr()
     assert found.err == ""
     assert "of which 15 run in the preview" in found.out
@@ -103,7 +105,7 @@ def test_the_check_of_an_existing_servers_firewall_is_the_firewall_step() -> Non
 def test_what_cannot_be_drawn_is_one_line_with_the_reason(
     arguments: list[str], why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(arguments) == 2
+    assert main(["plan", *arguments]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert why in error
