@@ -499,7 +499,7 @@ def test_an_answer_without_its_end_is_refused(text: str) -> None:
         probe.parse_facts(text)
 
 
-SHELL = {"__main__": {"asyncio"}, "visit": {"asyncssh"}, "stack": {"asyncio"}, "cloud": {"boto3"}}
+SHELL = {"command": {"asyncio"}, "visit": {"asyncssh"}, "cloud": {"boto3"}}
 
 
 @pytest.mark.parametrize("module", sorted(PACKAGE.glob("*.py")), ids=lambda path: str(path.stem))
