@@ -43,13 +43,8 @@ def install(wheel: Path, environment: Path) -> Path:
 
 
 def pip(*arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "--quiet", *arguments],
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [sys.executable, "-m", "pip", "--quiet", *arguments]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"pip {' '.join(arguments)}:\n{done.stdout}{done.stderr}"
     return done.stdout
 
