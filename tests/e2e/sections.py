@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sandbox.paths import CLONE
 from tests.e2e import documents, rows
-from tests.e2e.rows import AGREE, BESIDE, CLI, COPY, OPERATOR, SELF, UP, WELL, Row
+from tests.e2e.rows import AGREE, BESIDE, CLI, COMMAND, COPY, OPERATOR, SELF, UP, WELL, Row
 
 TEXTS = {
     str(path.relative_to(CLONE)): path.read_text() for path in [CLONE / "README.md", *(CLONE / "docs").glob("*.md")]
@@ -17,6 +17,8 @@ PLAN = "pulumi preview --json | chef-push-jobs plan --stack production --format 
 REPLACE = "pulumi preview --json --stack \"$STACK\" --replace '**aws:ec2/instance:Instance::backend-0' > preview.json"
 NOT_RUN = {
     ("README.md", "scripts/test"): SELF,
+    ("README.md", "pip install --no-deps --editable ."): COMMAND,
+    ("docs/aws.md", "pip install --no-deps --editable ."): COMMAND,
     ("docs/aws.md", "aws sts get-caller-identity"): CLI,
     (
         "docs/aws.md",
