@@ -49,8 +49,8 @@ def pip(*arguments: str) -> str:
     return done.stdout
 
 
-def program(folder: Path) -> None:
-    """A user's project, with a package `components` that is no part of ours, and a stack `s` by the example for AWS."""
+def program(folder: Path, stack: str) -> None:
+    """A user's project, with a package `components` that is no part of ours, and a stack `s` like one of ours."""
     (folder / "Pulumi.yaml").write_text(
         "name: mine\nruntime:\n  name: python\n  options:\n    toolchain: pip\n    virtualenv: .venv\n"
     )
@@ -58,7 +58,7 @@ def program(folder: Path) -> None:
     (folder / "components" / "__init__.py").write_text('"""Another package of that name."""\n')
     (folder / "components" / "assembly.py").write_text('GREETING = "the user\'s own"\n')
     (folder / "__main__.py").write_text(PROGRAM)
-    settings = (CLONE / "stacks" / "Pulumi.example-aws.yaml").read_text()
+    settings = (CLONE / "stacks" / f"Pulumi.{stack}.yaml").read_text()
     (folder / "Pulumi.s.yaml").write_text(settings.replace("chef-push-jobs:", "mine:"))
 
 

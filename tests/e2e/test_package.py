@@ -131,12 +131,8 @@ def test_a_program_with_the_wheel_and_a_folder_components_of_its_own(
 ) -> None:
     """It previews, and the command works there on the selected stack."""
     programs = wheel.install(built, tmp_path / ".venv")
-    wheel.program(tmp_path)
-    file = tmp_path / "Pulumi.s.yaml"
-    ours = yaml.safe_load((CLONE / "stacks" / "Pulumi.sandbox.yaml").read_text())["config"]
-    content = yaml.safe_load(file.read_text())
-    content["config"] |= {key: value for key, value in ours.items() if key.startswith("aws:")}
-    file.write_text(yaml.safe_dump(content, default_style='"'))
+    wheel.program(tmp_path, "sandbox")
+    (tmp_path / ".sandbox").symlink_to(CLONE / ".sandbox")
     pulumi(sandbox, "stack", "init", "s", folder=tmp_path)
     told = json.loads(pulumi(sandbox, "preview", "--json", folder=tmp_path))
     assert any(step["urn"].endswith("::push-jobs-test-backend-0") for step in told["steps"]), "the whole plan"

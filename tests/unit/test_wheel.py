@@ -76,7 +76,7 @@ def test_its_build_needs_what_the_tests_build_it_with() -> None:
 
 def test_the_command_works_where_there_is_no_clone_and_another_folder_components(built: Path, tmp_path: Path) -> None:
     programs = wheel.install(built, tmp_path / ".venv")
-    wheel.program(tmp_path)
+    wheel.program(tmp_path, "example-aws")
 
     def told(*arguments: str) -> str:
         done = subprocess.run(
