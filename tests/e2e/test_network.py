@@ -155,12 +155,14 @@ def test_the_load_balancer_has_the_frontends_and_the_record_is_its_alias(private
 def test_doctor_goes_through_the_bastion_too(private: Stack) -> None:
     arguments = [
         "-m",
-        "chef_push_jobs.cli.doctor",
+        "chef_push_jobs",
+        "doctor",
         "--stack",
         private.name,
         "--config-file",
         str(private.settings),
-        "--json",
+        "--format",
+        "json",
     ]
     told = json.loads(inside(private, sys.executable, *arguments))
     assert told["well"], told
