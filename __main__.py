@@ -6,10 +6,10 @@ import pulumi
 
 from components.cluster import make_cluster
 from components.error_advice import advise_on_errors
-from components.stack_configuration import read_settings
+from components.stack_configuration import read_stack
 
-settings = read_settings(Path(__file__).parent)
+stack = read_stack(Path(__file__).parent)
 advise_on_errors()
 
-for name, value in make_cluster(settings).items():
+for name, value in make_cluster(stack).items():
     pulumi.export(name, value)

@@ -23,13 +23,11 @@ from sandbox.paths import CLONE, Sandbox
 PLANNING = """
 import sys, time
 from pathlib import Path
-from chef_push_jobs.runbook import chef_server, push_jobs
 from chef_push_jobs.config import stack_files
-from chef_push_jobs.runbook.steps import plan
+from chef_push_jobs.runbook.stack import load_stack
 read = stack_files.read_configuration("existing", Path.cwd(), Path(sys.argv[1]))
 begun = time.perf_counter()
-settings = stack_files.settings(read, Path.cwd())
-tasks = [task for steps in (chef_server.STEPS, push_jobs.STEPS) for task in plan(steps, settings.topology)]
+load_stack(read, Path.cwd())
 print(time.perf_counter() - begun)
 """
 

@@ -11,37 +11,18 @@ from typing import Any
 import yaml
 
 from bench import order
-from chef_push_jobs import scripts
 from chef_push_jobs.config import stack_files
-from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.config.stack_files import Configuration
-from chef_push_jobs.model.topology import Server
-from chef_push_jobs.runbook import chef_server, push_jobs
+from chef_push_jobs.runbook import push_jobs
+from chef_push_jobs.runbook.plan import PlannedTask, StackPlan, TaskId
 from chef_push_jobs.runbook.script_context import ScriptContext, ServerIdentity
-from chef_push_jobs.runbook.steps import Key, Step, Task, plan
-from components.connection import CONNECT_LIMIT
-from components.existing_servers import LIMIT
+from chef_push_jobs.runbook.stack import load_stack
+from chef_push_jobs.runbook.steps import Action
 from sandbox.paths import CLONE
 
 DOMAIN = "chef.test"
 USER = "ubuntu"
 PROJECT = stack_files.project(CLONE)
-# For tools with barriers instead of edges: the same order, as few barriers as it allows.
-PHASES = {
-    chef_server.NAME: (
-        order.Phase(("connect", "install"), serial=False),
-        order.Phase(("configure", "reconfigure-primary", "share"), serial=False),
-        order.Phase(("copy", "reconfigure"), serial=False),
-    ),
-    push_jobs.NAME: (
-        order.Phase(("connect", "firewall", "install"), serial=False),
-        order.Phase(("configure", "reconfigure-primary", "rotate", "share"), serial=False),
-        order.Phase(("copy", "reconfigure"), serial=False),
-        order.Phase(("chef-reconfigure",), serial=True),
-        order.Phase(("restart-pushy",), serial=True),
-        order.Phase(("test",), serial=False),
-    ),
-}
 # The stand-ins' commands that do the work of a step; what else a step does is a matter of milliseconds.
 TIMED = (
     "dpkg opscode-push-jobs-server",
@@ -113,59 +94,73 @@ def push_jobs_stack(places: Sequence[Place], package: Mapping[str, str]) -> dict
 
 def push_jobs_order(stack: Path, places: Sequence[Place], known_hosts: Path) -> order.Order:
     """Of the stack in a file that `push_jobs_stack` gave."""
-    settings = stack_files.settings(stack_files.read_configuration("existing", CLONE, stack), CLONE)
-    return _order(push_jobs.NAME, push_jobs.STEPS, settings, places, known_hosts)
+    return _order(load_stack(stack_files.read_configuration("existing", CLONE, stack), CLONE), places, known_hosts)
 
 
 def chef_server_order(places: Sequence[Place], known_hosts: Path) -> order.Order:
     """Of the sandbox's own stack, with as many servers; the package is in their image."""
     read = stack_files.read_configuration("sandbox", CLONE)
     own = {f"{PROJECT}:frontends": str(len(places) - 2)}
-    settings = stack_files.settings(Configuration(read.project, {**read.values, **own}), CLONE)
-    whole = _order(chef_server.NAME, chef_server.STEPS, settings, places, known_hosts)
-    return replace(whole, tasks=tuple(_without(task, "install") for task in whole.tasks if task.step != "install"))
+    plan = load_stack(Configuration(read.project, {**read.values, **own}), CLONE)
+    kept = {id: task for id, task in plan.tasks.items() if id.runbook != push_jobs.NAME and id.step != "install"}
+    return _order(StackPlan(plan.settings, kept), places, known_hosts)
 
 
-def _without(task: order.Task, step: str) -> order.Task:
-    return replace(task, after=tuple(earlier for earlier in task.after if not earlier.startswith(f"{step}-")))
-
-
-def _order(
-    name: str, steps: Sequence[Step], settings: Settings, places: Sequence[Place], known_hosts: Path
-) -> order.Order:
+def _order(plan: StackPlan, places: Sequence[Place], known_hosts: Path) -> order.Order:
+    """Without uploads, which are part of other contenders' commands, and departures."""
     facts = {place.name: ServerIdentity(place.address, place.public_key, f"@key:{place.name}@") for place in places}
-    cluster = ScriptContext(settings.topology, settings, facts)
+    cluster = ScriptContext(plan.topology, plan.settings, facts)
+    tasks = {id: task for id, task in plan.tasks.items() if task.action is Action.COMMAND}
     return order.Order(
-        user=settings.config.ssh.user,
-        port=settings.config.ssh.port,
+        user=plan.settings.config.ssh.user,
+        port=plan.settings.config.ssh.port,
         known_hosts=known_hosts,
         servers=tuple(order.Server(place.name, place.address) for place in places),
-        tasks=tuple(_task(name, task, cluster) for task in plan(steps, settings.topology)),
-        phases=PHASES[name],
+        tasks=tuple(_task(task, tasks, cluster) for task in tasks.values()),
+        phases=phases(tasks),
     )
 
 
-def _task(name: str, task: Task, cluster: ScriptContext) -> order.Task:
-    step = task.step
-    after = [*task.depends_on, *([] if step.name == "connect" else [Key("connect", task.server.name)])]
-    command, script = _command(name, step, task.server, cluster)
+def _task(task: PlannedTask, sent: Mapping[TaskId, PlannedTask], cluster: ScriptContext) -> order.Task:
+    connect = TaskId("", "connect", task.server.name)
+    after = [*task.depends_on, *([] if task.id.is_connect else [connect])]
     return order.Task(
-        id=str(task.key),
-        step=step.name,
+        id=str(task),
+        step=task.id.log_name,
         server=task.server.name,
-        command=command,
-        stdin=script,
-        after=tuple(dict.fromkeys(str(key) for key in after)),
-        tells=step.name == "connect",
+        command=task.command,
+        stdin=task.script(cluster),
+        after=tuple(dict.fromkeys(str(id) for id in after if id in sent)),
+        tells=task.id.is_connect,
     )
 
 
-def _command(name: str, step: Step, server: Server, cluster: ScriptContext) -> tuple[str, str]:
-    """As `connection.py`, `existing.py` and `rollout.py` send it."""
-    settings = cluster.settings
-    if step.name == "connect":
-        return scripts.CONNECT, scripts.connect(CONNECT_LIMIT, adopts=bool(settings.existing))
-    if step.script is None:
-        return scripts.runner(step.name, LIMIT, 0), scripts.check_firewall(push_jobs.checked_ports(settings))
-    limit = settings.timeout(step.name, step.timeout)
-    return scripts.runner(f"{name}-{step.name}", limit, step.tail_lines), step.script(cluster, server)
+def phases(tasks: Mapping[TaskId, PlannedTask]) -> tuple[order.Phase, ...]:
+    """For tools with barriers instead of edges: the same order, as few barriers as it allows.
+
+    A step begins a new phase where it is for other servers than the step before, goes one server at a time, or has an
+    edge to another server's task in the phase. One that waits for nothing but its server comes right behind `connect`.
+    """
+    found: list[order.Phase] = []
+    servers: set[str] = set()
+    for step, own in _by_step(tasks).items():
+        serial, on = own[0].step.one_at_a_time, {task.server.name for task in own}
+        ends = [(task, id) for task in own for id in task.waits_for if id in tasks]
+        if found and all(id.is_connect and id.server == task.server.name for task, id in ends):
+            first, *others = found[0].steps
+            found[0] = replace(found[0], steps=(first, step, *others))
+            continue
+        crosses = any(id.server != task.server.name and id.log_name in found[-1].steps for task, id in ends)
+        if not found or on != servers or serial or found[-1].serial or crosses:
+            found.append(order.Phase((step,), serial))
+        else:
+            found[-1] = replace(found[-1], steps=(*found[-1].steps, step))
+        servers = on
+    return tuple(found)
+
+
+def _by_step(tasks: Mapping[TaskId, PlannedTask]) -> dict[str, list[PlannedTask]]:
+    found: dict[str, list[PlannedTask]] = {}
+    for task in tasks.values():
+        found.setdefault(task.id.log_name, []).append(task)
+    return found

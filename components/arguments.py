@@ -12,10 +12,10 @@ from chef_push_jobs.model.topology import Role, Server
 from chef_push_jobs.network import existing_network
 from chef_push_jobs.network.existing_network import ExistingNetwork
 from chef_push_jobs.network.security_groups import egress_rules, groups, groups_of, ingress_rules
-from chef_push_jobs.runbook import push_jobs
+from chef_push_jobs.runbook.plan import StackPlan, TaskId
 
-from .connection import CONNECT_LIMIT, ConnectArgs
-from .existing_servers import ExistingServersArgs
+from .connection import ServerCommand
+from .existing_servers import ExistingServerArgs, ExistingServersArgs
 from .high_availability import HighAvailability, HighAvailabilityArgs
 from .load_balancer import LoadBalancerArgs, ManagedLoadBalancerArgs
 from .network import Network, NetworkArgs
@@ -25,19 +25,25 @@ from .vpc import ManagedVpcArgs, PlacedSubnet, Vpc
 BASTION_VOLUME = 8  # GiB
 
 
-def existing_servers_args(settings: Settings) -> ExistingServersArgs:
-    return ExistingServersArgs(
-        servers=list(settings.existing.values()),
-        connect=connect_args(settings),
-        checked_servers=settings.topology.push_jobs_servers,
-        checked_ports=push_jobs.checked_ports(settings),
-        uninstall=settings.config.uninstall_on_destroy,
-    )
+def existing_servers_args(plan: StackPlan) -> ExistingServersArgs:
+    entries, running = plan.settings.existing, plan.topology.push_jobs_servers
+    servers = [
+        ExistingServerArgs(
+            server=server,
+            address=str(entries[server.name].address),
+            host_key=entries[server.name].host_key,
+            connect=_server_command(plan, "connect", server),
+            check_firewall=_server_command(plan, "firewall", server) if server in running else None,
+            uninstall=_server_command(plan, "uninstall", server),
+        )
+        for server in plan.topology.servers
+    ]
+    return ExistingServersArgs(servers, plan.settings.config.ssh, plan.settings.config.uninstall_on_destroy)
 
 
-def connect_args(settings: Settings) -> ConnectArgs:
-    limit = settings.timeout("connect", CONNECT_LIMIT)
-    return ConnectArgs(settings.config.ssh, limit, bool(settings.existing), settings.config.repair)
+def _server_command(plan: StackPlan, step: str, server: Server) -> ServerCommand:
+    task = plan.tasks[TaskId("", step, server.name)]
+    return ServerCommand(str(task), task.command, task.script(plan.context), plan.settings.repair(str(task)))
 
 
 def network_args(settings: Settings, found: ExistingNetwork) -> NetworkArgs:
@@ -89,8 +95,8 @@ def _subnet(settings: Settings, network: Network, server: Server) -> PlacedSubne
     return subnets[tier.index(server) % len(subnets)]
 
 
-def servers_args(settings: Settings, network: Network, availability: HighAvailability | None) -> ServersArgs:
-    config = settings.config
+def servers_args(plan: StackPlan, network: Network, availability: HighAvailability | None) -> ServersArgs:
+    settings, config = plan.settings, plan.settings.config
 
     def server_args(server: Server) -> ServerArgs:
         failover = availability if server.role is Role.BACKEND else None
@@ -106,11 +112,17 @@ def servers_args(settings: Settings, network: Network, availability: HighAvailab
             depends_on=availability.before_machines if availability else (),
         )
         volume = failover.volume_id if failover and server == settings.topology.primary else ""
-        return ServerArgs(server, machine, volume, failover.before_tasks if failover else ())
+        return ServerArgs(
+            server,
+            machine,
+            connect=_server_command(plan, "connect", server),
+            volume_id=volume,
+            before_tasks=failover.before_tasks if failover else (),
+        )
 
     return ServersArgs(
         servers=[server_args(server) for server in settings.topology.servers],
-        connect=connect_args(settings),
+        ssh=config.ssh,
         image=config.machines.image,
         architecture=config.machines.architecture,
         public_key=settings.public_key,

@@ -16,11 +16,12 @@ import pulumi
 
 from chef_push_jobs.config.cluster_args import ChefPushJobsClusterArgsDict
 from chef_push_jobs.config.package_schema import OUTPUTS
-from chef_push_jobs.config.settings import Settings, SettingsError, load
+from chef_push_jobs.config.settings import SettingsError
 from chef_push_jobs.model.problems import Problem, report
-from chef_push_jobs.runbook import chef_server, push_jobs, repair
-from chef_push_jobs.runbook.script_context import ScriptContext
-from chef_push_jobs.runbook.steps import Step
+from chef_push_jobs.runbook import push_jobs
+from chef_push_jobs.runbook.plan import PlannedTask, StackPlan
+from chef_push_jobs.runbook.stack import load_settings
+from chef_push_jobs.runbook.steps import Action
 
 from .arguments import (
     existing_servers_args,
@@ -37,7 +38,7 @@ from .existing_servers import ExistingServers
 from .high_availability import HighAvailability
 from .load_balancer import LoadBalancer
 from .network import Network
-from .rollout import Rollout, RolloutArgs
+from .rollout import Resources, Rollout, RolloutArgs
 from .servers import Servers
 
 Outputs = dict[str, pulumi.Input[Any]]
@@ -65,9 +66,9 @@ class ChefPushJobsCluster(Component):
         """Paths in `args` are relative to `root`, the program's folder. Raises pulumi.RunError with every problem."""
         _check_name(name)
         given = _given(args)
-        settings = settings_of(given, root or Path.cwd())
+        plan = plan_of(given, root or Path.cwd())
         super().__init__("ChefPushJobsCluster", name, _without_key(given), opts, None)
-        self.outputs = make_cluster(settings, self.child_opts, self.prefix)
+        self.outputs = make_cluster(plan, self.child_opts, self.prefix)
         assert self.outputs.keys() <= OUTPUTS.keys(), "an output is documented in package_schema.py"
         self.register_outputs(self.outputs)
 
@@ -98,8 +99,8 @@ class ChefPushJobsCluster(Component):
         return pulumi.Output.from_input(self.outputs.get("vip"))
 
 
-def settings_of(args: Mapping[str, object], root: Path) -> Settings:
-    """The checked settings. Raises pulumi.RunError, which is shown without a stack trace, with every problem."""
+def plan_of(args: Mapping[str, object], root: Path) -> StackPlan:
+    """Of the checked settings. Raises pulumi.RunError, which is shown without a stack trace, with every problem."""
     late = [name for name, value in args.items() if isinstance(value, pulumi.Output)]
     if late:
         raise pulumi.RunError(
@@ -109,7 +110,7 @@ def settings_of(args: Mapping[str, object], root: Path) -> Settings:
         )
     raw = {name: value if isinstance(value, str) else json.dumps(value) for name, value in _given(args).items()}
     try:
-        return load(raw, root, repair.tasks)
+        return load_settings(raw, root)
     except SettingsError as error:
         raise pulumi.RunError(str(error)) from None
 
@@ -143,26 +144,22 @@ def _without_key(args: Mapping[str, Any]) -> dict[str, Any]:
     return {**args, "ssh": kept}
 
 
-def make_cluster(settings: Settings, opts: pulumi.ResourceOptions | None = None, prefix: str = "") -> Outputs:
+def make_cluster(plan: StackPlan, opts: pulumi.ResourceOptions | None = None, prefix: str = "") -> Outputs:
     """Everything: servers, and the rollouts on them; the outputs by name, as `package_schema.py` documents them.
 
     Components get `opts`. All names begin with `prefix`.
     """
-    made = _existing(settings, opts, prefix) if settings.existing else _managed(settings, opts, prefix)
-    last = made.servers.departures
-    context = ScriptContext(settings.topology, settings)
-    runbooks: list[tuple[str, Sequence[Step]]] = [(push_jobs.NAME, push_jobs.STEPS)]
-    if settings.runs_chef_server_runbook:
-        runbooks.insert(0, (chef_server.NAME, chef_server.STEPS))
-    for name, steps in runbooks:
-        args = RolloutArgs(name, steps, context, made.servers.servers, made.firewall, last)
-        rollout = Rollout(f"{prefix}{name}", args, opts, prefix=prefix)
-        last = rollout.last
+    cluster = _existing(plan, opts, prefix) if plan.settings.existing else _managed(plan, opts, prefix)
+    made: Resources = {task.id: cluster.resources(task) for task in plan.of("")}
+    for runbook in plan.runbooks:
+        args = RolloutArgs(runbook, plan, cluster.servers.servers, made)
+        rollout = Rollout(f"{prefix}{runbook}", args, opts, prefix=prefix)
+        made = rollout.made
     return {
-        "servers": made.servers.summary,
-        "ports": push_jobs.ports(settings),
+        "servers": cluster.servers.summary,
+        "ports": push_jobs.ports(plan.settings),
         "test": rollout.output("test", push_jobs.tested),
-        **made.outputs,
+        **cluster.outputs,
     }
 
 
@@ -174,22 +171,31 @@ class _Made:
     firewall: Sequence[pulumi.CustomResource]
     outputs: Outputs
 
+    def resources(self, task: PlannedTask) -> Sequence[pulumi.CustomResource]:
+        """Those of a task that belongs to a server."""
+        if task.id.step == "firewall":
+            return self.firewall
+        if task.action is Action.DEPARTURE:
+            return [self.servers.departures[task.server.name]]
+        return [self.servers.servers[task.server.name].connected]
 
-def _existing(settings: Settings, opts: pulumi.ResourceOptions | None, prefix: str) -> _Made:
-    servers = ExistingServers(f"{prefix}servers", existing_servers_args(settings), opts, prefix=prefix)
+
+def _existing(plan: StackPlan, opts: pulumi.ResourceOptions | None, prefix: str) -> _Made:
+    servers = ExistingServers(f"{prefix}servers", existing_servers_args(plan), opts, prefix=prefix)
     return _Made(servers, servers.firewall, {})
 
 
-def _managed(settings: Settings, opts: pulumi.ResourceOptions | None, prefix: str) -> _Made:
+def _managed(plan: StackPlan, opts: pulumi.ResourceOptions | None, prefix: str) -> _Made:
+    settings = plan.settings
     found = fetch_existing_network(settings, opts.parent if opts else None)
     network = Network(f"{prefix}network", network_args(settings, found), opts, prefix=prefix)
     if settings.config.high_availability is None:
-        servers = Servers(f"{prefix}servers", servers_args(settings, network, None), opts, prefix=prefix)
+        servers = Servers(f"{prefix}servers", servers_args(plan, network, None), opts, prefix=prefix)
     else:
         with deferred_outputs(len(settings.topology.backends)) as (backends, resolve):
             args = high_availability_args(settings, network, backends)
             availability = HighAvailability(f"{prefix}availability", args, opts, prefix=prefix)
-            servers = Servers(f"{prefix}servers", servers_args(settings, network, availability), opts, prefix=prefix)
+            servers = Servers(f"{prefix}servers", servers_args(plan, network, availability), opts, prefix=prefix)
             machines = [servers.machines[server.name] for server in settings.topology.backends]
             resolve([pulumi.Output.from_input(machine) for machine in machines])
     entry = LoadBalancer(f"{prefix}entry", load_balancer_args(settings, network, servers), opts, prefix=prefix)

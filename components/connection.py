@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import pulumi
 import pulumi_command as command
 
-from chef_push_jobs import scripts
 from chef_push_jobs.config.stack_config import Proxy, Ssh
 from chef_push_jobs.model.topology import Server
 from chef_push_jobs.runbook.script_context import ServerIdentity
@@ -17,9 +16,6 @@ from chef_push_jobs.runbook.script_context import ServerIdentity
 from .bastion import ManagedBastion
 from .component import Component
 from .short_trace import short_trace
-
-# Seconds that the first boot may take, once SSH answers.
-CONNECT_LIMIT = 600
 
 
 @dataclass(frozen=True)
@@ -100,17 +96,16 @@ class ServerGroup(Component):
 
 
 @dataclass(frozen=True)
-class ConnectArgs:
-    """How each server is connected: within `timeout` seconds, once SSH answers.
+class ServerCommand:
+    """A task that belongs to a server itself: `command` gets `script` as its input.
 
-    `adopts`: servers may have been in use before, and a first boot that failed is no concern. `rerun_tokens` are texts
-    by task, like `connect-backend-0`: another one connects that server again.
+    `name` is without the cluster's own. `rerun_tokens` are texts: another one runs it again.
     """
 
-    ssh: Ssh
-    timeout: int = CONNECT_LIMIT
-    adopts: bool = False
-    rerun_tokens: Mapping[str, str] = field(default_factory=dict)
+    name: str
+    command: str
+    script: str
+    rerun_tokens: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -118,6 +113,7 @@ class Reachable:
     """A server that answers SSH at `address`, and its peers at `private_address`.
 
     `identity` changes when another machine takes its place. `host_key` is None where it is trusted at first use.
+    `connect` prepares it for tasks, and prints its keys.
     `volume` is as in its facts. Its tasks wait for the resources in `after`.
     """
 
@@ -125,42 +121,42 @@ class Reachable:
     address: pulumi.Input[str]
     private_address: pulumi.Input[str]
     identity: pulumi.Input[str]
+    connect: ServerCommand
     host_key: str | None = None
     volume: pulumi.Input[str] = ""
     after: Sequence[pulumi.Resource] = ()
 
 
-def _facts(server: str, told: Sequence[str]) -> ServerIdentity:
+def _facts(server: str, task: str, found: Sequence[str]) -> ServerIdentity:
     try:
-        return ServerIdentity.parse(*told)
+        return ServerIdentity.parse(*found)
     except ValueError as error:
         raise pulumi.RunError(
-            f"connect-{server}: {error}\n"
+            f"{task}: {error}\n"
             "Rule: the login shell of ssh.user prints nothing of its own where there is no terminal.\n"
-            f"Do:   mend its start-up files on {server}, then set repair.connect-{server} to any text."
+            f"Do:   mend its start-up files on {server}, then set repair.{task} to any text."
         ) from None
 
 
 @short_trace()
 def connect(
-    args: ConnectArgs, reachable: Reachable, parent: Component, bastion: ManagedBastion | None = None
+    ssh: Ssh, reachable: Reachable, parent: Component, bastion: ManagedBastion | None = None
 ) -> ConnectedServer:
     """Prepares the server for tasks."""
-    task = f"connect-{reachable.server.name}"
-    again = [args.rerun_tokens[task]] if task in args.rerun_tokens else []
+    task = reachable.connect
     connected = command.remote.Command(
-        f"{parent.prefix}{task}",
-        connection=connection(args.ssh, reachable.address, reachable.host_key, bastion),
-        create=scripts.CONNECT,
-        stdin=scripts.connect(args.timeout, adopts=args.adopts),
-        triggers=[reachable.identity, *again],
+        f"{parent.prefix}{task.name}",
+        connection=connection(ssh, reachable.address, reachable.host_key, bastion),
+        create=task.command,
+        stdin=task.script,
+        triggers=[reachable.identity, *task.rerun_tokens],
         add_previous_output_in_env=False,
         logging=command.remote.Logging.NONE,
         opts=pulumi.ResourceOptions(parent=parent, depends_on=reachable.after),
     )
     known = pulumi.Output.all(reachable.private_address, connected.stdout, reachable.volume)
-    facts = known.apply(partial(_facts, reachable.server.name))
+    facts = known.apply(partial(_facts, reachable.server.name, task.name))
     # A key that is known needs no edge to the task that finds it; every first task waits for that one anyway.
     host_key = reachable.host_key or facts.apply(lambda found: found.host_key)
-    pinned = connection(args.ssh, reachable.address, host_key, bastion)
+    pinned = connection(ssh, reachable.address, host_key, bastion)
     return ConnectedServer(reachable.server, reachable.address, pinned, connected, facts)

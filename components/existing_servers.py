@@ -9,28 +9,36 @@ import pulumi
 import pulumi_command as command
 
 from chef_push_jobs import scripts
-from chef_push_jobs.config.stack_config import ServerEntry
+from chef_push_jobs.config.stack_config import Ssh
 from chef_push_jobs.model.topology import Server
 from chef_push_jobs.runbook.steps import fingerprint
 
-from .connection import ConnectArgs, ConnectedServer, Reachable, ServerGroup, connect
+from .connection import ConnectedServer, Reachable, ServerCommand, ServerGroup, connect
 from .short_trace import short_trace
 
-LIMIT = 900
+
+@dataclass(frozen=True)
+class ExistingServerArgs:
+    """A server at `address`; without `host_key` (an OpenSSH line), its key is trusted at first use.
+
+    `check_firewall` is given where push jobs runs.
+    """
+
+    server: Server
+    address: str
+    host_key: str | None
+    connect: ServerCommand
+    check_firewall: ServerCommand | None
+    uninstall: ServerCommand
 
 
 @dataclass(frozen=True)
 class ExistingServersArgs:
-    """`servers` have an address each. `checked_ports` must be open on those of them that are in `checked_servers`.
+    """Push jobs leaves a server with its resources if it `uninstalls`."""
 
-    `uninstall`: push jobs leaves a server with it.
-    """
-
-    servers: Sequence[ServerEntry]
-    connect: ConnectArgs
-    checked_servers: Sequence[Server]
-    checked_ports: Sequence[int]
-    uninstall: bool
+    servers: Sequence[ExistingServerArgs]
+    ssh: Ssh
+    uninstalls: bool
 
 
 class ExistingServers(ServerGroup):
@@ -44,52 +52,51 @@ class ExistingServers(ServerGroup):
         *,
         prefix: str | None = None,
     ) -> None:
-        props = {
-            "servers": {entry.name: str(entry.address) for entry in args.servers},
-            "ports": list(args.checked_ports),
-            "uninstall": args.uninstall,
+        addresses = {each.server.name: each.address for each in args.servers}
+        super().__init__("ExistingServers", name, {"servers": addresses, "uninstalls": args.uninstalls}, opts, prefix)
+        self.servers = {each.server.name: connect(args.ssh, _reachable(each), self) for each in args.servers}
+        self.departures = {
+            each.server.name: self._departure(each.uninstall, self.servers[each.server.name], args.uninstalls)
+            for each in args.servers
         }
-        super().__init__("ExistingServers", name, props, opts, prefix)
-        self._args = args
-        self.servers = {entry.name: connect(args.connect, _reachable(entry), self) for entry in args.servers}
-        self.departures = {name: self._departure(name, server) for name, server in self.servers.items()}
-        self.firewall = [self._check(server) for server in args.checked_servers]
+        self.firewall = [
+            self._check(each.check_firewall, self.servers[each.server.name])
+            for each in args.servers
+            if each.check_firewall
+        ]
         self.register_outputs({"servers": self.summary})
 
     @short_trace()
-    def _departure(self, name: str, server: ConnectedServer) -> command.remote.Command:
+    def _departure(self, task: ServerCommand, server: ConnectedServer, wanted: bool) -> command.remote.Command:
         """Push jobs leaves the server with it, if the stack says so.
 
         The resource is there either way, so that changing one's mind is an update: removing it would be to act.
         """
-        script = scripts.uninstall() if self._args.uninstall else None
         return command.remote.Command(
-            f"{self.prefix}uninstall-{name}",
+            f"{self.prefix}{task.name}",
             connection=server.connection,
-            delete=scripts.runner("uninstall", LIMIT, 0) if script else None,
-            stdin=script,
+            delete=task.command if wanted else None,
+            stdin=task.script if wanted else None,
             add_previous_output_in_env=False,
             logging=command.remote.Logging.NONE,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[server.connected]),
         )
 
     @short_trace()
-    def _check(self, server: Server) -> command.remote.Command:
-        connected = self.servers[server.name]
-        script = scripts.check_firewall(self._args.checked_ports)
+    def _check(self, task: ServerCommand, server: ConnectedServer) -> command.remote.Command:
         return command.remote.Command(
-            f"{self.prefix}firewall-{server.name}",
-            connection=connected.connection,
-            create=scripts.runner("firewall", LIMIT, 0),
+            f"{self.prefix}{task.name}",
+            connection=server.connection,
+            create=task.command,
             update=scripts.NOTHING,
-            stdin=script,
-            triggers=[fingerprint(script), connected.connected.id],
+            stdin=task.script,
+            triggers=[fingerprint(task.script), server.connected.id],
             add_previous_output_in_env=False,
             logging=command.remote.Logging.NONE,
             opts=self.child_opts,
         )
 
 
-def _reachable(entry: ServerEntry) -> Reachable:
-    address, server = str(entry.address), Server(entry.name, entry.fqdn, entry.role)
-    return Reachable(server, address, address, f"{address} {entry.host_key or ''}".strip(), entry.host_key)
+def _reachable(args: ExistingServerArgs) -> Reachable:
+    identity = f"{args.address} {args.host_key or ''}".strip()
+    return Reachable(args.server, args.address, args.address, identity, args.connect, args.host_key)

@@ -1,4 +1,6 @@
-"""A plan as Pulumi resources: a remote command a task, `depends_on` for the order, `triggers` for running again."""
+"""A runbook's tasks as Pulumi resources: a remote command a task, `depends_on` for the order, `triggers` for running
+again. What tasks there are, and their edges, is the plan's matter.
+"""
 
 from __future__ import annotations
 
@@ -9,62 +11,48 @@ import pulumi
 import pulumi_command as command
 
 from chef_push_jobs import scripts
-from chef_push_jobs.model.topology import Server
+from chef_push_jobs.runbook.plan import PlannedTask, StackPlan, TaskId
 from chef_push_jobs.runbook.script_context import ScriptContext, ServerIdentity
-from chef_push_jobs.runbook.steps import Key, Step, Task, fingerprint, plan
+from chef_push_jobs.runbook.steps import Action, fingerprint
 
 from .component import Component
 from .connection import ConnectedServer
 from .short_trace import short_trace
 
 LOG_NOTHING = command.remote.Logging.NONE
+Resources = Mapping[TaskId, Sequence[pulumi.CustomResource]]
 
 
 @dataclass(frozen=True)
 class RolloutArgs:
-    """All tasks of a runbook, on `servers` by their name; `context` is what their scripts are rendered from.
-
-    `firewall` are the resources that do the step of that name. The first task on a server waits for the one in `after`.
-    """
+    """A runbook of a plan, on `servers` by name. `made` are the resources of tasks that were made before."""
 
     runbook: str
-    steps: Sequence[Step]
-    context: ScriptContext
+    plan: StackPlan
     servers: Mapping[str, ConnectedServer]
-    firewall: Sequence[pulumi.CustomResource]
-    after: Mapping[str, pulumi.CustomResource]
+    made: Resources
 
 
 class Rollout(Component):
-    """All tasks of a runbook on a cluster, each named after runbook, step and server."""
+    """All tasks of a runbook. `made` are the resources of its tasks, and of those before."""
+
+    made: Resources
 
     def __init__(
         self, name: str, args: RolloutArgs, opts: pulumi.ResourceOptions | None = None, *, prefix: str | None = None
     ) -> None:
         super().__init__("Rollout", name, {"runbook": args.runbook, "servers": list(args.servers)}, opts, prefix)
-        self._runbook, self._servers = args.runbook, args.servers
-        self._cluster = args.context
-        self._before = args.after
-        self._last: dict[str, pulumi.CustomResource] = {}
-        self._made: dict[Key, Sequence[pulumi.CustomResource]] = {}
-        given = {"firewall": dict.fromkeys(args.servers, args.firewall)}
-        given["connect"] = {name: [server.connected] for name, server in args.servers.items()}
-        for task in plan(args.steps, args.context.topology):
-            if task.step.script is None:
-                self._made[task.key] = given[task.step.name][task.server.name]
-            else:
-                self._last[task.server.name] = made = self._command(task)
-                self._made[task.key] = [made]
-        self.register_outputs({"tasks": len(self._made)})
-
-    @property
-    def last(self) -> Mapping[str, pulumi.CustomResource]:
-        """The last task on each server, by its name."""
-        return self._last
+        self._plan, self._servers, self._made = args.plan, args.servers, dict(args.made)
+        tasks = list(args.plan.of(args.runbook))
+        for task in tasks:
+            make = self._upload if task.action is Action.UPLOAD else self._command
+            self._made[task.id] = [make(task)]
+        self.made = self._made
+        self.register_outputs({"tasks": len(tasks)})
 
     def output(self, step: str, choose: Callable[[Sequence[str]], str]) -> pulumi.Output[str]:
         """What `choose` makes of all that the tasks of `step` showed of their logs; its ValueError ends the run."""
-        made = [resources[0] for key, resources in self._made.items() if key.step == step]
+        made = [self._made[task.id][0] for task in self._plan.tasks.values() if task.id.step == step]
         shown = [task.stdout for task in made if isinstance(task, command.remote.Command)]
 
         def chosen(told: Sequence[str]) -> str:
@@ -76,56 +64,51 @@ class Rollout(Component):
         return pulumi.Output.all(*shown).apply(chosen)
 
     @short_trace()
-    def _command(self, task: Task) -> command.remote.Command:
-        step, settings = task.step, self._cluster.settings
-        name = f"{self.prefix}{self._runbook}-{task.key}"
-        again = [resource.id for key in task.triggered_by for resource in self._made[key]]
-        after: list[pulumi.Resource] = [resource for key in task.depends_on for resource in self._made[key]]
-        if task.server.name not in self._last and task.server.name in self._before:
-            after.append(self._before[task.server.name])
-        if (package := step.package(settings)) and package.file:
-            after.append(self._upload(task, package.file, scripts.uploaded(package), again))
-        limit = settings.timeout(step.name, step.timeout)
-        show = f"tail -n {step.tail_lines} {scripts.LOGS}/{self._runbook}-{step.name}.log" if step.tail_lines else None
+    def _command(self, task: PlannedTask) -> command.remote.Command:
+        lines = task.step.tail_lines
+        show = f"tail -n {lines} {scripts.LOGS}/{task.id.log_name}.log" if lines else None
         return command.remote.Command(
-            name,
+            f"{self.prefix}{task}",
             connection=self._servers[task.server.name].connection,
-            create=scripts.runner(f"{self._runbook}-{step.name}", limit, step.tail_lines),
+            create=task.command,
             update=f"{scripts.NOTHING}; sudo -n {show}" if show else scripts.NOTHING,
-            stdin=self._script(step, task.server),
-            triggers=[self._fingerprint(task), *again],
+            stdin=self._script(task),
+            triggers=[self._fingerprint(task), *self._again(task)],
             add_previous_output_in_env=False,
             logging=LOG_NOTHING,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=after),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[resource for task_id in task.depends_on for resource in self._made[task_id]]
+            ),
         )
 
     @short_trace()
-    def _upload(
-        self, task: Task, file: str, path: str, again: Sequence[pulumi.Output[str]]
-    ) -> command.remote.CopyToRemote:
+    def _upload(self, task: PlannedTask) -> command.remote.CopyToRemote:
+        assert task.package is not None
+        assert task.package.file is not None
         return command.remote.CopyToRemote(
-            f"{self.prefix}{self._runbook}-upload-{task.server.name}",
+            f"{self.prefix}{task}",
             connection=self._servers[task.server.name].connection,
-            source=pulumi.FileAsset(file),
-            remote_path=path,
-            triggers=[*again, *self._cluster.settings.repair(f"{self._runbook}-{task.key}")],
+            source=pulumi.FileAsset(task.package.file),
+            remote_path=scripts.uploaded(task.package),
+            triggers=[*self._again(task), *self._plan.settings.repair(str(task.uploads_for))],
             opts=self.child_opts,
         )
 
-    def _script(self, step: Step, server: Server) -> pulumi.Input[str]:
-        assert step.script is not None
-        script, sources = step.script, step.facts(self._cluster.topology)
-        if not sources:
-            return script(self._cluster, server)
-        names = [source.name for source in sources]
+    def _again(self, task: PlannedTask) -> list[pulumi.Output[str]]:
+        return [resource.id for task_id in task.triggered_by for resource in self._made[task_id]]
+
+    def _script(self, task: PlannedTask) -> pulumi.Input[str]:
+        plan = self._plan
+        names = [source.name for source in task.step.facts(plan.topology)]
+        if not names:
+            return task.script(plan.context)
 
         def render(known: list[ServerIdentity]) -> str:
-            facts = dict(zip(names, known, strict=True))
-            return script(ScriptContext(self._cluster.topology, self._cluster.settings, facts), server)
+            return task.script(ScriptContext(plan.topology, plan.settings, dict(zip(names, known, strict=True))))
 
         return pulumi.Output.all(*(self._servers[name].facts for name in names)).apply(render)
 
-    def _fingerprint(self, task: Task) -> str:
+    def _fingerprint(self, task: PlannedTask) -> str:
         """Of what the task does; the machine's id is another trigger."""
-        repair = self._cluster.settings.repair(f"{self._runbook}-{task.key}")
-        return fingerprint("".join([task.meaning(self._cluster), *repair]))
+        meaning = task.step.meaning(self._plan.context, task.server)
+        return fingerprint("".join([meaning, *self._plan.settings.repair(str(task))]))

@@ -6,24 +6,29 @@ secret may be `secure:`; it knows both. Rules that join several settings are not
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chef_push_jobs.config.stack_config import StackConfig
 
 Schema = dict[str, Any]
+# The keys that a setting takes, by its name, where only the runbooks know them.
+Keys = Mapping[str, Sequence[str]]
 DRAFT = "http://json-schema.org/draft-07/schema#"
 SECURE: Schema = {"properties": {"secure": {"type": "string"}}, "required": ["secure"], "additionalProperties": False}
 
 
-def resolved() -> Schema:
+def resolved(keys: Keys | None = None) -> Schema:
     """Without references, titles, and the null of what may be left out."""
     found = StackConfig.model_json_schema(by_alias=True)
-    return _resolve(found, found.get("$defs", {}))
+    schema = _resolve(found, found.get("$defs", {}))
+    for setting, names in (keys or {}).items():
+        schema["properties"][setting]["propertyNames"] = {"enum": list(names)}
+    return schema
 
 
-def for_editors(project: str) -> Schema:
-    settings = resolved()
+def for_editors(project: str, keys: Keys) -> Schema:
+    settings = resolved(keys)
     return {
         "$schema": DRAFT,
         "title": f"A stack of {project}",

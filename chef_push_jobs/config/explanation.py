@@ -1,40 +1,22 @@
-"""What a stack has set: each setting's value and where it comes from, and all that is wrong. Pure but for the files."""
+"""What a stack has set: each setting's value and where it comes from. Pure."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from chef_push_jobs.config import stack_files
 from chef_push_jobs.config.parser import decoded
 from chef_push_jobs.config.setting_list import Setting, settings
-from chef_push_jobs.config.settings import SettingsError
 from chef_push_jobs.config.stack_files import Configuration
-from chef_push_jobs.model.problems import report
 
 
-@dataclass(frozen=True)
-class Explanation:
-    """`problems` is one message with all of them; empty where there are none."""
-
-    text: str
-    problems: str
-
-
-def explain(stack: str, configuration: Configuration, root: Path) -> Explanation:
-    problems = ""
-    try:
-        stack_files.settings(configuration, root)
-    except SettingsError as error:
-        problems = report(error.problems)
+def explain(stack: str, configuration: Configuration) -> str:
     given = {key: decoded(value) for key, value in configuration.own.items()}
     lines = [f"Settings of stack {stack}:", ""]
     for one in settings():
         lines += _lines(one, given, configuration.secrets)
-    return Explanation("\n".join(lines), problems)
+    return "\n".join(lines)
 
 
 def _lines(setting: Setting, given: Mapping[str, Any], secrets: tuple[str, ...]) -> Iterator[str]:

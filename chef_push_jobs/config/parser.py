@@ -11,7 +11,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 
 from chef_push_jobs.model.problems import Problem
 
+Model = TypeVar("Model", bound=BaseModel)
 # Every setting that was understood (also by its default), by its path in the file, like `pushJobs.apiPort`.
 Values = dict[str, object]
 
@@ -49,6 +50,21 @@ def parse(model: type[BaseModel], raw: Mapping[str, object], path: str = "") -> 
         values.update(more)
         problems += wrong
     return values, problems
+
+
+def build(model: type[Model], values: Values, path: str = "") -> Model:
+    """The model that `parse` understood, of which all that is needed was given: nothing is validated again."""
+    found: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        setting = f"{path}{field.alias}"
+        section = _section(field)
+        if section is None:
+            found[name] = values[setting]
+        elif any(given.startswith(f"{setting}.") for given in values):
+            found[name] = build(section, values, f"{setting}.")
+        else:
+            found[name] = field.get_default()
+    return model.model_construct(**found)
 
 
 def decoded(value: str) -> object:

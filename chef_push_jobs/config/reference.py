@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from chef_push_jobs.config.editor_schema import Schema, resolved
+from chef_push_jobs.config.editor_schema import Keys, Schema, resolved
 from chef_push_jobs.config.setting_list import Setting, settings
 from chef_push_jobs.config.settings import FOR_NEW_MACHINES
 from chef_push_jobs.model.ports import RESERVED
 from chef_push_jobs.model.topology import SHAPES
-from chef_push_jobs.runbook import repair
 
 HEAD = """# Settings
 
@@ -30,13 +29,14 @@ A path like `ssh.user` is the key `user` inside `{project}:ssh`; one at a time c
 """
 
 
-def render(project: str) -> str:
-    found = settings()
+def render(project: str, keys: Keys, limits: Mapping[str, Mapping[str, int]]) -> str:
+    """`limits` are the seconds that each step may take, by runbook and step."""
+    found = settings(keys)
     lines = [HEAD.format(project=project)]
     for section in dict.fromkeys(one.section for one in found):
         own = [one for one in found if one.section == section]
         lines += _table(section, resolved()["properties"].get(section, {}), own)
-    return "\n".join([*lines, *_joined()]) + "\n"
+    return "\n".join([*lines, *_joined(), *_limits(limits)]) + "\n"
 
 
 def _table(section: str, schema: Schema, own: Sequence[Setting]) -> Iterator[str]:
@@ -81,14 +81,10 @@ def _joined() -> Iterator[str]:
         "|---|---|",
     )
     yield from (f"| {port} | {reason} |" for port, reason in sorted(RESERVED.items()))
+
+
+def _limits(limits: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
     yield from ("", "Seconds that a step may take on a server, where `timeLimits` does not say otherwise:", "")
     yield from ("| step | Chef server | push jobs |", "|---|---|---|")
-    limits = _limits()
     for step in dict.fromkeys(step for runbook in limits.values() for step in runbook):
         yield f"| `{step}` | " + " | ".join(str(runbook.get(step, "")) for runbook in limits.values()) + " |"
-
-
-def _limits() -> Mapping[str, Mapping[str, int]]:
-    return {
-        name: {step.name: step.timeout for step in steps if step.script is not None} for name, steps in repair.RUNBOOKS
-    }

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from chef_push_jobs.config.editor_schema import Schema, resolved
+from chef_push_jobs.config.editor_schema import Keys, Schema, resolved
 
 WORDS = {"string": "text", "integer": "whole number", "boolean": "true or false", "object": "keys and values"}
 
@@ -33,8 +33,8 @@ class Setting:
         return first.removesuffix("[]") if dot else ""
 
 
-def settings() -> tuple[Setting, ...]:
-    return tuple(_inside(resolved(), "", "always"))
+def settings(keys: Keys | None = None) -> tuple[Setting, ...]:
+    return tuple(_inside(resolved(keys), "", "always"))
 
 
 def _inside(schema: Schema, path: str, needed: str) -> Iterator[Setting]:

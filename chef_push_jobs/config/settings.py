@@ -1,17 +1,19 @@
-"""Stack configuration to typed settings; all problems in one error, before any resource. Pure but for files."""
+"""Stack configuration to typed settings, and all that is wrong with it, in one pass. Pure but for files.
+
+What only the runbooks know (which tasks and steps there are) is checked above, by `runbook.stack`.
+"""
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
 from chef_push_jobs.config import network_checks
-from chef_push_jobs.config.parser import Values, decoded, is_given, parse
+from chef_push_jobs.config.parser import Values, build, decoded, is_given, parse
 from chef_push_jobs.config.stack_config import ServerEntry, StackConfig
 from chef_push_jobs.model import packages, topology
 from chef_push_jobs.model.packages import Package, Source
@@ -118,50 +120,58 @@ class Settings:
 
     def timeout(self, step: str, default: int) -> int:
         """The time limit of a step on one server, in seconds."""
-        return {str(name): limit for name, limit in self.config.time_limits.items()}.get(step, default)
+        return self.config.time_limits.get(step, default)
 
 
-def load(
-    raw: Mapping[str, str],
-    root: Path,
-    tasks: Callable[[Topology], Sequence[str]] = lambda topology: (),
-    *,
-    files: bool = True,
-) -> Settings:
+@dataclass(frozen=True)
+class Reading:
+    """What a stack's configuration says, and all that is wrong with it by itself.
+
+    `settings` are there only where nothing is; what is known of the rest nevertheless is for checks that need less:
+    what was `given`, the understood `values` by the path of their setting, and the topology.
+    """
+
+    settings: Settings | None
+    problems: tuple[Problem, ...]
+    given: Mapping[str, object]
+    values: Values
+    topology: Topology | None
+
+    @property
+    def existing(self) -> bool:
+        """Whether servers exist already."""
+        entries = self.values.get("servers")
+        return isinstance(entries, list) and any(entry.address is not None for entry in entries)
+
+    @property
+    def runs_chef_server_runbook(self) -> bool:
+        """As of `Settings`."""
+        return not self.existing or any(name.startswith("chefServer.package.") for name in self.values)
+
+
+def read(raw: Mapping[str, str], root: Path, *, files: bool = True) -> Reading:
     """From the stack's configuration (JSON text where a value is no string); paths are relative to `root`.
 
-    `tasks` are those that a topology has: the runbooks know them, and they need settings. Without `files`, those that
-    settings name are taken as they are: a plan needs none of them. Raises SettingsError.
+    Without `files`, those that settings name are taken as they are: a plan needs none of them.
     """
-    decoded = _decoded(raw)
-    values, problems = parse(StackConfig, decoded)
+    given = {key: decoded(value) for key, value in raw.items()}
+    values, problems = parse(StackConfig, given)
     servers = _servers(values, problems)
-    problems += _cidrs(values) + _ports(values) + _existing(decoded, values) + [*_high_availability(values)]
-    problems += network_checks.problems(decoded, values, servers)
-    problems += _repair(values, servers, tasks)
+    problems += _cidrs(values) + _ports(values) + _existing(given, values) + [*_high_availability(values)]
+    problems += network_checks.problems(given, values, servers)
     folder = root if files else None
     push_jobs_package = _package(values, "pushJobs.package", folder, problems)
     chef_server_package = _package(values, "chefServer.package", folder, problems)
     chef_ha_package = _package(values, "highAvailability.package", folder, problems)
     public_key = _public_key(values, root, problems) if files else None
-    if problems or push_jobs_package is None:
-        raise SettingsError(problems)
-    config = StackConfig.model_validate(decoded)
-    all_servers = Topology(config.topology, servers)
-    return Settings(config, all_servers, push_jobs_package, chef_server_package, public_key, chef_ha_package)
-
-
-def read_topology(raw: Mapping[str, str]) -> Topology:
-    """The servers alone, where nothing else matters: no file is looked for. Raises SettingsError."""
-    values, problems = parse(StackConfig, _decoded(raw))
-    servers, kind = _servers(values, problems), values.get("topology")
-    if problems or not isinstance(kind, Kind):
-        raise SettingsError(problems)
-    return Topology(kind, servers)
-
-
-def _decoded(raw: Mapping[str, str]) -> dict[str, object]:
-    return {key: decoded(value) for key, value in raw.items()}
+    kind = values.get("topology")
+    known = isinstance(kind, Kind) and servers and not topology.problems(kind, servers)
+    all_servers = Topology(kind, servers) if known and isinstance(kind, Kind) else None
+    settings = None
+    if not problems and all_servers and push_jobs_package:
+        config = build(StackConfig, values)
+        settings = Settings(config, all_servers, push_jobs_package, chef_server_package, public_key, chef_ha_package)
+    return Reading(settings, tuple(problems), given, values, all_servers)
 
 
 def _servers(values: Values, problems: list[Problem]) -> tuple[Server, ...]:
@@ -304,18 +314,6 @@ def _high_availability(values: Values) -> Iterable[Problem]:
     if values.get("highAvailability.package.file") is not None:
         rule = "this package is fetched by the backends, not uploaded"
         yield Problem("highAvailability.package.file", "given", rule, "give url with sha256")
-
-
-def _repair(values: Values, servers: Sequence[Server], tasks: Callable[[Topology], Sequence[str]]) -> Iterable[Problem]:
-    kind, repair = values.get("topology"), values.get("repair")
-    if not isinstance(repair, dict) or not isinstance(kind, Kind) or not servers or topology.problems(kind, servers):
-        return
-    known = tasks(Topology(kind, tuple(servers)))
-    for name in repair if known else ():
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=3)
-            remedy = f"write {' or '.join(close)}" if close else "take it out, or see `pulumi preview` for the tasks"
-            yield Problem(f"repair.{name}", "given", "there is no such task in this stack", remedy)
 
 
 def _package(values: Values, setting: str, root: Path | None, problems: list[Problem]) -> Package | None:

@@ -122,21 +122,6 @@ OptionValue = Annotated[
     ),
 ]
 Options = dict[OptionName, OptionValue]
-StepName = Literal[
-    "connect",
-    "install",
-    "configure",
-    "reconfigure-primary",
-    "rotate",
-    "share",
-    "copy",
-    "reconfigure",
-    "chef-reconfigure",
-    "restart-pushy",
-    "test",
-]
-
-
 Address = Annotated[
     str,
     rule(_is_ipv4_address, "it is an IPv4 address", "write it as, for example, 10.0.0.4"),
@@ -383,7 +368,7 @@ class StackConfig(Section):
     )
     machines: Machines = Field(Machines.model_validate({}), description="The virtual machines.")
     ssh: Ssh = Field(Ssh.model_validate({}), description="How the operator reaches the servers.")
-    time_limits: dict[StepName, Annotated[int, Field(ge=1, le=86400)]] = Field(
+    time_limits: dict[str, Annotated[int, Field(ge=1, le=86400)]] = Field(
         {}, description="Seconds that a step may take on a server, by step name, where the default does not fit."
     )
     reverify: Text = Field("", description="Change it to run the test once more.")

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from chef_push_jobs.config.settings import Settings, SettingsError, load
+from chef_push_jobs.config import settings
+from chef_push_jobs.config.parser import decoded
+from chef_push_jobs.config.settings import Reading
 from chef_push_jobs.model.problems import Problem
-from chef_push_jobs.runbook import repair
 
+HIDDEN = "[secret]"  # the engine's word for a value that it does not show
 RULE = "it goes to servers, to AWS and into the state as it is; ssh.privateKey alone is kept secret"
 
 
@@ -42,21 +44,28 @@ class Configuration:
         prefix = f"{self.project}:"
         return {key.removeprefix(prefix): value for key, value in self.values.items() if key.startswith(prefix)}
 
+    @classmethod
+    def recorded(cls, values: Mapping[str, str]) -> Configuration:
+        """From what a preview or a rollout recorded, where the engine writes `[secret]` in the place of secrets.
 
-def settings(configuration: Configuration, root: Path, *, files: bool = True) -> Settings:
-    """Without `files`, those that settings name are not looked at. Raises SettingsError."""
+        The project is the one that has a topology.
+        """
+        project = next((key.partition(":")[0] for key in values if key.endswith(":topology")), "")
+        opened = {key: _without_secrets(decoded(value)) for key, value in values.items()}
+        return cls(project, {key: _as_given(value) for key, value in opened.items() if value is not None})
+
+
+def read(configuration: Configuration, root: Path, *, files: bool = True) -> Reading:
+    """The stack's settings. Without `files`, those that they name are not looked at."""
     refused = [
         Problem(secret, "a secret", RULE, "set it without --secret, and keep what is secret out of it")
         for secret in configuration.secrets
         if secret.partition(".")[0] != "ssh"
     ]
-    try:
-        loaded = load(configuration.own, root, repair.tasks, files=files)
-    except SettingsError as error:
-        raise SettingsError([*refused, *error.problems]) from None
-    if refused:
-        raise SettingsError(refused)
-    return loaded
+    found = settings.read(configuration.own, root, files=files)
+    if not refused:
+        return found
+    return replace(found, settings=None, problems=(*refused, *found.problems))
 
 
 def project(root: Path) -> str:
@@ -83,13 +92,13 @@ def read_configuration(stack: str, root: Path, file: Path | None = None) -> Conf
     name = project(root)
     return Configuration(
         name,
-        {
-            key: value if isinstance(value, str) else json.dumps(value)
-            for key, value in values.items()
-            if value is not None
-        },
+        {key: _as_given(value) for key, value in values.items() if value is not None},
         tuple(secret.removeprefix(f"{name}:") for secret in secrets),
     )
+
+
+def _as_given(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _folder(root: Path) -> Path:
@@ -117,3 +126,10 @@ def _open(value: Any, path: str, secrets: list[str]) -> Any:
     if isinstance(value, list):
         return [_open(one, f"{path}[{at}]", secrets) for at, one in enumerate(value)]
     return value
+
+
+def _without_secrets(value: Any) -> Any:
+    """None where it is all one."""
+    if isinstance(value, dict):
+        return {key: one for key, inner in value.items() if (one := _without_secrets(inner)) is not None}
+    return None if value == HIDDEN else value

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
+from chef_push_jobs.config.settings import SettingsError
+from chef_push_jobs.config.stack_files import Configuration
 from chef_push_jobs.engine.event_log import STACK, Began, Done, Ended, Event, Failed, Said, Started
 from chef_push_jobs.engine.preview import COMMAND
-from chef_push_jobs.runbook.naming import Name
+from chef_push_jobs.runbook.plan import StackPlan, identify
+from chef_push_jobs.runbook.stack import load_stack
 from chef_push_jobs.scripts import NOTHING
 
 INSTANCE = "aws:ec2/instance:Instance"
@@ -47,7 +51,8 @@ class TaskProgress:
 class RolloutProgress:
     """`tasks` by the names of their resources, in the order they started in. `errors` concern no task.
 
-    `others` counts what else was changed, as `create SecurityGroupIngressRule`; `result` is empty while it runs.
+    `others` counts what else was changed, as `create SecurityGroupIngressRule`; `result` is empty while it runs. `plan`
+    is that of `config`, the stack's settings, unless they were refused.
     """
 
     started: float | None = None
@@ -58,6 +63,7 @@ class RolloutProgress:
     errors: tuple[str, ...] = ()
     others: Mapping[str, int] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
+    plan: StackPlan | None = None
 
     @property
     def running(self) -> tuple[TaskProgress, ...]:
@@ -84,7 +90,7 @@ def after(state: RolloutProgress, event: Event) -> RolloutProgress:
         state = replace(state, started=event.at)
     match event:
         case Began():
-            return replace(state, config=event.config)
+            return replace(state, config=event.config, plan=_plan(event))
         case Started():
             return _started(state, event)
         case Done():
@@ -97,25 +103,32 @@ def after(state: RolloutProgress, event: Event) -> RolloutProgress:
             return _ended(state, event)
 
 
+def _plan(event: Began) -> StackPlan | None:
+    try:
+        return load_stack(Configuration.recorded(event.config), Path(), files=False)
+    except SettingsError:
+        return None
+
+
 def _started(state: RolloutProgress, event: Started) -> RolloutProgress:
-    named = _named(event)
+    named = _named(state, event)
     if named is None:
         return state
     server, step = named
     return replace(state, tasks={**state.tasks, event.name: TaskProgress(event.name, server, step, event.at)})
 
 
-def _named(event: Started) -> tuple[str, str] | None:
+def _named(state: RolloutProgress, event: Started) -> tuple[str, str] | None:
     """(server, step) of what is a task; most updates of commands do nothing (F13), nor do most removals."""
     if event.type == INSTANCE:
         return (event.name, MACHINE) if event.op != "delete" else None
     if event.type not in (COMMAND, COPY):
         return None
-    name = Name.parse(event.name)
+    task = state.plan.identify(event.name) if state.plan else identify(event.name)
     idle = event.op == "update" and event.type == COMMAND and (event.acts or "").startswith(NOTHING)
-    if idle or not name.server or (event.op == "delete" and not event.acts):
+    if idle or not task.server or (event.op == "delete" and not event.acts):
         return None
-    return name.server, name.task
+    return task.server, task.title
 
 
 def _done(state: RolloutProgress, event: Done) -> RolloutProgress:

@@ -7,13 +7,16 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from chef_push_jobs.cli.doctor.observations import ObservedRule, Place, Target
-from chef_push_jobs.config import stack_files
 from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.config.stack_config import Proxy, Ssh
+from chef_push_jobs.config.stack_files import Configuration
+from chef_push_jobs.runbook.plan import StackPlan
+from chef_push_jobs.runbook.stack import load_stack
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 120
@@ -32,11 +35,15 @@ class Stack:
     """`aws` are the settings `aws:…`; `resources` is the state; `bastion` is one that the stack made."""
 
     place: Place
-    settings: Settings
+    plan: StackPlan
     aws: Mapping[str, str]
     targets: Sequence[Target]
     resources: Sequence[Mapping[str, Any]]
     bastion: Proxy | None = None
+
+    @property
+    def settings(self) -> Settings:
+        return self.plan.settings
 
     @property
     def ssh(self) -> Ssh:
@@ -65,7 +72,11 @@ class Stack:
 
     def script(self, task: str) -> str | None:
         """What a task ran the last time; None where it has not run."""
-        return next((one["inputs"]["stdin"] for one in self._of("command:remote:Command") if _name(one) == task), None)
+        return self._scripts.get(task)
+
+    @cached_property
+    def _scripts(self) -> dict[str, str | None]:
+        return {_name(one): one["inputs"].get("stdin") for one in self._of("command:remote:Command")}
 
     def _of(self, kind: str) -> Iterator[Mapping[str, Any]]:
         # A resource that waits for its deletion is beside the one that took its place.
@@ -98,11 +109,11 @@ async def read_stack(stack: str | None, config_file: str | None) -> Stack:
     if not servers:
         raise StackError(f"stack {place.stack} has no servers yet; make them: pulumi up --stack {place.stack}")
     project = str(resources[0]["urn"]).split("::")[1]
-    settings = await asyncio.to_thread(stack_files.settings, stack_files.Configuration(project, configuration), ROOT)
+    plan = await asyncio.to_thread(load_stack, Configuration(project, configuration), ROOT)
     targets = [Target(name, told["address"], told["hostKey"]) for name, told in servers.items()]
     aws = {key: value for key, value in configuration.items() if key.startswith("aws:")}
     bastion = Proxy.model_validate(told_of["bastion"]) if "bastion" in told_of else None
-    return Stack(place, settings, aws, targets, resources, bastion)
+    return Stack(place, plan, aws, targets, resources, bastion)
 
 
 async def _configuration(place: Place) -> dict[str, str]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from chef_push_jobs import scripts
 from chef_push_jobs.config.settings import Settings
-from chef_push_jobs.model.topology import Server
+from chef_push_jobs.model.topology import Role, Server
 from chef_push_jobs.runbook.push_jobs import copy, share
 from chef_push_jobs.runbook.script_context import ScriptContext
 from chef_push_jobs.runbook.steps import (
@@ -28,6 +28,7 @@ from chef_push_jobs.scripts import data_volume
 
 NAME = "chef"
 SETTINGS_FILE = "/etc/opscode/chef-server.rb"
+SERVICES = "Chef server's services"
 
 
 def _install(cluster: ScriptContext, server: Server) -> str:
@@ -77,7 +78,6 @@ def without_frontends(settings: Settings) -> str:
 
 
 STEPS = (
-    Step("connect", on=everywhere),
     Step(
         "install",
         on=everywhere,
@@ -106,6 +106,8 @@ STEPS = (
         "reconfigure-primary",
         on=primary,
         script=lambda cluster, server: scripts.chef_reconfigure(),
+        column="reconfigure",
+        restarts={Role.BACKEND: SERVICES},
         depends_on=(same("configure", "reconfigure reads the settings file"),),
         triggered_by=(
             same("install", "another package brings other services"),
@@ -117,6 +119,7 @@ STEPS = (
         "share",
         on=primary_if_shared,
         script=share,
+        column="share, copy",
         facts=others,
         depends_on=(
             same("reconfigure-primary", "it makes the secrets that are shared"),
@@ -131,6 +134,7 @@ STEPS = (
     Step(
         "copy",
         on=others,
+        column="share, copy",
         script=lambda cluster, server: scripts.in_turn(*_device(cluster, server), copy("chef", cluster)),
         facts=primary,
         depends_on=(
@@ -148,6 +152,7 @@ STEPS = (
         "reconfigure",
         on=others,
         script=lambda cluster, server: scripts.chef_reconfigure(),
+        restarts={Role.BACKEND: SERVICES, Role.FRONTEND: SERVICES},
         depends_on=(same("copy", "without the primary's secrets it would make its own"),),
         triggered_by=(same("copy", "reconfigure puts the copied files into effect"),),
         timeout=1800,

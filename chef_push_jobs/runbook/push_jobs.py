@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 from chef_push_jobs import scripts
 from chef_push_jobs.config.settings import Settings
-from chef_push_jobs.model.topology import Kind, Server
+from chef_push_jobs.model.topology import Kind, Role, Server
 from chef_push_jobs.runbook.script_context import ScriptContext
 from chef_push_jobs.runbook.steps import (
+    Action,
     Step,
     backends,
     every,
@@ -26,6 +27,7 @@ from chef_push_jobs.runbook.steps import (
 
 NAME = "push-jobs"
 SETTINGS_FILE = "/etc/opscode-push-jobs-server/opscode-push-jobs-server.rb"
+SERVICE = "opscode-pushy-server"
 
 
 def ports(settings: Settings) -> dict[str, int]:
@@ -36,11 +38,6 @@ def ports(settings: Settings) -> dict[str, int]:
         "command_port": push_jobs.command_port,
         "api_port": push_jobs.api_port,
     }
-
-
-def checked_ports(settings: Settings) -> list[int]:
-    """Those that must be open on a server that exists already: the API's only where frontends come in by it."""
-    return [port for key, port in ports(settings).items() if key != "api_port" or settings.topology.frontends]
 
 
 def _install(cluster: ScriptContext, server: Server) -> str:
@@ -66,6 +63,14 @@ def copy(what: str, cluster: ScriptContext) -> str:
     return scripts.copy(what, ssh.user, ssh.port, source.address, source.host_key)
 
 
+def _check_firewall(cluster: ScriptContext, server: Server) -> str:
+    """Where servers exist already: their firewall is not the stack's to make."""
+    checked = ports(cluster.settings)
+    if not cluster.topology.frontends:
+        del checked["api_port"]  # nobody but frontends comes in there
+    return scripts.check_firewall(checked.values())
+
+
 def tested(told: Sequence[str]) -> str:
     """What the test said on the master, of the last lines from all backends. Raises ValueError where none is master."""
     for line in told:
@@ -84,7 +89,6 @@ def _of_chef_server(settings: Settings) -> str:
 
 
 STEPS = (
-    Step("connect", on=everywhere),
     # [1] Install the package on all servers that are running the Chef server.
     Step(
         "install",
@@ -111,6 +115,8 @@ STEPS = (
         number=2,
         on=primary,
         script=lambda cluster, server: scripts.push_jobs_reconfigure(),
+        column="reconfigure",
+        restarts={Role.BACKEND: SERVICE},
         depends_on=(
             same("configure", "reconfigure reads the settings file"),
             every(
@@ -139,6 +145,7 @@ STEPS = (
         number=3,
         on=primary_if_shared,
         script=share,
+        column="share, copy",
         facts=others,
         depends_on=(
             same("rotate", "these are the credentials that are shared"),
@@ -154,6 +161,7 @@ STEPS = (
         "copy",
         number=3,
         on=others,
+        column="share, copy",
         script=lambda cluster, server: copy("push-jobs", cluster),
         facts=primary,
         depends_on=(
@@ -166,14 +174,25 @@ STEPS = (
             same("install", "a new machine or package may come with files of its own"),
         ),
     ),
-    # [4] TCP ports 10000 and 10003 must be open, on the backends only: rules of security groups.
-    Step("firewall", number=4, on=push_jobs_servers),
+    # [4] TCP ports 10000 and 10003 must be open, on the backends only.
+    Step(
+        "firewall",
+        number=4,
+        on=push_jobs_servers,
+        action=Action.RULES,
+        script=_check_firewall,
+        triggered_by=(same("connect", "another machine may have another packet filter"),),
+        timeout=900,
+        qualified=False,
+        adjustable=False,
+    ),
     # [5] Reconfigure the remaining push jobs servers.
     Step(
         "reconfigure",
         number=5,
         on=others,
         script=lambda cluster, server: scripts.push_jobs_reconfigure(),
+        restarts={Role.BACKEND: SERVICE, Role.FRONTEND: "nginx"},
         depends_on=(same("copy", "without the primary's credentials it would make its own"),),
         triggered_by=(same("copy", "reconfigure puts the copied files into effect"),),
         timeout=1800,
@@ -185,6 +204,7 @@ STEPS = (
         on=backends,
         one_at_a_time=True,
         script=lambda cluster, server: scripts.chef_reconfigure(),
+        restarts={Role.BACKEND: "keepalived"},
         depends_on=(
             of_primary("rotate", "the scripts list the services that are configured"),
             every("reconfigure", "the runbook reconfigures all push jobs servers first"),
@@ -202,6 +222,9 @@ STEPS = (
         number=7,
         on=push_jobs_servers,
         one_at_a_time=True,
+        column="restart",
+        restarts={Role.BACKEND: SERVICE},
+        always_restarts=True,
         script=lambda cluster, server: scripts.restart_pushy(
             ports(cluster.settings).values(), unless_fresh=bool(cluster.settings.existing)
         ),

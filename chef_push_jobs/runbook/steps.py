@@ -1,23 +1,31 @@
-"""A runbook as data: steps with their servers and edges, and the plan of tasks that they make on a topology.
+"""The rows of a runbook as data: steps with their servers and edges, each edge with its reason. Pure.
 
-Pure. What a step does on a server is a function in `commands/`; how a task becomes a resource is in `rollout.py`.
+`plan.py` makes a stack's tasks of them. What a step does on a server is a function in `scripts/`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.model.packages import Package
-from chef_push_jobs.model.topology import Server, Topology
+from chef_push_jobs.model.topology import Role, Server, Topology
 from chef_push_jobs.runbook.script_context import ScriptContext
 
 Servers = Callable[[Topology], tuple[Server, ...]]
 Script = Callable[[ScriptContext, Server], str]
+
+
+class Action(Enum):
+    """What carries a task out."""
+
+    COMMAND = auto()  # its script, on the server
+    UPLOAD = auto()  # sends a package's file to the server
+    RULES = auto()  # rules of security groups; where servers exist already, its script instead
+    DEPARTURE = auto()  # its script, once the server leaves the stack; only where servers exist already
 
 
 class Scope(Enum):
@@ -26,6 +34,7 @@ class Scope(Enum):
     SAME = "same server"
     ALL = "all servers"
     PRIMARY = "the primary"
+    PREVIOUS = "the server before"
 
 
 @dataclass(frozen=True)
@@ -58,14 +67,18 @@ def of_primary(step: str, reason: str, only: Servers | None = None) -> Edge:
 
 @dataclass(frozen=True)
 class Step:
-    """A line of a runbook.
+    """A row of a runbook.
 
-    `script` gives the shell script for a server; a step without one is done by other resources (a VM, a firewall rule).
-    `facts` names the servers whose addresses and keys the script needs; they are known only once those run.
-    `timeout` is in seconds; the server itself ends a task that takes longer. `number` is the line of
-    docs/runbook.md.
+    `script` gives the shell script for a server, and `facts` the servers whose addresses and keys it needs; those are
+    known only once the servers run. `timeout` is in seconds; the server itself ends a task that takes longer.
     `tail_lines` is how many last lines of its log the task returns. `package` is uploaded first, if it is a local file.
-    `rerun_token` is a setting whose change alone runs the step again.
+    `rerun_token` is a setting whose change alone runs the step again. `number` is the line of docs/runbook.md.
+
+    A step that is not `qualified` belongs to the server: its tasks are named without the runbook. The settings
+    `timeLimits` and `repair` name those that are `adjustable`.
+
+    For readers: `column` is the title in the live table, where steps with the same title share a column; `restarts` are
+    the services, by role, that restart if their configuration changed, or always with `always_restarts`.
     """
 
     name: str
@@ -77,40 +90,34 @@ class Step:
     one_at_a_time: bool = False
     timeout: int = 300
     tail_lines: int = 0
-    package: Callable[[Settings], Package | None] = lambda settings: None
+    package: Callable[[Settings], Package | None] | None = None
     rerun_token: Callable[[Settings], str] = lambda settings: ""
     number: int | None = None
+    action: Action = Action.COMMAND
+    qualified: bool = True
+    adjustable: bool = True
+    column: str = ""
+    restarts: Mapping[Role, str] = field(default_factory=dict)
+    always_restarts: bool = False
 
+    @property
+    def title(self) -> str:
+        """Of its column."""
+        return self.column or self.name.replace("-", " ")
 
-@dataclass(frozen=True, order=True)
-class Key:
-    """Names a task within a runbook."""
-
-    step: str
-    server: str
-
-    def __str__(self) -> str:
-        return f"{self.step}-{self.server}"
+    def meaning(self, cluster: ScriptContext, server: Server) -> str:
+        """What is done, for a fingerprint. Placeholders stand for facts: those change with the machine only."""
+        assert self.script is not None
+        placeholder = cluster.placeholder(self.facts(cluster.topology))
+        return self.script(placeholder, server) + self.rerun_token(cluster.settings)
 
 
 @dataclass(frozen=True)
-class Task:
-    """A step on one server. `depends_on` and `triggered_by` are tasks that stand earlier in the plan."""
+class Runbook:
+    """A table of steps. `name` stands before its tasks' names, but for steps that belong to the servers."""
 
-    step: Step
-    server: Server
-    depends_on: tuple[Key, ...]
-    triggered_by: tuple[Key, ...]
-
-    @property
-    def key(self) -> Key:
-        return Key(self.step.name, self.server.name)
-
-    def meaning(self, cluster: ScriptContext) -> str:
-        """What is done, for a fingerprint. Symbols stand for facts: those change with the machine only."""
-        assert self.step.script is not None
-        placeholder = cluster.placeholder(self.step.facts(cluster.topology))
-        return self.step.script(placeholder, self.server) + self.step.rerun_token(cluster.settings)
+    name: str
+    steps: Sequence[Step]
 
 
 def primary(topology: Topology) -> tuple[Server, ...]:
@@ -141,58 +148,3 @@ def primary_if_shared(topology: Topology) -> tuple[Server, ...]:
 def fingerprint(text: str) -> str:
     """Of what a task does; another one runs it again."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def plan(steps: Sequence[Step], topology: Topology) -> tuple[Task, ...]:
-    """All tasks, in an order that obeys their edges. Raises ValueError for a table that is not a runbook."""
-    servers: dict[str, dict[Server, None]] = {}  # of each step until now, in its order
-    tasks: list[Task] = []
-    for step in steps:
-        on = step.on(topology)
-        _refuse(step, on, servers, topology)
-        for position, server in enumerate(on):
-            before = on[position - 1] if step.one_at_a_time and position else None
-            keys = partial(_keys, server=server, servers=servers, topology=topology)
-            tasks.append(Task(step, server, _waits(step, before, keys), keys(step.triggered_by)))
-        servers[step.name] = dict.fromkeys(on)
-    return tuple(tasks)
-
-
-def _waits(step: Step, before: Server | None, keys: Callable[[Iterable[Edge]], tuple[Key, ...]]) -> tuple[Key, ...]:
-    """Of those that go one at a time, the first waits for what the step needs everywhere, each next one for it."""
-    if before is None:
-        return keys(step.depends_on)
-    return (*keys(edge for edge in step.depends_on if edge.scope is Scope.SAME), Key(step.name, before.name))
-
-
-def _keys(
-    edges: Iterable[Edge], *, server: Server, servers: Mapping[str, Mapping[Server, None]], topology: Topology
-) -> tuple[Key, ...]:
-    """The tasks that edges of a task on `server` lead to."""
-    found: dict[Key, None] = {}
-    for edge in edges:
-        on, ends = servers[edge.step], ends_of(edge, server, topology)
-        leads_to = on if ends and edge.scope is Scope.ALL else [end for end in ends if end in on]
-        found |= dict.fromkeys(Key(edge.step, other.name) for other in leads_to)
-    return tuple(found)
-
-
-def ends_of(edge: Edge, server: Server, topology: Topology) -> Sequence[Server]:
-    """The servers on which an edge of a task on `server` leads to the earlier step's task, if that step is there."""
-    if edge.only is not None and server not in edge.only(topology):
-        return ()
-    if edge.scope is Scope.ALL:
-        return topology.servers
-    return (server if edge.scope is Scope.SAME else topology.primary,)
-
-
-def _refuse(step: Step, on: Sequence[Server], servers: Mapping[str, Mapping[Server, None]], topology: Topology) -> None:
-    if step.name in servers:
-        raise ValueError(f"step {step.name} stands twice in the runbook")
-    for edge in (*step.depends_on, *step.triggered_by):
-        if edge.step not in servers:
-            raise ValueError(f"step {step.name} has an edge to {edge.step}, which is no earlier step")
-        few = set(topology.backends)
-        from_here = set(on) if edge.only is None else set(on) & set(edge.only(topology))
-        if edge.scope is Scope.ALL and not from_here <= few and not servers[edge.step].keys() <= few:
-            raise ValueError(f"the edge of step {step.name} to {edge.step} on all servers is many-to-many")

@@ -12,6 +12,7 @@ from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 
 from bench import order, previews, work
 from chef_push_jobs.config import stack_files
+from chef_push_jobs.runbook.stack import load_stack
 from components.cluster import make_cluster
 from sandbox.paths import CLONE
 from tests import programs
@@ -45,15 +46,12 @@ def test_every_contender_is_given_exactly_what_the_program_sends(tmp_path: Path)
     file = tmp_path / "Pulumi.existing.yaml"
     file.write_text(yaml.safe_dump(work.push_jobs_stack(places, previews.PACKAGE)))
     sent = Sent()
-    settings = stack_files.settings(stack_files.read_configuration("existing", CLONE, file), CLONE)
+    plan = load_stack(stack_files.read_configuration("existing", CLONE, file), CLONE)
 
     def program() -> pulumi.Output[Any]:
-        return pulumi.Output.from_input(make_cluster(settings))
+        return pulumi.Output.from_input(make_cluster(plan))
 
     programs.run(program, sent)
     keys = {place.name: key(place.name) for place in places}
     made = work.push_jobs_order(file, places, tmp_path / "known_hosts")
-    names = {task.id: task.id for task in made.tasks} | {
-        task.id: f"push-jobs-{task.id}" for task in made.tasks if task.step not in ("connect", "firewall")
-    }
-    assert sent.tasks == {names[task.id]: (task.command, order.filled(task.stdin, keys)) for task in made.tasks}
+    assert sent.tasks == {task.id: (task.command, order.filled(task.stdin, keys)) for task in made.tasks}

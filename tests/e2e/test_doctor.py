@@ -18,8 +18,11 @@ from typing import Any
 
 import pytest
 
+from chef_push_jobs.config import stack_files
 from chef_push_jobs.model.topology import Kind, numbered, topology
-from chef_push_jobs.runbook.repair import following, tasks
+from chef_push_jobs.runbook.plan import StackPlan, identify
+from chef_push_jobs.runbook.stack import load_stack
+from chef_push_jobs.runbook.steps import Action
 from sandbox.hosts import network
 from sandbox.hosts.host import HostSpec
 from sandbox.paths import CLONE, REGION
@@ -305,6 +308,10 @@ def cluster_ids(cluster: Stack, kind: str) -> dict[str, str]:
     return {one["urn"].rsplit("::", 1)[1]: one["id"] for one in resources if one["type"] == kind}
 
 
+def planned(cluster: Stack) -> StackPlan:
+    return load_stack(stack_files.read_configuration("sandbox", CLONE, cluster.settings), CLONE, files=False)
+
+
 def test_a_server_that_was_installed_anew_is_found_by_its_host_key_and_set_up_again(cluster: Stack) -> None:
     reinstall(cluster, "frontend-1")
     seen = doctor(cluster, "--json")
@@ -315,8 +322,8 @@ def test_a_server_that_was_installed_anew_is_found_by_its_host_key_and_set_up_ag
     before = logs_of_others(cluster, "frontend-1")
     mend(cluster, seen.document)
     again = {task for task, written in logs_of_others(cluster, "frontend-1").items() if before[task] != written}
-    expected = following(frozenset({"connect-frontend-1"}), HA)
-    assert again == {task for task in expected if not task.endswith("-frontend-1")}
+    expected = planned(cluster).following([identify("connect-frontend-1")])
+    assert again == {str(task) for task in expected if task.server != "frontend-1" and task.step != "upload"}
     assert_well(cluster)
 
 
@@ -452,4 +459,5 @@ def test_a_stack_that_is_not_there_is_told_in_one_line(cluster: Stack) -> None:
 def test_the_repairs_name_tasks_that_pulumi_has(cluster: Stack) -> None:
     resources = cluster.state()["deployment"]["resources"]
     named = {one["urn"].rsplit("::", 1)[1] for one in resources if one["type"] == "command:remote:Command"}
-    assert set(tasks(HA)) == named
+    planned_tasks = planned(cluster).tasks.values()
+    assert {str(task) for task in planned_tasks if task.action is Action.COMMAND} == named

@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
+from chef_push_jobs.config import stack_files
 from chef_push_jobs.model.topology import Kind, numbered, topology
-from chef_push_jobs.runbook import chef_server, push_jobs
-from chef_push_jobs.runbook.steps import plan
+from chef_push_jobs.runbook.plan import PlannedTask
+from chef_push_jobs.runbook.stack import load_stack
+from chef_push_jobs.runbook.steps import Action
+from sandbox.paths import CLONE
 from tests.e2e.conftest import Stack
 
 HA = topology(Kind.HA, numbered(2, 2, "chef.test"))
@@ -26,11 +29,10 @@ def address(ha: Stack, server: str) -> str:
     return str(ha.outputs()["servers"][server]["address"])
 
 
-def tasks() -> dict[str, Any]:
-    """Every task of both runbooks by its resource's name."""
-    steps = [(chef_server.NAME, chef_server.STEPS), (push_jobs.NAME, push_jobs.STEPS)]
-    found = {f"{name}-{task.key}": (name, task) for name, table in steps for task in plan(table, HA)}
-    return {name: task for name, task in found.items() if task[1].step.script}
+def tasks() -> dict[str, PlannedTask]:
+    """Every task of the stack by its resource's name."""
+    plan = load_stack(stack_files.read_configuration("sandbox", CLONE), CLONE)
+    return {str(task): task for task in plan.tasks.values() if task.action is not Action.RULES}
 
 
 def test_the_rollout_ends_with_a_passed_test(ha: Stack) -> None:
@@ -53,7 +55,6 @@ def test_a_preview_before_anything_is_made_names_every_task(ha: Stack) -> None:
     steps, _ = json.JSONDecoder().raw_decode(ha.log.read_text())
     created = {step["urn"].rsplit("::", 1)[1] for step in steps if step["op"] == "create"}
     assert set(tasks()) <= created
-    assert {f"connect-{server.name}" for server in HA.servers} <= created
 
 
 @pytest.mark.parametrize("client", CLIENTS)
@@ -113,7 +114,7 @@ def test_keepalived_knows_the_service_on_both_backends(ha: Stack, backend: str) 
 
 def test_the_dependencies_in_the_state_are_those_of_the_plan(ha: Stack) -> None:
     resources = {resource["urn"]: resource for resource in ha.state()["deployment"]["resources"]}
-    named = {urn.rsplit("::", 1)[1]: urn for urn in resources if "remote:Command" in urn}
+    named = {urn.rsplit("::", 1)[1]: urn for urn in resources if "command:remote:" in urn}
     reached: dict[str, set[str]] = {}
 
     def before(urn: str) -> set[str]:
@@ -122,12 +123,9 @@ def test_the_dependencies_in_the_state_are_those_of_the_plan(ha: Stack) -> None:
             reached[urn] = direct.union(*(before(other) for other in direct))
         return reached[urn]
 
-    for name, (rollout, task) in tasks().items():
-        wanted = {
-            named[f"connect-{key.server}" if key.step == "connect" else f"{rollout}-{key}"]
-            for key in task.depends_on
-            if key.step != "firewall"
-        }
+    planned = tasks()
+    for name, task in planned.items():
+        wanted = {named[str(one)] for one in task.waits_for if str(one) in planned}
         assert wanted <= before(named[name]), f"{name} does not wait for {wanted - before(named[name])}"
     rules = {urn for urn in resources if "SecurityGroupIngressRule" in urn and re.search("in-(push-jobs|api)", urn)}
     assert len(rules) == 3
@@ -137,14 +135,11 @@ def test_the_dependencies_in_the_state_are_those_of_the_plan(ha: Stack) -> None:
 
 def test_the_order_on_the_hosts_is_that_of_the_runbook(ha: Stack) -> None:
     """By the times that the hosts themselves logged: each task of a later step began after the earlier ones ended."""
-    times = {
-        name: ran(ha, f"{rollout}-{task.step.name}", task.server.name) for name, (rollout, task) in tasks().items()
-    }
-    for name, (rollout, task) in tasks().items():
-        for key in task.depends_on:
-            earlier = f"{rollout}-{key}"
-            if earlier in times:
-                assert times[earlier][1] <= times[name][0], f"{name} began before {earlier} had ended"
+    logged = {task.id: task for task in tasks().values() if task.id.runbook and task.action is Action.COMMAND}
+    times = {task: ran(ha, task.log_name, task.server) for task in logged}
+    for task, planned in logged.items():
+        for earlier in logged.keys() & planned.depends_on.keys():
+            assert times[earlier][1] <= times[task][0], f"{task} began before {earlier} had ended"
 
 
 def ran(ha: Stack, step: str, server: str) -> tuple[float, float]:

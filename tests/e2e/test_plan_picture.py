@@ -7,12 +7,13 @@ from typing import Any
 
 from chef_push_jobs.cli.plan.picture import draw
 from chef_push_jobs.config import stack_files
+from chef_push_jobs.runbook.stack import load_stack
 from sandbox.paths import CLONE
 from tests.e2e.conftest import PROJECT, Stack
 from tests.e2e.observed import COMMAND
 
 RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
-FIREWALL = "push-jobs-firewall"
+FIREWALL = "firewall"
 
 
 def engine_waits(resources: list[dict[str, Any]]) -> dict[str, set[str]]:
@@ -28,9 +29,9 @@ def engine_waits(resources: list[dict[str, Any]]) -> dict[str, set[str]]:
 
 
 def test_the_picture_has_the_edges_that_the_engine_had(ha: Stack) -> None:
-    settings = stack_files.settings(stack_files.read_configuration("sandbox", CLONE), CLONE)
+    plan = load_stack(stack_files.read_configuration("sandbox", CLONE), CLONE)
     drawn: dict[str, set[str]] = {}
-    for link in draw("sandbox", settings).unfolded():
+    for link in draw("sandbox", plan).unfolded():
         source = FIREWALL if link.source.step == FIREWALL else str(link.source)
         drawn.setdefault(str(link.target), set()).add(source)
     engine = engine_waits(ha.state()["deployment"]["resources"])

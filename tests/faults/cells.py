@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from chef_push_jobs.runbook.plan import TaskId
 from tests.faults import snapshot
 from tests.faults.brake import Brake, Then, point
 from tests.faults.faults import Fault, Strike
 from tests.faults.lane import Engine, Lane, until_gone
-from tests.faults.tasks import Task
 
 
 @dataclass
@@ -24,15 +24,15 @@ class Result:
     seen: str = ""
 
 
-def applies(task: Task, fault: Fault) -> bool:
+def applies(task: TaskId, fault: Fault) -> bool:
     """A hanging upload has no end but the operator's Ctrl-C, which is a fault of its own."""
     return not (task.step == "upload" and fault.then is Then.HANG)
 
 
-def run(lane: Lane, task: Task, fault: Fault) -> Result:
-    result = Result(task.resource, task.step, fault.name)
-    where = point(task.rollout, task.step)
-    brake = Brake(lane.lab, task.server, where.early if fault.early else where.middle, task.script)
+def run(lane: Lane, task: TaskId, fault: Fault) -> Result:
+    result = Result(str(task), task.step, fault.name)
+    where = point(task.runbook, task.step)
+    brake = Brake(lane.lab, task.server, where.early if fault.early else where.middle, f"{task.log_name}.sh")
     lane.taint(task)
     history = lane.history()
     if fault.then is not None:
@@ -66,28 +66,28 @@ def run(lane: Lane, task: Task, fault: Fault) -> Result:
     return result
 
 
-def _outcome(task: Task, fault: Fault, status: int, engine: Engine) -> list[str]:
+def _outcome(task: TaskId, fault: Fault, status: int, engine: Engine) -> list[str]:
     found = []
     if fault.fails is not None and (status != 0) != fault.fails:
         found.append(f"pulumi up ended with status {status}:\n{engine.text[-2000:]}")
-    if fault.says and task.rollout and task.step != "upload" and fault.says not in engine.text:
+    if fault.says and task.runbook and task.step != "upload" and fault.says not in engine.text:
         found.append(f"the operator does not see {fault.says!r}:\n{engine.text[-2000:]}")
     if "Traceback" in engine.text or "goroutine " in engine.text:
         found.append(f"a stack trace for the operator:\n{engine.text[-2000:]}")
     return found
 
 
-def _dependents(lane: Lane, task: Task, before: dict[str, list[str]], status: int) -> list[str]:
+def _dependents(lane: Lane, task: TaskId, before: dict[str, list[str]], status: int) -> list[str]:
     """Where the run failed, nothing that depends on the task may have begun: asked of the servers themselves."""
     if status == 0:
         return []
-    after = {(each.server, each.key) for each in lane.plan if each.resource in lane.after[task.resource]}
+    after = {(each.server, each.log_name) for each in lane.plan if str(each) in lane.after[str(task)]}
     found = []
     for server, lines in lane.history().items():
         for line in lines[len(before[server]) :]:
             _, name, what = line.split(" ", 2)
             if what == "begins" and (server, name) in after:
-                found.append(f"{name} ran on {server} although {task.resource} had failed")
+                found.append(f"{name} ran on {server} although {task} had failed")
     return found
 
 

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from chef_push_jobs.runbook.plan import TaskId
 from sandbox.hosts import network
 from tests.faults.brake import Brake, Then
 from tests.faults.lane import Engine, Lane
-from tests.faults.tasks import Task
 from tests.sandbox.conftest import until
 
 CUT = """\
@@ -28,7 +28,7 @@ class Strike:
     """One fault at one task in one lane."""
 
     lane: Lane
-    task: Task
+    task: TaskId
     brake: Brake
     engine: Engine
 
@@ -45,7 +45,7 @@ def _cut_network(strike: Strike) -> None:
     subprocess.run([*enter, "nft", "-f", "-"], input=CUT, text=True, check=True)
 
 
-def _mend_network(lane: Lane, task: Task) -> None:
+def _mend_network(lane: Lane, task: TaskId) -> None:
     enter = network.enter(lane.namespace(task.server))
     subprocess.run([*enter, "nft", "delete table inet fault"], check=True)
 
@@ -59,11 +59,11 @@ def _fill_disk(strike: Strike) -> None:
     strike.brake.release()
 
 
-def _empty_disk(lane: Lane, task: Task) -> None:
+def _empty_disk(lane: Lane, task: TaskId) -> None:
     lane.empty_disk()
 
 
-def _stop_sshd(lane: Lane, task: Task) -> None:
+def _stop_sshd(lane: Lane, task: TaskId) -> None:
     lane.lab.output(task.server, "kill $(pgrep -o -x sshd)")
     until(lambda: not lane.lab.output(task.server, "ss -Hltn 'sport = :22'"))
 
@@ -87,7 +87,7 @@ def _kill_plugin(strike: Strike) -> None:
     strike.engine.plugin("command").end(signal.SIGKILL)
 
 
-def _nothing(lane: Lane, task: Task) -> None:
+def _nothing(lane: Lane, task: TaskId) -> None:
     """There is nothing to do but to run `pulumi up` again."""
 
 
@@ -103,8 +103,8 @@ class Fault:
     title: str
     then: Then | None
     strike: Callable[[Strike], None] = _none
-    mend: Callable[[Lane, Task], None] = _nothing
-    before: Callable[[Lane, Task], None] = _nothing
+    mend: Callable[[Lane, TaskId], None] = _nothing
+    before: Callable[[Lane, TaskId], None] = _nothing
     early: bool = False
     fails: bool | None = True
     says: str = ""

@@ -11,18 +11,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
 
-from chef_push_jobs.config.stack_config import StepName
+from chef_push_jobs.config import stack_files
+from chef_push_jobs.runbook.plan import TaskId, adjustable
+from chef_push_jobs.runbook.stack import load_stack
 from sandbox import lifecycle
 from sandbox.hosts import network
 from sandbox.hosts.host import Hosts
 from sandbox.paths import CLONE, Sandbox
 from sandbox.processes import Process
 from tests.faults import snapshot
-from tests.faults.tasks import BACKENDS, FRONTENDS, Task, dependents, tasks
+from tests.faults.tasks import BACKENDS, FRONTENDS, dependents, tasks
 from tests.sandbox.conftest import Lab, new_name
 
 PROJECT, STACK = "chef-push-jobs", "sandbox"
@@ -84,7 +86,7 @@ class Lane:
     folder: Path
     lab: Lab
     baseline: dict[str, list[str]] = field(default_factory=dict)
-    plan: list[Task] = field(default_factory=list)
+    plan: list[TaskId] = field(default_factory=list)
     after: dict[str, set[str]] = field(default_factory=dict)
     urns: dict[str, str] = field(default_factory=dict)
     runs: int = 0
@@ -130,14 +132,15 @@ class Lane:
     def locked(self) -> bool:
         return any(path.is_file() for path in (self.sandbox.state / ".pulumi" / "locks").rglob("*"))
 
-    def taint(self, task: Task) -> None:
+    def taint(self, task: TaskId) -> None:
         """The next `pulumi up` runs the task again, and every one after it until it succeeded."""
-        self.pulumi("state", "taint", self.urns[task.resource], "--yes")
+        self.pulumi("state", "taint", self.urns[str(task)], "--yes")
 
     def learn(self) -> None:
         """Take what is there as what must be there after every fault."""
         state = self.state()
-        self.plan, self.after = tasks(state), dependents(state)
+        plan = load_stack(stack_files.read_configuration(STACK, CLONE, self.settings), CLONE)
+        self.plan, self.after = tasks(plan, state), dependents(state)
         self.urns = {each["urn"].rsplit("::", 1)[1]: each["urn"] for each in state["deployment"]["resources"]}
         self.baseline = snapshot.take(self.lab, self.servers)
 
@@ -200,7 +203,7 @@ def _own_disk(made: Lane) -> None:
 
 def _settings(made: Lane) -> None:
     content = yaml.safe_load((CLONE / "stacks" / f"Pulumi.{STACK}.yaml").read_text())
-    own = {"frontends": str(FRONTENDS), "timeLimits": dict.fromkeys(get_args(StepName), LIMIT)}
+    own = {"frontends": str(FRONTENDS), "timeLimits": dict.fromkeys(adjustable(), LIMIT)}
     content["config"] |= {f"{PROJECT}:{key}": value for key, value in own.items()}
     made.settings.write_text(yaml.safe_dump(content, default_style='"'))
 

@@ -9,27 +9,27 @@ from fnmatch import fnmatch
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
+from chef_push_jobs.runbook.plan import TaskId
 from tests.faults import cells
 from tests.faults.cells import Result
 from tests.faults.faults import FAULTS, Fault
 from tests.faults.lane import Lane, lane
-from tests.faults.tasks import Task
 
-Cell = tuple[Task, Fault]
+Cell = tuple[TaskId, Fault]
 
 
-def all_cells(plan: Sequence[Task]) -> list[Cell]:
+def all_cells(plan: Sequence[TaskId]) -> list[Cell]:
     """Steps before servers, so that a run that is cut short has seen every kind of step and every fault."""
     seen: dict[tuple[str, str], int] = {}
     ordered = []
     for task in plan:
-        turn = seen[task.rollout, task.step] = seen.get((task.rollout, task.step), -1) + 1
+        turn = seen[task.runbook, task.step] = seen.get((task.runbook, task.step), -1) + 1
         ordered += [(turn, task, fault) for fault in FAULTS if cells.applies(task, fault)]
     return [(task, fault) for _, task, fault in sorted(ordered, key=lambda cell: cell[0])]
 
 
 def name(cell: Cell) -> str:
-    return f"{cell[0].resource}:{cell[1].name}"
+    return f"{cell[0]}:{cell[1].name}"
 
 
 def chosen(cell: str, only: Sequence[str]) -> bool:
@@ -73,7 +73,7 @@ def _work(own: Lane, left: SimpleQueue[Cell], tell: Callable[[Result, float], No
         try:
             result = cells.run(own, task, fault)
         except Exception as error:  # whatever it is, the other cells are still to be run
-            result = Result(task.resource, task.step, fault.name, [f"{type(error).__name__}: {error}"])
+            result = Result(str(task), task.step, fault.name, [f"{type(error).__name__}: {error}"])
         tell(result, time.monotonic() - begun)
         if result.problems:
             return True

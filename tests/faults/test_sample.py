@@ -11,18 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from chef_push_jobs.runbook import chef_server, push_jobs
+from chef_push_jobs.runbook.plan import TaskId, steps
+from chef_push_jobs.runbook.steps import Action
 from tests.faults import cells, first
 from tests.faults.faults import FAULTS, Fault
 from tests.faults.lane import Lane, lane
-from tests.faults.tasks import ROLLOUTS, Task
 
-KINDS = [("", "connect")]
-for name in (chef_server.NAME, push_jobs.NAME):
-    KINDS += [(name, "upload"), *((name, step.name) for step in ROLLOUTS[name] if step.script)]
+KINDS = [(runbook, step.name) for runbook, step in steps() if step.action in (Action.COMMAND, Action.UPLOAD)]
 # Faults in turn over kinds of task: 19 cells, every fault at least twice.
 turn = cycle(FAULTS)
-SAMPLE = [(*kind, next(fault for fault in turn if cells.applies(Task("", *kind, ""), fault))) for kind in KINDS]
+SAMPLE = [(*kind, next(fault for fault in turn if cells.applies(TaskId(*kind, ""), fault))) for kind in KINDS]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +36,7 @@ def test_after_a_fault_plain_pulumi_up_ends_as_if_nothing_had_been(
     cluster: Lane, rollout: str, step: str, fault: Fault
 ) -> None:
     """On the last server that has the step: the one with the most before it."""
-    task = [task for task in cluster.plan if (task.rollout, task.step) == (rollout, step)][-1]
+    task = [task for task in cluster.plan if (task.runbook, task.step) == (rollout, step)][-1]
     assert cells.run(cluster, task, fault).problems == []
 
 

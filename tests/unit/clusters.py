@@ -9,8 +9,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from chef_push_jobs.config.settings import Settings, load
+from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.model.topology import Kind, Topology, numbered, topology
+from chef_push_jobs.runbook.plan import StackPlan
+from chef_push_jobs.runbook.stack import load_settings
 
 ROOT = Path(__file__).parent / "files"
 PUSH_JOBS = "opscode-push-jobs-server_1.1.6-1_amd64.deb"
@@ -44,7 +46,27 @@ def raw(changes: Mapping[str, Any]) -> dict[str, str]:
 
 def settings(**changes: Any) -> Settings:
     """Dots in a setting's path are written as two underscores."""
-    return load(raw({path.replace("__", "."): value for path, value in changes.items()}), ROOT)
+    return stack(**changes).settings
+
+
+def stack(**changes: Any) -> StackPlan:
+    return load_settings(raw({path.replace("__", "."): value for path, value in changes.items()}), ROOT)
+
+
+def of(cluster: Topology) -> StackPlan:
+    """A stack of as many servers."""
+    counts = {"backends": str(len(cluster.backends)), "frontends": str(len(cluster.frontends))}
+    return stack(topology=str(cluster.kind), **counts)
+
+
+EXISTING = {  # a tier of servers that exist already
+    "topology": "tier",
+    "servers": [
+        {"name": f"{role}-0", "fqdn": f"{role}-0.test", "role": role, "address": address}
+        for role, address in (("backend", "10.0.0.4"), ("frontend", "10.0.0.5"))
+    ],
+    **dict.fromkeys(("domain", "backends", "frontends", "ssh__keyName")),
+}
 
 
 @st.composite

@@ -19,6 +19,7 @@ import yaml
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 
 from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.runbook.plan import plan
 from components.cluster import make_cluster
 from sandbox.plugins.aws.plugin import PLUGIN
 from sandbox.plugins.framework.table import Input
@@ -112,7 +113,7 @@ def asked_for(name: str) -> list[tuple[str, Mapping[str, Any]]]:
     notes, of = Notes(), CASES[name]
 
     def program() -> None:
-        make_cluster(of)
+        make_cluster(plan(of))
 
     programs.run(program, notes)
     return [(token, inputs) for token, inputs in notes.asked if token.startswith("aws:")]

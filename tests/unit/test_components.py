@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from pulumi.runtime import mocks
 
 from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.runbook.plan import plan
 from components import cluster
 from components.cluster import NAME, ChefPushJobsCluster, make_cluster
 from components.component import Component
@@ -95,7 +96,7 @@ def packaged(name: str, case: str) -> ChefPushJobsCluster:
 
 
 PROGRAMS: dict[str, Callable[[], Any]] = {
-    **{f"own {name}": partial(make_cluster, of) for name, of in OWN.items()},
+    **{f"own {name}": partial(make_cluster, plan(of)) for name, of in OWN.items()},
     **{f"packaged {case}": partial(packaged, "chef", case) for case in PACKAGED},
 }
 
@@ -180,7 +181,7 @@ command:remote:Command                     push-jobs-copy-backend-1    chef-push
 
 
 def test_names_in_a_package_are_the_programs_own_with_the_clusters_before_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    of = cluster.settings_of(PACKAGED["made"], ROOT)
+    of = cluster.plan_of(PACKAGED["made"], ROOT)
     own = registered(lambda: make_cluster(of), monkeypatch).names
     in_package = registered(lambda: packaged("chef", "made"), monkeypatch).names
     rows = [line.split() for line in NAMES.strip().splitlines()]

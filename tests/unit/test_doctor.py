@@ -23,8 +23,10 @@ from chef_push_jobs.cli.doctor.probe import CREDENTIALS, File, ServerFacts
 from chef_push_jobs.cli.doctor.remediation import Remediation
 from chef_push_jobs.engine.stack_state import Stack
 from chef_push_jobs.runbook import push_jobs
+from chef_push_jobs.runbook.plan import StackPlan
 from chef_push_jobs.runbook.script_context import ScriptContext
-from tests.unit.clusters import settings
+from chef_push_jobs.runbook.steps import Action
+from tests.unit.clusters import settings, stack
 
 NONCE = "5e" * 32
 NAMES = ["backend-0", "backend-1", "frontend-0", "frontend-1"]
@@ -42,8 +44,7 @@ def resource(kind: str, name: str, identity: str, **inputs: Any) -> dict[str, An
     return {"urn": f"urn:pulumi:test::chef-push-jobs::{kind}::{name}", "type": kind, "id": identity, "inputs": inputs}
 
 
-def resources(of: Any) -> list[dict[str, Any]]:
-    cluster = ScriptContext(of.topology, of)
+def resources(of: StackPlan) -> list[dict[str, Any]]:
     found = [resource("aws:ec2/securityGroup:SecurityGroup", tier, f"sg-{tier}") for tier in ("backend", "frontend")]
     found.append(
         resource(
@@ -59,18 +60,18 @@ def resources(of: Any) -> list[dict[str, Any]]:
     )
     for name in NAMES:
         found.append(resource(INSTANCE, name, f"i-{name}", vpcSecurityGroupIds=[f"sg-{name.split('-')[0]}"]))
-    for step in push_jobs.STEPS:
-        for server in step.on(of.topology) if step.name in ("install", "configure") else ():
-            assert step.script is not None
-            task = f"push-jobs-{step.name}-{server.name}"
-            found.append(resource("command:remote:Command", task, task, stdin=step.script(cluster, server)))
+    for task in of.tasks.values():
+        if task.id.runbook and task.action is Action.COMMAND:
+            facts = ScriptContext(of.topology, of.settings).placeholder(task.step.facts(of.topology)).facts
+            script = task.script(ScriptContext(of.topology, of.settings, facts))
+            found.append(resource("command:remote:Command", str(task), str(task), stdin=script))
     return found
 
 
 def the_stack(**changes: Any) -> Stack:
-    of = settings()
+    of = stack()
     targets = [Target(name, f"10.0.0.{number}", "ssh-ed25519 AAAA") for number, name in enumerate(NAMES, 4)]
-    return Stack(Place("test"), settings(**changes), {"aws:region": "us-east-1"}, targets, resources(of))
+    return Stack(Place("test"), stack(**changes), {"aws:region": "us-east-1"}, targets, resources(of))
 
 
 def well(name: str) -> ProbeResult:
@@ -242,7 +243,7 @@ def test_a_drift_is_one_finding_with_the_task_that_mends_it(name: str) -> None:
     (found,) = look(visits).findings
     assert (found.server, found.check) == where
     assert found.text == text
-    assert found.repair == repair
+    assert tuple(map(str, found.repair)) == repair
 
 
 NEWER = {"packages": {"opscode-push-jobs-server": "2.2.8-1"}, "newer": frozenset({"opscode-push-jobs-server"})}
@@ -266,7 +267,7 @@ def test_a_newer_package_on_the_primary_is_to_be_followed_for_it_has_changed_the
 
 def test_an_older_chef_server_is_not_upgraded_by_install_which_would_refuse_it() -> None:
     url = "https://packages.test/chef-server-core_12.19.31-1_amd64.deb"
-    own = settings(chefServer__package__url=url, chefServer__package__sha256="3b" * 32)
+    own = stack(chefServer__package__url=url, chefServer__package__sha256="3b" * 32)
     packages = {"opscode-push-jobs-server": "1.1.5-1", "chef-server-core": "12.17.5-1"}
     answers = changed("frontend-0", packages=packages)["frontend-0"].answers
     assert answers is not None
@@ -274,7 +275,7 @@ def test_an_older_chef_server_is_not_upgraded_by_install_which_would_refuse_it()
     assert found is not None
     assert "chef-server-core is 12.17.5-1, not 12.19.31-1" in found.text
     assert found.text.endswith("install does not upgrade Chef server, Chef's own procedure does")
-    assert found.repair == ("push-jobs-install-frontend-0",)
+    assert [str(task) for task in found.repair] == ["push-jobs-install-frontend-0"]
     assert found.commands == (
         "pulumi config set {options} --path chef-push-jobs:chefServer.package.file FILE-OF-12.17.5-1",
     )
@@ -284,7 +285,7 @@ def test_a_package_that_waits_for_pulumi_up_is_no_drift_and_one_without_a_versio
     url = "https://packages.test/opscode-push-jobs-server_2.2.8-1_amd64.deb"
     (found,) = look(stack=the_stack(pushJobs__package__url=url)).findings
     assert (found.server, found.check) == ("", "settings")
-    unnamed = settings(pushJobs__package__url="https://packages.test/latest.deb")
+    unnamed = stack(pushJobs__package__url="https://packages.test/latest.deb")
     case = Case(unnamed, {}, {}, NONCE)
     for version, state in {"none": CellState.DRIFT, "2.2.8-1": CellState.WELL}.items():
         visit = changed("frontend-0", packages={"opscode-push-jobs-server": version})["frontend-0"]
@@ -361,9 +362,9 @@ def test_an_operator_who_is_a_client_is_to_reach_the_backends_and_nothing_else()
 
 @pytest.mark.parametrize("way", [{"bastion": {}}, {"ssh.proxy": {"host": "10.9.0.10", "user": "ubuntu"}}])
 def test_behind_a_bastion_nothing_is_said_of_ports_that_are_knocked_at_from_here(way: dict[str, Any]) -> None:
-    of = settings(**{path.replace(".", "__"): value for path, value in way.items()})
+    of = stack(**{path.replace(".", "__"): value for path, value in way.items()})
     visit = replace(changed("backend-0", source=CLIENT)["backend-0"], doors=dict.fromkeys(PORTS, PortState.SILENT))
-    diagnosis = look({"backend-0": visit}, replace(the_stack(), settings=of))
+    diagnosis = look({"backend-0": visit}, replace(the_stack(), plan=of))
     assert diagnosis.findings == ()
     assert diagnosis.cells["backend-0"]["ports"].state is CellState.UNKNOWN
 
@@ -421,7 +422,7 @@ PLACE = Place("test")
 
 
 def mending(diagnosis: Diagnosis, place: Place = PLACE) -> Remediation:
-    return Remediation(place, settings().topology, "20261124T0500Z", diagnosis.findings)
+    return Remediation(place, stack(), "20261124T0500Z", diagnosis.findings)
 
 
 def test_repairs_are_settings_and_one_up_and_what_follows_from_another_is_left_out() -> None:

@@ -1,24 +1,31 @@
-"""The setting `repair`: which tasks it can name, what follows from them, and that it changes the fingerprint of one."""
+"""The setting `repair`: which tasks it can name, and what follows from them."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from chef_push_jobs.config.settings import SettingsError, load
-from chef_push_jobs.model.topology import Kind, numbered, topology
-from chef_push_jobs.runbook import repair
-from tests.unit.clusters import ROOT, raw
+from chef_push_jobs.config.settings import SettingsError
+from chef_push_jobs.runbook.plan import identify
+from tests.unit.clusters import EXISTING, stack
 
-HA = topology(Kind.HA, numbered(2, 2, "chef.test"))
+HA = stack()
+PACKAGE = {"url": "https://packages.test/chef-server-core_12.17.5-1_amd64.deb", "sha256": "3b" * 32}
 
 
-def test_a_repair_names_any_task_of_the_stack() -> None:
-    every = dict.fromkeys(repair.tasks(HA), "1a")
-    assert load(raw({"repair": every}), ROOT, repair.tasks).repair("connect-frontend-1") == ("1a",)
+def adjustable() -> list[str]:
+    return [str(task) for task in HA.tasks.values() if task.step.adjustable]
+
+
+def test_a_repair_names_any_task_of_the_stack_that_runs_a_script() -> None:
+    repaired = stack(repair=dict.fromkeys(adjustable(), "1a")).settings
+    assert repaired.repair("connect-frontend-1") == ("1a",)
+    assert len(repaired.config.repair) == 37
 
 
 def test_a_task_without_repair_has_no_trigger_so_that_the_setting_itself_runs_nothing() -> None:
-    assert load(raw({}), ROOT, repair.tasks).repair("connect-frontend-1") == ()
+    assert stack().settings.repair("connect-frontend-1") == ()
 
 
 @pytest.mark.parametrize(
@@ -32,25 +39,59 @@ def test_a_task_without_repair_has_no_trigger_so_that_the_setting_itself_runs_no
 )
 def test_a_task_that_is_none_is_refused_with_those_that_are_like_it(task: str, remedy: str) -> None:
     with pytest.raises(SettingsError) as refused:
-        load(raw({"repair": {task: "1a"}}), ROOT, repair.tasks)
+        stack(repair={task: "1a"})
     (problem,) = refused.value.problems
     assert (problem.setting, problem.rule) == (f"repair.{task}", "there is no such task in this stack")
     assert remedy in problem.remedy
 
 
+@pytest.mark.parametrize(
+    ("settings", "task"),
+    [
+        (EXISTING, "chef-install-backend-0"),
+        (EXISTING, "uninstall-backend-0"),
+        (EXISTING, "firewall-backend-0"),
+        ({**EXISTING, "pushJobs": {"package": {"file": "p_1_amd64.deb"}}}, "push-jobs-upload-backend-0"),
+        ({}, "firewall-backend-0"),
+    ],
+)
+def test_a_task_that_this_stack_does_not_run_is_refused(settings: dict[str, Any], task: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        stack(**settings, repair={task: "1a"})
+    assert f"repair.{task}" in [problem.setting for problem in refused.value.problems]
+
+
+def test_servers_that_exist_run_chef_servers_tasks_where_the_stack_gives_its_package() -> None:
+    given = stack(**EXISTING, chefServer__package=PACKAGE, repair={"chef-install-backend-0": "1a"})
+    assert given.settings.repair("chef-install-backend-0") == ("1a",)
+
+
 def test_a_repair_of_no_task_is_told_beside_the_other_problems() -> None:
     with pytest.raises(SettingsError) as refused:
-        load(raw({"repair": {"xyzzy": "1a"}, "clientCidrs": ["0.0.0.0/0"]}), ROOT, repair.tasks)
+        stack(repair={"xyzzy": "1a"}, clientCidrs=["0.0.0.0/0"])
     assert [problem.setting for problem in refused.value.problems] == ["clientCidrs", "repair.xyzzy"]
+    with pytest.raises(SettingsError) as refused:
+        stack(**EXISTING, repair={"chef-install-backend-0": "1a"}, vpcCidr="10.0.0.0/8", timeLimits={"instal": 0})
+    assert [problem.setting for problem in refused.value.problems] == [
+        "timeLimits.instal",
+        "vpcCidr",
+        "vpcCidr",
+        "timeLimits.instal",
+        "repair.chef-install-backend-0",
+    ]
 
 
 def test_a_nonce_is_a_word() -> None:
     with pytest.raises(SettingsError):
-        load(raw({"repair": {"connect-frontend-1": "$(id)"}}), ROOT, repair.tasks)
+        stack(repair={"connect-frontend-1": "$(id)"})
+
+
+def following(name: str) -> set[str]:
+    return {str(task) for task in HA.following([identify(name)])}
 
 
 def test_what_follows_from_a_copy_is_its_reconfigure_and_the_test() -> None:
-    assert repair.following(frozenset({"push-jobs-copy-frontend-0"}), HA) == {
+    assert following("push-jobs-copy-frontend-0") == {
         "push-jobs-reconfigure-frontend-0",
         "push-jobs-test-backend-0",
         "push-jobs-test-backend-1",
@@ -58,7 +99,7 @@ def test_what_follows_from_a_copy_is_its_reconfigure_and_the_test() -> None:
 
 
 def test_everything_of_a_server_follows_from_its_connect() -> None:
-    following = repair.following(frozenset({"connect-frontend-0"}), HA)
-    own = {task for task in repair.tasks(HA) if task.endswith("-frontend-0")}
-    assert own - following == {"connect-frontend-0"}
-    assert not {task for task in following if task.endswith("-frontend-1")}
+    found = following("connect-frontend-0")
+    own = {task for task in adjustable() if task.endswith("-frontend-0")}
+    assert own - found == {"connect-frontend-0"}
+    assert not {task for task in found if task.endswith("-frontend-1")}

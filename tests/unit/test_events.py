@@ -10,14 +10,11 @@ from typing import Any
 import pytest
 
 from chef_push_jobs.cli.up import __main__ as up
-from chef_push_jobs.cli.up.table import COLUMNS, blocks, headline, heard, lines, narrowed, table
-from chef_push_jobs.config.settings import read_topology
+from chef_push_jobs.cli.up.table import blocks, columns, headline, heard, lines, narrowed, table
 from chef_push_jobs.engine import history
 from chef_push_jobs.engine.event_log import Began, Ended, Said, event_of, kept, read_events
 from chef_push_jobs.engine.progress import RolloutProgress, TaskProgress, TaskState, after, rollout
-from chef_push_jobs.model.topology import Topology
-from chef_push_jobs.runbook.naming import Name
-from chef_push_jobs.runbook.order import waits
+from chef_push_jobs.runbook.steps import Action
 
 EVENTS = Path(__file__).parent / "files" / "events"
 COMMAND = "command:remote:Command"
@@ -26,10 +23,6 @@ URN = f"urn:pulumi:s::chef-push-jobs::chef-push-jobs:index:RolloutProgress${COMM
 
 def recorded(name: str) -> RolloutProgress:
     return history.load(EVENTS / f"{name}.jsonl")
-
-
-def topology_of(found: RolloutProgress) -> Topology:
-    return read_topology({key.split(":")[1]: value for key, value in found.config.items()})
 
 
 def engine_event(kind: str, name: str, op: str, **inputs: str) -> dict[str, Any]:
@@ -98,13 +91,14 @@ def test_what_is_no_event_log_is_refused() -> None:
 def test_the_first_rollout_did_every_task_once_and_in_the_order_of_the_plan() -> None:
     found = recorded("first")
     assert (found.result, found.failed, found.running, found.errors) == ("succeeded", (), (), ())
-    order = waits(topology_of(found))
-    assert set(order) <= set(found.tasks)
-    for name, before in order.items():
-        for other in before:
-            ended = found.tasks[other].ended
+    assert found.plan
+    planned = {task.id for task in found.plan.tasks.values() if task.action is not Action.RULES}
+    assert set(map(str, planned)) <= set(found.tasks)
+    for task in planned:
+        for other in planned & found.plan.tasks[task].waits_for:
+            ended = found.tasks[str(other)].ended
             assert ended is not None
-            assert ended <= found.tasks[name].started, f"{name} began before {other} had ended"
+            assert ended <= found.tasks[str(task)].started, f"{task} began before {other} had ended"
 
 
 def test_a_failure_is_told_whole_and_stops_only_what_waits_for_it() -> None:
@@ -167,10 +161,24 @@ def test_a_step_that_has_no_column_yet_is_still_shown() -> None:
 
 
 def test_every_step_of_the_runbooks_has_a_column() -> None:
-    has = {(runbook, step) for runbook, _, steps in COLUMNS for step in steps}
-    for name in waits(topology_of(recorded("first"))):
-        task = Name.parse(name)
-        assert (task.runbook, task.step) in has
+    assert [(runbook, title) for runbook, title in dict.fromkeys(columns().values())] == [
+        ("", "machine"),
+        ("", "connect"),
+        ("", "firewall"),
+        ("chef", "install"),
+        ("chef", "configure"),
+        ("chef", "share, copy"),
+        ("chef", "reconfigure"),
+        ("push-jobs", "install"),
+        ("push-jobs", "configure"),
+        ("push-jobs", "rotate"),
+        ("push-jobs", "share, copy"),
+        ("push-jobs", "reconfigure"),
+        ("push-jobs", "chef reconfigure"),
+        ("push-jobs", "restart"),
+        ("push-jobs", "test"),
+        ("", "uninstall"),
+    ]
 
 
 def test_the_table_has_a_row_a_server_and_a_column_a_step() -> None:

@@ -21,11 +21,14 @@ from chef_push_jobs.config.setting_list import settings
 from chef_push_jobs.config.settings import SettingsError
 from chef_push_jobs.config.stack_config import StackConfig
 from chef_push_jobs.config.stack_files import Configuration, StackFileError
+from chef_push_jobs.runbook.plan import adjustable
+from chef_push_jobs.runbook.stack import load_stack
 from tests.unit.clusters import raw
 
 PROJECT = stack_files.project(ROOT)
 STACKS = sorted((ROOT / "stacks").glob("Pulumi.*.yaml"))
-SCHEMA = jsonschema.Draft7Validator(for_editors(PROJECT))
+KEYS = {"timeLimits": adjustable()}
+SCHEMA = jsonschema.Draft7Validator(for_editors(PROJECT, KEYS))
 
 
 @pytest.mark.parametrize("name", derived(ROOT))
@@ -65,7 +68,7 @@ def test_what_a_value_must_be_is_told_with_the_setting() -> None:
 
 
 def test_the_schema_is_one() -> None:
-    jsonschema.Draft7Validator.check_schema(for_editors(PROJECT))
+    jsonschema.Draft7Validator.check_schema(for_editors(PROJECT, KEYS))
 
 
 @pytest.mark.parametrize("path", STACKS, ids=lambda path: path.name)
@@ -130,25 +133,34 @@ def configuration(**changes: Any) -> Configuration:
     return Configuration(PROJECT, {f"{PROJECT}:{name}": value for name, value in raw(changes).items()})
 
 
-def test_each_value_is_told_with_where_it_comes_from(tmp_path: Path) -> None:
-    found = explain("s", configuration(frontends="3"), tmp_path)
-    assert "frontends: 3  [stack file]\n    Number of frontends." in found.text
-    assert "vpcCidr: 10.0.0.0/16  [default]" in found.text
-    assert "ssh.proxy.host: not set" in found.text
-    assert found.problems == ""
+def test_each_value_is_told_with_where_it_comes_from() -> None:
+    found = explain("s", configuration(frontends="3"))
+    assert "frontends: 3  [stack file]\n    Number of frontends." in found
+    assert "vpcCidr: 10.0.0.0/16  [default]" in found
+    assert "ssh.proxy.host: not set" in found
 
 
-def test_all_problems_are_told_beside_the_values(tmp_path: Path) -> None:
-    found = explain("s", configuration(frontends="many", colour="blue", repair={"xyzzy": "1a"}), tmp_path)
-    assert found.problems.startswith("2 problems in the stack's settings; nothing was changed.")
-    assert "frontends: many  [stack file]" in found.text
+def test_all_problems_are_told_beside_the_values(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given = [f"{key}: {value}" for key, value in raw({"frontends": "many", "colour": "blue"}).items()]
+    project(tmp_path, *given, "repair: {xyzzy: 1a}")
+    monkeypatch.setattr("chef_push_jobs.cli.docs.__main__.ROOT", tmp_path)
+    assert main(["check", "--stack", "s"]) == 1
+    found = capsys.readouterr()
+    assert "\n2 problems in the stack's settings; nothing was changed." in found.err
+    assert "frontends: many  [stack file]" in found.out
 
 
-def test_a_private_key_is_not_shown_even_where_it_stands_in_clear_text(tmp_path: Path) -> None:
+def test_a_private_key_is_not_shown_even_where_it_stands_in_clear_text() -> None:
     key = "-----BEGIN OPENSSH PRIVATE KEY-----\nabc"
-    found = explain("s", configuration(ssh={"keyName": "k", "privateKey": key}), tmp_path)
-    assert "abc" not in found.text + found.problems
-    assert "ssh.privateKey: (a secret, in clear text: set it with --secret)" in found.text
+    given = configuration(ssh={"keyName": "k", "privateKey": key})
+    found = explain("s", given)
+    assert "abc" not in found
+    assert "ssh.privateKey: (a secret, in clear text: set it with --secret)" in found
+    with pytest.raises(SettingsError) as error:
+        load_stack(replace(given, values={**given.values, f"{PROJECT}:ssh": '{"privateKey": "abcd"}'}), ROOT)
+    assert "abcd" not in str(error.value)
 
 
 def test_the_command_ends_with_1_where_there_are_problems_and_2_where_there_is_no_stack(
@@ -185,12 +197,12 @@ def test_a_stack_file_is_read_as_the_engine_gives_it_with_secrets_left_closed(tm
 def test_a_secret_that_would_not_be_kept_as_one_is_refused_with_all_other_problems(secret: str) -> None:
     given = configuration(frontends="many")
     with pytest.raises(SettingsError) as error:
-        stack_files.settings(replace(given, secrets=(secret, "ssh.privateKey")), ROOT, files=False)
+        load_stack(replace(given, secrets=(secret, "ssh.privateKey")), ROOT, files=False)
     assert [problem.setting for problem in error.value.problems] == [secret, "frontends"]
     with pytest.raises(SettingsError) as error:
-        stack_files.settings(replace(configuration(), secrets=(secret,)), ROOT, files=False)
+        load_stack(replace(configuration(), secrets=(secret,)), ROOT, files=False)
     assert [problem.given for problem in error.value.problems] == ["a secret"]
-    assert stack_files.settings(replace(configuration(), secrets=("ssh.privateKey",)), ROOT, files=False)
+    assert load_stack(replace(configuration(), secrets=("ssh.privateKey",)), ROOT, files=False)
 
 
 def test_a_stack_file_that_is_none_is_refused(tmp_path: Path) -> None:

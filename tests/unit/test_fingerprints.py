@@ -7,22 +7,22 @@ from typing import Any
 import pytest
 
 from chef_push_jobs.config.settings import Settings
-from chef_push_jobs.runbook import chef_server, push_jobs
-from chef_push_jobs.runbook.script_context import ScriptContext, ServerIdentity
-from chef_push_jobs.runbook.steps import plan
+from chef_push_jobs.runbook import push_jobs
+from chef_push_jobs.runbook.plan import plan
+from chef_push_jobs.runbook.script_context import ServerIdentity
+from chef_push_jobs.runbook.steps import Action
 from tests.unit.clusters import PUSH_JOBS, SHA256, settings
 
 STEPS = {step.name: step for step in push_jobs.STEPS}
 
 
 def texts(of: Settings) -> dict[str, str]:
-    """What the fingerprints of all tasks are made from, by rollout and task."""
-    cluster = ScriptContext(of.topology, of)
+    """What the fingerprints of all tasks are made from, by name."""
+    planned = plan(of)
     return {
-        f"{name}-{task.key}": task.meaning(cluster)
-        for name, steps in (("chef", chef_server.STEPS), ("push-jobs", push_jobs.STEPS))
-        for task in plan(steps, of.topology)
-        if task.step.script
+        str(task): task.step.meaning(planned.context, task.server)
+        for task in planned.tasks.values()
+        if task.id.runbook and task.action is Action.COMMAND
     }
 
 

@@ -13,10 +13,10 @@ import pytest
 from pydantic import BaseModel
 
 from chef_push_jobs.config.package_schema import NAME, OUTPUTS, TOKEN, schema
-from chef_push_jobs.config.settings import SettingsError, load
+from chef_push_jobs.config.settings import SettingsError
 from chef_push_jobs.config.stack_config import StackConfig
-from chef_push_jobs.runbook import repair
-from components.cluster import ChefPushJobsCluster, settings_of
+from chef_push_jobs.runbook.stack import load_settings
+from components.cluster import ChefPushJobsCluster, plan_of
 from tests.unit.clusters import DEFAULTS, ROOT, raw
 
 SCHEMA = schema()
@@ -105,18 +105,18 @@ def as_sent(value: Any) -> Any:
 def test_arguments_make_the_same_settings_as_a_stack_file() -> None:
     given = {**DEFAULTS, "timeLimits": {"install": 60}, "machines": {"volumeSize": 50}}
     given["pushJobs"] = {**given["pushJobs"], "settings": {"heartbeat_interval": 500, "whatever": True}}
-    expected = load(raw(given), ROOT, repair.tasks)
-    assert settings_of(given, ROOT) == expected
+    expected = load_settings(raw(given), ROOT)
+    assert plan_of(given, ROOT) == expected
     sent = as_sent({**given, "backends": 2, "frontends": 2, "domain": "chef.test", "vpcCidr": None})
-    assert settings_of(sent, ROOT) == expected
+    assert plan_of(sent, ROOT) == expected
 
 
 @pytest.mark.parametrize("wrong", [{"topology": "cluster"}, {"vpcCidr": "10.0.0.0/8", "domian": "x"}, {"ssh": {}}])
 def test_mistakes_are_told_as_a_stack_files(wrong: dict[str, Any]) -> None:
     with pytest.raises(SettingsError) as expected:
-        load(raw(wrong), ROOT)
+        load_settings(raw(wrong), ROOT)
     with pytest.raises(pulumi.RunError) as told:
-        settings_of({**DEFAULTS, **wrong}, ROOT)
+        plan_of({**DEFAULTS, **wrong}, ROOT)
     assert str(told.value) == str(expected.value)
 
 
@@ -124,7 +124,7 @@ def test_a_value_that_is_known_later_is_refused() -> None:
     async def program() -> None:
         given = {**DEFAULTS, "domain": pulumi.Output.from_input("chef.test")}
         with pytest.raises(pulumi.RunError, match="domain: a secret, or known only once something is made"):
-            settings_of(given, ROOT)
+            plan_of(given, ROOT)
 
     asyncio.run(program())
 

@@ -13,7 +13,8 @@ from chef_push_jobs.cli.plan.__main__ import ROOT, main, running
 from chef_push_jobs.cli.plan.examples import examples
 from chef_push_jobs.config import stack_files
 from chef_push_jobs.engine import preview
-from tests.unit.clusters import settings
+from chef_push_jobs.runbook.stack import load_stack
+from tests.unit.clusters import EXISTING, stack
 
 FILES = Path(__file__).parent / "files" / "previews"
 EXAMPLES = ROOT / "docs" / "examples"
@@ -47,7 +48,7 @@ def test_with_a_preview_its_tasks_alone_are_bright(capsys: pytest.CaptureFixture
     grey = {(task["step"], task["lane"]) for task in found["tasks"] if not task["changed"]}
     own = {("connect", lane) for lane in ("backend-1", "frontend-0")}
     own |= {(f"{runbook}-install", lane) for runbook in ("chef", "push-jobs") for lane in ("backend-1", "frontend-0")}
-    assert grey == own | {("push-jobs-firewall", lane) for lane in ("backend-0", "backend-1")}
+    assert grey == own | {("firewall", lane) for lane in ("backend-0", "backend-1")}
     drawn = told(capsys, "--stack", "sandbox", "--format", "svg", "--preview", file)
     assert drawn.count('class="changed"') == len(found["tasks"]) - len(grey)
     assert drawn.count('class="same"') == len(grey)
@@ -77,16 +78,16 @@ def test_a_preview_of_other_settings_is_drawn_with_those_or_told_of(
 def test_a_rule_of_a_push_jobs_port_is_the_firewall_step_of_the_backends(port: float) -> None:
     urn = "urn:pulumi:s::p::a$aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule::r"
     step = {"op": "create", "urn": urn, "newState": {"inputs": {"fromPort": port}}}
-    found = running(preview.parse_preview(json.dumps({"steps": [step], "changeSummary": {}})), settings())
-    firewall = {"push-jobs-firewall-backend-0", "push-jobs-firewall-backend-1"}
-    assert found == (firewall if port == 10003 else set())
+    found = running(preview.parse_preview(json.dumps({"steps": [step], "changeSummary": {}})), stack())
+    firewall = {"firewall-backend-0", "firewall-backend-1"}
+    assert set(map(str, found)) == (firewall if port == 10003 else set())
 
 
 def test_the_check_of_an_existing_servers_firewall_is_the_firewall_step() -> None:
-    urn = "urn:pulumi:s::p::a$command:remote:Command::firewall-backend-1"
+    urn = "urn:pulumi:s::p::a$command:remote:Command::firewall-backend-0"
     step = {"op": "create", "urn": urn, "newState": {"inputs": {"create": "x"}}}
-    found = running(preview.parse_preview(json.dumps({"steps": [step], "changeSummary": {}})), settings())
-    assert found == {"firewall-backend-1", "push-jobs-firewall-backend-1"}
+    found = running(preview.parse_preview(json.dumps({"steps": [step], "changeSummary": {}})), stack(**EXISTING))
+    assert set(map(str, found)) == {"firewall-backend-0"}
 
 
 @pytest.mark.parametrize(
@@ -114,9 +115,9 @@ def test_packages_and_keys_that_are_elsewhere_are_not_needed(tmp_path: Path) -> 
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text((ROOT / name).read_text())
     assert (
-        stack_files.settings(
+        load_stack(
             stack_files.read_configuration("sandbox", tmp_path), tmp_path, files=False
-        ).push_jobs_package.sha256
+        ).settings.push_jobs_package.sha256
         == ""
     )
 

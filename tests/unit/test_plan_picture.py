@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 import pytest
@@ -12,54 +13,45 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from chef_push_jobs.cli.plan import document, mermaid, svg, text
-from chef_push_jobs.cli.plan.picture import Picture, Runbooks, draw
-from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.cli.plan.picture import Picture, draw
 from chef_push_jobs.model.topology import Topology
-from chef_push_jobs.runbook import repair
+from chef_push_jobs.runbook.plan import StackPlan, TaskId, plan
 from chef_push_jobs.runbook.steps import (
+    Action,
     Edge,
-    Key,
+    Runbook,
     Scope,
     Step,
     backends,
     everywhere,
     others,
-    plan,
     primary,
     primary_if_shared,
     same,
 )
-from tests.unit.clusters import settings, topologies
+from tests.unit.clusters import EXISTING, of, settings, stack, topologies
 
 # From a task to another, by the names of their resources; whether it waits for it, and runs again with it.
 Edges = set[tuple[str, str, bool, bool]]
 KINDS = {"-->": (True, False), "==>": (True, True), "-.->": (False, True)}
 
 
-def of(cluster: Topology) -> Settings:
-    counts = {"backends": str(len(cluster.backends)), "frontends": str(len(cluster.frontends))}
-    return settings(topology=str(cluster.kind), **counts)
+def edges(plan: StackPlan) -> Edges:
+    """As the plan has them, but for uploads and departures, which are not drawn."""
+    hidden = {task.id for task in plan.tasks.values() if task.action in (Action.UPLOAD, Action.DEPARTURE)}
+    return {
+        (str(one), str(task), one in task.depends_on, one in task.triggered_by)
+        for task in plan.tasks.values()
+        for one in task.waits_for
+        if not {one, task.id} & hidden
+    }
 
 
-def edges(cluster: Settings, runbooks: Runbooks = repair.RUNBOOKS) -> Edges:
-    """As the plan has them, by the rules of `rollout.py`: one `connect` for both runbooks, Chef server's first."""
-    found: Edges = set()
-    last: dict[str, str] = {}
-    for runbook, steps in runbooks:
-        first = dict(last)
-        for task in plan(steps, cluster.topology):
-            name = name_of(runbook, task.key)
-            for key in {*task.depends_on, *task.triggered_by}:
-                found.add((name_of(runbook, key), name, key in task.depends_on, key in task.triggered_by))
-            if task.step.script is not None:
-                if task.server.name in first:
-                    found.add((first.pop(task.server.name), name, True, False))
-                last[task.server.name] = name
-    return found
+class Key(NamedTuple):
+    """A task as a drawing names it."""
 
-
-def name_of(runbook: str, key: Key) -> str:
-    return str(key) if key.step == "connect" else f"{runbook}-{key}"
+    step: str
+    server: str
 
 
 def drawn(picture: Picture) -> Edges:
@@ -119,16 +111,16 @@ SERVERS = (everywhere, backends, others, primary, primary_if_shared)
 @st.composite
 def tables(draw: st.DrawFn) -> tuple[Step, ...]:
     """Runbooks that nobody wrote: any servers, any edges to earlier steps, some one server at a time."""
-    steps = [Step("connect", on=everywhere)]
+    steps: list[Step] = []
     for number in range(draw(st.integers(1, 5))):
-        earlier = st.sampled_from([step.name for step in steps])
+        earlier = st.sampled_from(["connect", *(step.name for step in steps)])
         only = st.none() | st.sampled_from(SERVERS)
         edge = st.builds(Edge, earlier, st.sampled_from(Scope), st.sampled_from(["why", "because"]), only)
         edges = st.lists(edge, max_size=3).map(tuple)
         after, again = draw(edges), draw(edges)
-        script = draw(st.sampled_from([None, lambda cluster, server: ""]))
+        action = draw(st.sampled_from([Action.COMMAND, Action.RULES]))
         on, slowly = draw(st.sampled_from(SERVERS)), draw(st.booleans())
-        steps.append(Step(f"s{number}", on, script, depends_on=after, triggered_by=again, one_at_a_time=slowly))
+        steps.append(Step(f"s{number}", on, action=action, depends_on=after, triggered_by=again, one_at_a_time=slowly))
     return tuple(steps)
 
 
@@ -136,14 +128,13 @@ def tables(draw: st.DrawFn) -> tuple[Step, ...]:
 def test_whatever_the_runbooks_the_links_are_the_edges(
     cluster: Topology, first: tuple[Step, ...], second: tuple[Step, ...]
 ) -> None:
-    runbooks = [("chef", first), ("push-jobs", second)]
     try:
-        wanted = edges(of(cluster), runbooks)
+        made = plan(of(cluster).settings, [Runbook("chef", first), Runbook("push-jobs", second)])
     except ValueError:
         reject()  # many-to-many: it is no runbook
-    picture = draw("s", of(cluster), None, runbooks)
-    assert drawn(picture) == wanted
-    assert from_svg(svg.render(picture)) == wanted
+    picture = draw("s", made)
+    assert drawn(picture) == edges(made)
+    assert from_svg(svg.render(picture)) == edges(made)
 
 
 @given(topologies(most=7))
@@ -158,7 +149,7 @@ def test_the_links_of_a_picture_are_the_edges_of_the_plan(cluster: Topology) -> 
 def test_what_is_read_back_from_a_drawing_is_the_plan(
     render: Callable[[Picture], str], read: Callable[[str], Edges], cluster: Topology, data: st.DataObject
 ) -> None:
-    changed = data.draw(st.none() | st.sets(st.sampled_from(repair.tasks(cluster)), max_size=5))
+    changed = data.draw(st.none() | st.sets(st.sampled_from(list(of(cluster).tasks)), max_size=5))
     assert read(render(draw("s", of(cluster), changed))) == edges(of(cluster))
 
 
@@ -172,43 +163,37 @@ def test_every_reason_stands_in_the_text_which_is_no_wider_than_a_terminal(clust
 
 
 def test_twenty_frontends_are_one_lane() -> None:
-    picture = draw("s", settings(frontends="20"))
+    picture = draw("s", stack(frontends="20"))
     assert [lane.title for lane in picture.lanes] == [
         "backend-0",
         "backend-1",
         "frontend-0 … frontend-19 (20 servers)",
     ]
-    assert len(picture.links) == len(draw("s", settings(frontends="2")).links), "the picture is no larger"
-    assert drawn(picture) == edges(settings(frontends="20"))
+    assert len(picture.links) == len(draw("s", stack(frontends="2")).links), "the picture is no larger"
+    assert drawn(picture) == edges(stack(frontends="20"))
 
 
 def test_a_lane_whose_tasks_run_in_the_preview_is_no_lane_with_one_whose_do_not() -> None:
-    picture = draw("s", settings(frontends="5"), {"push-jobs-install-frontend-2"})
+    install = TaskId("push-jobs", "install", "frontend-2")
+    picture = draw("s", stack(frontends="5"), {install})
     assert [lane.title for lane in picture.lanes][2:] == [
         "frontend-0, frontend-1, frontend-3, frontend-4 (4 servers)",
         "frontend-2",
     ]
-    assert picture.changed == frozenset({Key("push-jobs-install", "frontend-2")})
+    assert picture.changed == frozenset([install])
 
 
 def test_servers_that_wait_for_other_reasons_are_no_lane() -> None:
-    steps = (
-        Step("connect", on=everywhere),
-        Step("a", on=everywhere, depends_on=(same("connect", "why"), same("connect", "because", only=primary))),
-    )
-    picture = draw("s", settings(frontends="1"), None, [("push-jobs", steps)])
-    assert [lane.title for lane in picture.lanes] == ["backend-0", "backend-1, frontend-0"]
-    a = Step("a", on=everywhere, depends_on=(same("connect", "why"),), triggered_by=steps[1].depends_on[1:])
-    steps = (steps[0], a)
-    picture = draw("s", settings(frontends="1"), None, [("push-jobs", steps)])
-    assert [lane.title for lane in picture.lanes] == ["backend-0", "backend-1, frontend-0"]
+    why, because = same("connect", "why"), same("connect", "because", only=primary)
+    for step in (
+        Step("a", on=everywhere, depends_on=(why, because)),
+        Step("a", on=everywhere, depends_on=(why,), triggered_by=(because,)),
+    ):
+        picture = draw("s", plan(settings(frontends="1"), [Runbook("push-jobs", [step])]))
+        assert [lane.title for lane in picture.lanes] == ["backend-0", "backend-1, frontend-0"]
 
 
 def test_servers_that_exist_already_have_the_push_jobs_runbook_alone() -> None:
-    address = {"backend": "10.0.0.4", "frontend": "10.0.0.5"}
-    servers = [{"name": f"a-{r}", "fqdn": f"{r}.test", "role": r, "address": ip} for r, ip in address.items()]
-    picture = draw(
-        "s", settings(topology="tier", servers=servers, domain=None, backends=None, frontends=None, ssh__keyName=None)
-    )
+    picture = draw("s", stack(**EXISTING))
     assert {row.runbook for row in picture.rows} == {"", "push-jobs"}
     assert picture.links

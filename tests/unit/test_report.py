@@ -14,11 +14,9 @@ from chef_push_jobs.cli.report import critical_path
 from chef_push_jobs.cli.report.page import page, seconds
 from chef_push_jobs.cli.report.record import Record, record
 from chef_push_jobs.cli.report.timeline import LETTER, WIDTH, timeline
-from chef_push_jobs.config.settings import read_topology
 from chef_push_jobs.engine import history
 from chef_push_jobs.engine.progress import RolloutProgress, TaskProgress, TaskState
 from chef_push_jobs.engine.stack_history import differences, of, parse_history
-from chef_push_jobs.runbook.order import waits
 from tests.browser import brightness, chromium, screenshot
 from tests.examples import EXAMPLES
 
@@ -40,15 +38,17 @@ def told(name: str) -> Record:
 
 def test_the_critical_path_leads_from_a_machine_to_the_test_over_tasks_that_waited_for_each_other() -> None:
     found = recorded("first")
-    topology = read_topology({key.split(":")[1]: value for key, value in found.config.items()})
-    names = critical_path.path(found.tasks, topology)
+    assert found.plan
+    names = critical_path.path(found.tasks, found.plan)
     assert (found.tasks[names[0]].step, names[-1]) == ("machine", "push-jobs-test-backend-0")
-    order = waits(topology)
     for one, other in pairwise(names):
         ended = found.tasks[one].ended
         assert ended is not None
         assert ended <= found.tasks[other].started
-        rivals = [found.tasks[name].ended or 0 for name in order.get(other, ())]
+        task = found.plan.find(other)
+        rivals = (
+            [found.tasks[str(name)].ended or 0 for name in task.depends_on if str(name) in found.tasks] if task else []
+        )
         assert ended >= max(rivals, default=0), f"{other} waited for another than {one}"
 
 
@@ -62,13 +62,14 @@ def test_the_critical_path_of_a_later_rollout_leads_over_what_did_not_run() -> N
 
 def test_the_critical_path_leads_over_several_tasks_that_did_not_run() -> None:
     """New credentials: `copy` waits for `share`, which waits for `rotate`, and did not run."""
-    topology = read_topology({key.split(":")[1]: value for key, value in recorded("first").config.items()})
+    plan = recorded("first").plan
+    assert plan
     ran = [
         ("push-jobs-rotate-backend-0", 10, 12),
         ("push-jobs-copy-backend-1", 12, 15),
     ]
     tasks = {name: TaskProgress(name, "", "", start, TaskState.DONE, end) for name, start, end in ran}
-    assert critical_path.path(tasks, topology) == ("push-jobs-rotate-backend-0", "push-jobs-copy-backend-1")
+    assert critical_path.path(tasks, plan) == ("push-jobs-rotate-backend-0", "push-jobs-copy-backend-1")
 
 
 def test_what_changed_is_what_the_settings_are_and_were() -> None:

@@ -16,13 +16,13 @@ from chef_push_jobs.cli.review.comment import LIMIT, comment
 from chef_push_jobs.cli.review.preview_review import PreviewReview, review_of
 from chef_push_jobs.cli.review.reasons import reasons
 from chef_push_jobs.cli.review.warnings import warnings
+from chef_push_jobs.cli.server_names import listed
 from chef_push_jobs.engine.preview import COMMAND, Change, Op, Preview, PreviewError
 from chef_push_jobs.model.topology import Topology
-from chef_push_jobs.runbook import repair
-from chef_push_jobs.runbook.naming import Name, listed
-from chef_push_jobs.runbook.order import waits as planned_waits
+from chef_push_jobs.runbook.plan import StackPlan, TaskId
+from chef_push_jobs.runbook.steps import Action
 from tests.examples import EXAMPLES, examples
-from tests.unit.clusters import topologies
+from tests.unit.clusters import of, topologies
 
 PREVIEWS = Path(__file__).parent / "files" / "previews"
 RECORDED = sorted(file.stem for file in PREVIEWS.glob("*.json"))
@@ -197,10 +197,14 @@ def test_servers_in_a_row_are_folded() -> None:
 # The picture
 
 
-def first_rollout(topology: Topology) -> PreviewReview:
-    names = repair.tasks(topology)
+def commands(plan: StackPlan) -> dict[str, TaskId]:
+    return {str(task): task.id for task in plan.tasks.values() if task.action is Action.COMMAND}
+
+
+def first_rollout(plan: StackPlan) -> PreviewReview:
+    names = commands(plan)
     return PreviewReview(
-        "s", topology, Preview(tuple(Change(Op.CREATE, COMMAND, n, n, after={"create": "x"}) for n in names))
+        "s", plan, Preview(tuple(Change(Op.CREATE, COMMAND, n, n, after={"create": "x"}) for n in names))
     )
 
 
@@ -233,26 +237,26 @@ def drawn(text: str) -> tuple[dict[str, tuple[str, str]], set[tuple[str, str]]]:
 @given(topologies(most=30))
 def test_the_arrows_of_a_whole_rollout_say_what_the_plan_says(topology: Topology) -> None:
     """No more and no less, but for the order among servers that share a box."""
-    nodes, arrows = drawn(picture.mermaid(first_rollout(topology)))
+    plan = of(topology)
+    nodes, arrows = drawn(picture.mermaid(first_rollout(plan)))
     boxes = {server.name: server.name for server in topology.backends}
     boxes |= dict.fromkeys((s.name for s in topology.frontends), listed([s.name for s in topology.frontends]))
-    waits = planned_waits(topology)
+    tasks = set(commands(plan).values())
 
-    def node(name: str) -> tuple[str, str]:
-        task = Name.parse(name)
-        return boxes[task.server], task.task
+    def node(task: TaskId) -> tuple[str, str]:
+        return boxes[task.server], task.title
 
-    planned = {(node(before), node(name)) for name, found in waits.items() for before in found}
+    planned = {(node(one), node(task)) for task in tasks for one in plan.tasks[task].depends_on if one in tasks}
     assert closure({(nodes[one], nodes[other]) for one, other in arrows}) == closure(planned)
-    assert set(nodes.values()) == {node(name) for name in waits}
+    assert set(nodes.values()) == {node(task) for task in tasks}
 
 
 @given(topologies(most=30))
 def test_push_jobs_begins_on_a_server_when_chef_server_is_done_there(topology: Topology) -> None:
-    order = planned_waits(topology)
+    plan = of(topology)
     for server in topology.servers:
-        last = [name for name in order if name.startswith("chef-") and name.endswith(f"-{server.name}")][-1]
-        assert last in order[f"push-jobs-install-{server.name}"]
+        last = [task.id for task in plan.of("chef") if task.server == server][-1]
+        assert last in plan.tasks[TaskId("push-jobs", "install", server.name)].depends_on
 
 
 def test_a_picture_of_many_servers_is_as_large_as_one_of_few() -> None:
@@ -262,7 +266,7 @@ def test_a_picture_of_many_servers_is_as_large_as_one_of_few() -> None:
             "primary-replaced",
             lambda content, count=count: content["config"].update({"chef-push-jobs:frontends": count}),
         )
-        sizes.append(len(picture.mermaid(first_rollout(subject.topology)).splitlines()))
+        sizes.append(len(picture.mermaid(first_rollout(subject.plan)).splitlines()))
     assert sizes[0] == sizes[1]
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from chef_push_jobs.config.settings import SettingsError, load
+from chef_push_jobs.config.settings import SettingsError
+from chef_push_jobs.runbook.stack import load_settings
 from tests.unit.clusters import PUSH_JOBS, SHA256, raw, settings
 
 LOWER = "an FQDN has at least two dot-separated labels of lower-case letters, digits and hyphens"
@@ -506,7 +507,7 @@ TABLE += [
 
 def refused(changes: Mapping[str, Any], root: Path) -> SettingsError:
     with pytest.raises(SettingsError) as caught:
-        load(raw(changes), root)
+        load_settings(raw(changes), root)
     return caught.value
 
 
@@ -539,7 +540,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
 
 
 def test_servers_that_exist_need_no_key_and_run_no_runbook_of_chef_server(tmp_path: Path) -> None:
-    adopted = load(raw(EXISTING), tmp_path)
+    adopted = load_settings(raw(EXISTING), tmp_path).settings
     assert {name: entry.address for name, entry in adopted.existing.items()} == {"a": "10.0.0.4", "b": "10.0.0.5"}
     assert not adopted.runs_chef_server_runbook
     assert settings().runs_chef_server_runbook
@@ -621,7 +622,7 @@ def test_a_package_file_with_another_digest_is_refused(tmp_path: Path) -> None:
 
 def test_a_right_package_file_is_taken_with_its_digest(tmp_path: Path) -> None:
     deb(tmp_path, PUSH_JOBS, "amd64")
-    package = load(raw({"pushJobs.package": {"file": PUSH_JOBS}}), tmp_path).push_jobs_package
+    package = load_settings(raw({"pushJobs.package": {"file": PUSH_JOBS}}), tmp_path).settings.push_jobs_package
     assert (package.version, package.format, len(package.sha256)) == ("1.1.6-1", "deb", 64)
 
 

@@ -15,7 +15,10 @@ from pathlib import Path
 
 from chef_push_jobs.config import editor_schema, reference, stack_files, typed_dicts
 from chef_push_jobs.config.explanation import explain
+from chef_push_jobs.config.settings import SettingsError
 from chef_push_jobs.config.stack_files import StackFileError
+from chef_push_jobs.runbook.plan import adjustable, time_limits
+from chef_push_jobs.runbook.stack import load_stack
 
 ROOT = Path(__file__).parents[3]
 
@@ -36,22 +39,25 @@ def main(arguments: list[str]) -> int:
             (ROOT / name).write_text(text)
         return 0
     try:
-        found = explain(given.stack, stack_files.read_configuration(given.stack, ROOT), ROOT)
+        configuration = stack_files.read_configuration(given.stack, ROOT)
     except StackFileError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(found.text)
-    if found.problems:
-        print(f"\n{found.problems}", file=sys.stderr)
-    return 1 if found.problems else 0
+    print(explain(given.stack, configuration))
+    try:
+        load_stack(configuration, ROOT)
+    except SettingsError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def derived(root: Path) -> dict[str, str]:
     """The files that are derived from the settings, by path."""
-    project = stack_files.project(root)
+    project, keys = stack_files.project(root), {"timeLimits": adjustable()}
     return {
-        "docs/settings.md": reference.render(project),
-        "stacks/schema.json": json.dumps(editor_schema.for_editors(project), indent=2, ensure_ascii=False) + "\n",
+        "docs/settings.md": reference.render(project, keys, time_limits()),
+        "stacks/schema.json": json.dumps(editor_schema.for_editors(project, keys), indent=2, ensure_ascii=False) + "\n",
         "chef_push_jobs/config/cluster_args.py": typed_dicts.render(),
     }
 

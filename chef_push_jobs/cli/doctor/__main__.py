@@ -57,7 +57,7 @@ async def doctor(name: str | None, config_file: str | None, seconds: float, *, a
     visits, found = await asyncio.gather(asked, looked)
     found_all = diagnosis.diagnose(of, visits, found, nonce)
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    mending = Remediation(of.place, of.settings.topology, now, found_all.findings)
+    mending = Remediation(of.place, of.plan, now, found_all.findings)
     told = report.as_json if as_json else report.as_text
     return told(of, found_all, mending, time.monotonic() - started), found_all.well
 

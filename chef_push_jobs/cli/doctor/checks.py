@@ -16,8 +16,8 @@ from chef_push_jobs.cli.doctor.observations import PortState, ProbeResult, Targe
 from chef_push_jobs.cli.doctor.probe import CREDENTIALS, PACKAGES, File, ServerFacts
 from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.model.topology import Kind, Role, Server
-from chef_push_jobs.runbook import push_jobs
-from chef_push_jobs.runbook.repair import connect
+from chef_push_jobs.runbook import chef_server, push_jobs
+from chef_push_jobs.runbook.plan import StackPlan, TaskId
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,16 @@ class Case:
     `guarded` is whether the stack's own security groups stand before the servers: those say nothing to strangers.
     """
 
-    settings: Settings
+    plan: StackPlan
     targets: Mapping[str, Target]
     visits: Mapping[str, ProbeResult]
     nonce: str
-    pending: frozenset[str] = frozenset()
+    pending: frozenset[TaskId] = frozenset()
     guarded: bool = True
+
+    @property
+    def settings(self) -> Settings:
+        return self.plan.settings
 
     @property
     def primary(self) -> Server:
@@ -50,11 +54,16 @@ class Case:
         return server.role is Role.BACKEND and answers is not None and answers.cluster == "master"
 
 
-def task(step: str, server: Server) -> str:
-    return f"{push_jobs.NAME}-{step}-{server.name}"
+def task(step: str, server: Server) -> TaskId:
+    """Of push jobs' runbook."""
+    return TaskId(push_jobs.NAME, step, server.name)
 
 
-def _reconfigure(case: Case, server: Server) -> str:
+def connect(server: Server) -> TaskId:
+    return TaskId("", "connect", server.name)
+
+
+def _reconfigure(case: Case, server: Server) -> TaskId:
     return task("reconfigure-primary" if server == case.primary else "reconfigure", server)
 
 
@@ -63,7 +72,7 @@ def _drift(shown: str, finding: Finding) -> Cell:
 
 
 def package(case: Case, server: Server, answers: ServerFacts) -> Cell:
-    settings, chef_install = case.settings, f"chef-install-{server.name}"
+    settings, chef_install = case.settings, TaskId(chef_server.NAME, "install", server.name)
     wanted = {PACKAGES[0]: (settings.push_jobs_package, task("install", server))}
     if settings.chef_server_package:
         wanted[PACKAGES[1]] = (settings.chef_server_package, chef_install)
@@ -87,7 +96,7 @@ def package(case: Case, server: Server, answers: ServerFacts) -> Cell:
     return _drift(shown, Finding(server.name, "package", "; ".join(wrong), tuple(repair)))
 
 
-def _newer(case: Case, server: Server, answers: ServerFacts, text: str, repair: tuple[str, ...]) -> Finding:
+def _newer(case: Case, server: Server, answers: ServerFacts, text: str, repair: tuple[TaskId, ...]) -> Finding:
     """Install refuses a downgrade. Off the primary, push jobs can be taken away first: all it needs is copied again."""
     text, ssh = f"{text}, and newer: install refuses a downgrade", case.settings.config.ssh
     if server != case.primary and answers.newer == {PACKAGES[0]}:
@@ -236,7 +245,7 @@ def examine(case: Case, server: Server, unreachable: Finding) -> dict[str, Cell]
         return {"reachable": _drift("NO", unreachable), "host key": Cell("?", CellState.UNKNOWN), **unknown}
     if not visit.answers.prepared:
         text = "it is not prepared for tasks: it was installed anew, or lost files of /var/lib/chef-rollout"
-        finding = Finding(server.name, "reachable", text, (connect(server.name),))
+        finding = Finding(server.name, "reachable", text, (connect(server),))
         return {"reachable": _drift("NEW", finding), "host key": Cell("pinned"), **unknown}
     asked = {name: check(case, server, visit.answers) for name, check in CHECKS.items()}
     return {"reachable": Cell("yes"), "host key": Cell("pinned"), **asked}
@@ -252,7 +261,7 @@ def _another_key(case: Case, server: Server, shown: str) -> Finding:
             f"pulumi config set {{options}} --path 'chef-push-jobs:servers[{names.index(server.name)}].hostKey' {key}"
         )
         return Finding(server.name, "host key", text, commands=(change,))
-    return Finding(server.name, "host key", text, (connect(server.name),))
+    return Finding(server.name, "host key", text, (connect(server),))
 
 
 def _list(numbers: Iterable[int]) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from chef_push_jobs.cli.doctor.checks import Case, examine, task
+from chef_push_jobs.cli.doctor.checks import Case, examine
 from chef_push_jobs.cli.doctor.findings import Cell, Diagnosis, Finding
 from chef_push_jobs.cli.doctor.observations import Cloud, ObservedRule, ProbeResult
 from chef_push_jobs.engine.stack_state import RULES, Stack
 from chef_push_jobs.model.topology import Kind, Server
-from chef_push_jobs.runbook import push_jobs
-from chef_push_jobs.runbook.script_context import ScriptContext
-from chef_push_jobs.runbook.steps import everywhere
+from chef_push_jobs.runbook.plan import TaskId
+from chef_push_jobs.runbook.steps import Action, everywhere
 
 INSTANCE = "aws:ec2/instance:Instance"
 GROUP = "aws:ec2/securityGroup:SecurityGroup"
@@ -22,7 +21,7 @@ def diagnose(stack: Stack, visits: Mapping[str, ProbeResult], cloud: Cloud, nonc
     topology = stack.settings.topology
     pending = frozenset(_pending(stack))
     case = Case(
-        stack.settings,
+        stack.plan,
         {target.name: target for target in stack.targets},
         visits,
         nonce,
@@ -41,23 +40,20 @@ def diagnose(stack: Stack, visits: Mapping[str, ProbeResult], cloud: Cloud, nonc
     return Diagnosis(cells, tuple(findings))
 
 
-def _pending(stack: Stack) -> Iterator[str]:
-    """Tasks that the settings have another script for than the one that was run."""
-    cluster = ScriptContext(stack.settings.topology, stack.settings)
-    for step in push_jobs.STEPS:
-        for server in step.on(cluster.topology) if step.name in ("install", "configure") and step.script else ():
-            assert step.script is not None
-            name = task(step.name, server)
-            if stack.script(name) != step.script(cluster, server):
-                yield name
+def _pending(stack: Stack) -> Iterator[TaskId]:
+    """Tasks that the settings have another script for than the one that was run, as far as it needs no facts."""
+    for task in stack.plan.tasks.values():
+        known = task.action is Action.COMMAND and task.id.runbook and not task.step.facts(stack.plan.topology)
+        if known and stack.script(str(task)) != task.script(stack.plan.context):
+            yield task.id
 
 
-def _not_rolled_out(stack: Stack, pending: frozenset[str]) -> Iterator[Finding]:
+def _not_rolled_out(stack: Stack, pending: frozenset[TaskId]) -> Iterator[Finding]:
     known = {target.name for target in stack.targets}
     new = sorted(server.name for server in stack.settings.topology.servers if server.name not in known)
     if new:
         yield Finding("", "settings", f"{', '.join(new)} of the settings were not made yet")
-    tasks = sorted(name for name in pending if not name.endswith(tuple(f"-{server}" for server in new)))
+    tasks = sorted(str(task) for task in pending if task.server not in new)
     if tasks:
         yield Finding("", "settings", f"the settings changed since the last pulumi up, which did not do {tasks[0]} yet")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from chef_push_jobs.runbook.plan import TaskId
+
 
 class CellState(StrEnum):
     """Of a cell. UNKNOWN: it could not be looked at; NONE: there is nothing of the kind on that server."""
@@ -25,7 +27,7 @@ class Finding:
     server: str
     check: str
     text: str
-    repair: tuple[str, ...] = ()
+    repair: tuple[TaskId, ...] = ()
     commands: tuple[str, ...] = ()
     refresh: bool = False
     up: bool = True

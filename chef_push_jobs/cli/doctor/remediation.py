@@ -8,8 +8,7 @@ from shlex import quote
 
 from chef_push_jobs.cli.doctor.findings import Finding
 from chef_push_jobs.cli.doctor.observations import Place
-from chef_push_jobs.model.topology import Topology
-from chef_push_jobs.runbook.repair import following, tasks
+from chef_push_jobs.runbook.plan import StackPlan, TaskId
 
 
 @dataclass(frozen=True)
@@ -17,7 +16,7 @@ class Remediation:
     """Makes commands for a stack. `nonce` names this run of doctor; it must not look like a number or a date."""
 
     place: Place
-    topology: Topology
+    plan: StackPlan
     nonce: str
     findings: Sequence[Finding]
 
@@ -34,20 +33,18 @@ class Remediation:
         up = [self._up(refresh=any(found.refresh for found in findings))] if any(found.up for found in findings) else []
         return list(dict.fromkeys([*by_hand, *repairs, *up]))
 
-    def _roots(self, wanted: Iterable[str]) -> list[str]:
+    def _roots(self, wanted: Iterable[TaskId]) -> list[TaskId]:
         """Of the tasks that are wanted, and of all others that are: those from whose re-run the rest follows."""
         every = frozenset(task for found in self.findings for task in found.repair)
-        roots = every - following(every, self.topology)
-        needed = {
-            root for task in wanted for root in roots if task in {root} | following(frozenset({root}), self.topology)
-        }
-        return [task for task in tasks(self.topology) if task in needed]
+        roots = every - self.plan.following(every)
+        needed = {root for task in wanted for root in roots if task in {root} | self.plan.following([root])}
+        return [task for task in self.plan.tasks if task in needed]
 
     @property
     def _options(self) -> str:
         return " ".join(quote(word) for word in self.place.options)
 
-    def _repair(self, task: str) -> str:
+    def _repair(self, task: TaskId) -> str:
         path = quote(f'chef-push-jobs:repair["{task}"]')
         return f"pulumi config set {self._options} --path {path} {self.nonce}"
 

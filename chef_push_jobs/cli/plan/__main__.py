@@ -13,14 +13,16 @@ import sys
 from pathlib import Path
 
 from chef_push_jobs.cli.plan import document, mermaid, svg, text
-from chef_push_jobs.cli.plan.picture import Picture, draw
+from chef_push_jobs.cli.plan.picture import draw
 from chef_push_jobs.config import stack_files
-from chef_push_jobs.config.settings import Settings, SettingsError
+from chef_push_jobs.config.settings import SettingsError
 from chef_push_jobs.config.stack_files import StackFileError
 from chef_push_jobs.engine import preview
 from chef_push_jobs.engine.preview import Preview, PreviewError
 from chef_push_jobs.runbook import push_jobs
-from chef_push_jobs.runbook.steps import push_jobs_servers
+from chef_push_jobs.runbook.plan import StackPlan, TaskId
+from chef_push_jobs.runbook.stack import load_stack
+from chef_push_jobs.runbook.steps import Action
 
 ROOT = Path(__file__).parents[3]
 FORMATS = {"text": text.render, "mermaid": mermaid.render, "svg": svg.render, "json": document.render}
@@ -40,37 +42,26 @@ def main(arguments: list[str]) -> int:
     )
     given = parser.parse_args(arguments)
     try:
-        settings = stack_files.settings(
-            stack_files.read_configuration(given.stack, ROOT, given.config_file), ROOT, files=False
-        )
-        changed = None if given.preview is None else running(_preview(given.preview, given.stack), settings)
+        plan = load_stack(stack_files.read_configuration(given.stack, ROOT, given.config_file), ROOT, files=False)
+        changed = None if given.preview is None else running(_preview(given.preview, given.stack), plan)
     except (StackFileError, SettingsError, PreviewError, OSError, UnicodeDecodeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    picture = draw(given.stack, settings, changed)
-    if changed and (strange := sorted(changed - _known(picture))):
+    picture = draw(given.stack, plan, changed)
+    if changed and (strange := sorted(str(task) for task in changed if task not in plan.tasks)):
         told = "not in this plan; was another file previewed? --config-file names it"
         print(f"warning: the preview runs {', '.join(strange)}: {told}", file=sys.stderr)
     sys.stdout.write(FORMATS[given.format](picture))
     return 0
 
 
-def running(found: Preview, settings: Settings) -> frozenset[str]:
-    """Names of the tasks that a preview runs. Firewall rules are the task of that name, on the servers behind them."""
-    ports = set(push_jobs.ports(settings).values())
+def running(found: Preview, plan: StackPlan) -> frozenset[TaskId]:
+    """The tasks that a preview runs. Rules of push jobs ports are those whose action is rules."""
+    ports = set(push_jobs.ports(plan.settings).values())
     rules = (one for one in found.different if one.type.endswith(":SecurityGroupIngressRule"))
     opens = any((rule.after or rule.before).get("fromPort") in ports for rule in rules)
-    firewall = {server.name for server in push_jobs_servers(settings.topology)}
-    checked = {name.removeprefix("firewall-") for name in found.running if name.startswith("firewall-")}
-    behind = (firewall if opens else set()) | checked
-    return found.running | {f"{push_jobs.NAME}-firewall-{server}" for server in behind}
-
-
-def _known(picture: Picture) -> set[str]:
-    """Names of the tasks in it, and of the checks that are its firewall step where servers exist already."""
-    lanes = {lane.name: lane.servers for lane in picture.lanes}
-    tasks = {f"{key.step}-{server}" for key in picture.tasks for server in lanes[key.server]}
-    return tasks | {task.removeprefix(f"{push_jobs.NAME}-") for task in tasks if "-firewall-" in task}
+    firewall = {task.id for task in plan.tasks.values() if opens and task.action is Action.RULES}
+    return frozenset(firewall) | {plan.identify(name) for name in found.running}
 
 
 def _preview(file: str, stack: str) -> Preview:

@@ -15,13 +15,13 @@ from __future__ import annotations
 import json
 
 from chef_push_jobs.cli.plan.picture import Picture
-from chef_push_jobs.runbook.steps import Key
+from chef_push_jobs.runbook.plan import TaskId
 
 
 def render(picture: Picture) -> str:
     order = {row.name: at for at, row in enumerate(picture.rows)}
     lanes = {lane.name: at for at, lane in enumerate(picture.lanes)}
-    tasks = sorted(picture.tasks, key=lambda key: (order[key.step], lanes[key.server]))
+    tasks = sorted(picture.tasks, key=lambda key: (order[key.log_name], lanes[key.server]))
     document = {
         "stack": picture.stack,
         "topology": picture.kind,
@@ -56,5 +56,5 @@ def render(picture: Picture) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _place(key: Key) -> dict[str, str]:
-    return {"step": key.step, "lane": key.server}
+def _place(key: TaskId) -> dict[str, str]:
+    return {"step": key.log_name, "lane": key.server}

@@ -8,6 +8,7 @@ from pathlib import Path
 from chef_push_jobs.cli.plan import mermaid, svg, text
 from chef_push_jobs.cli.plan.picture import draw
 from chef_push_jobs.config import stack_files
+from chef_push_jobs.runbook.stack import load_stack
 
 ROOT = Path(__file__).parents[3]
 FORMATS = {"txt": text.render, "mmd": mermaid.render, "svg": svg.render}
@@ -17,7 +18,7 @@ def examples(root: Path) -> dict[str, str]:
     """By file name."""
     found: dict[str, str] = {}
     for stack in stack_files.names(root):
-        picture = draw(stack, stack_files.settings(stack_files.read_configuration(stack, root), root, files=False))
+        picture = draw(stack, load_stack(stack_files.read_configuration(stack, root), root, files=False))
         found |= {f"plan-{stack}.{kind}": render(picture) for kind, render in FORMATS.items()}
     return found
 

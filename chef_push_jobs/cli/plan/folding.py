@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
-from chef_push_jobs.runbook.steps import Key
+from chef_push_jobs.runbook.plan import TaskId
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Lane:
 class Link:
     """From one task to one that waits for it, or runs again with it. The server in a key is a lane's name."""
 
-    source: Key
-    target: Key
+    source: TaskId
+    target: TaskId
     waits: bool
     reruns: bool
     reasons: tuple[str, ...]
@@ -42,16 +42,16 @@ def unfold(links: Iterable[Link], lanes: Mapping[str, tuple[str, ...]]) -> Itera
         at, to = lanes[link.source.server], lanes[link.target.server]
         pairs = zip(at, at, strict=True) if at == to else product(at, to)
         for one, other in pairs:
-            yield Link(Key(link.source.step, one), Key(link.target.step, other), link.waits, link.reruns, link.reasons)
+            yield replace(link, source=link.source._replace(server=one), target=link.target._replace(server=other))
 
 
 def lanes_of(
-    servers: list[str], tasks: Iterable[Key], links: Iterable[Link], bright: Collection[Key]
+    servers: list[str], tasks: Iterable[TaskId], links: Iterable[Link], bright: Collection[TaskId]
 ) -> tuple[Lane, ...]:
     """Two servers share one if each could stand for the other in every task and link."""
     seen: dict[str, list[object]] = {server: [] for server in servers}
     for key in tasks:
-        seen[key.server].append((key.step, key in bright))
+        seen[key.server].append((key.log_name, key in bright))
     for link in links:
         for server in {link.source.server, link.target.server}:
             seen[server].append(
@@ -63,8 +63,8 @@ def lanes_of(
     return tuple(Lane(tuple(group), _title(group, servers)) for group in groups.values())
 
 
-def _as_seen_from(server: str, key: Key) -> tuple[str, str | None]:
-    return key.step, None if key.server == server else key.server
+def _as_seen_from(server: str, key: TaskId) -> tuple[str, str | None]:
+    return key.log_name, None if key.server == server else key.server
 
 
 def _title(group: list[str], servers: list[str]) -> str:

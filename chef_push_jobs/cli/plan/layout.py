@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from chef_push_jobs.cli.plan.folding import Link
 from chef_push_jobs.cli.plan.picture import Picture
-from chef_push_jobs.runbook.steps import Key
+from chef_push_jobs.runbook.plan import TaskId
 
 BOX_WIDTH, BOX_HEIGHT, PORT, TRACK, MARGIN, GAP = 172, 30, 9, 9, 16, 16
 Point = tuple[float, float]
@@ -36,7 +36,7 @@ class Layout:
     height: float
     rows: Mapping[str, tuple[float, float]]
     lanes: Mapping[str, float]
-    boxes: Mapping[Key, Box]
+    boxes: Mapping[TaskId, Box]
     ways: Sequence[Sequence[Point]]
 
 
@@ -51,18 +51,18 @@ class Route:
     into: int = -1
 
     @property
-    def start(self) -> tuple[Key, bool]:
+    def start(self) -> tuple[TaskId, bool]:
         """The side that it leaves: (task, whether the right one)."""
         return self.link.source, self.out == self.at[0] + 1
 
     @property
-    def end(self) -> tuple[Key, bool]:
+    def end(self) -> tuple[TaskId, bool]:
         return self.link.target, self.into == self.to[0] + 1
 
 
-Side = tuple[Key, bool]
+Side = tuple[TaskId, bool]
 Ends = Mapping[Side, Sequence[Link | None]]
-Tracks = Mapping[tuple[int, Key], int]
+Tracks = Mapping[tuple[int, TaskId], int]
 
 
 def arrange(
@@ -77,10 +77,10 @@ def arrange(
     ]
     channels = [left + sum(widths[:n]) + n * BOX_WIDTH for n in range(len(widths))]
     lanes = {lane.name: channels[n] + widths[n] for n, lane in enumerate(picture.lanes)}
-    boxes: dict[Key, Box] = {}
+    boxes: dict[TaskId, Box] = {}
     rows: dict[str, tuple[float, float]] = {}
     for number, row in enumerate(picture.rows):
-        keys = [key for lane in lanes if (key := Key(row.name, lane)) in picture.tasks]
+        keys = [key for lane in lanes if (key := row.at(lane)) in picture.tasks]
         gap = GAP + PORT * sum(at == number for at, _ in crossings)
         most = max(len(ends.get((key, right), ())) for key in keys for right in (True, False))
         height = max(BOX_HEIGHT, PORT * (most + 1))
@@ -96,7 +96,7 @@ def arrange(
 class Grid:
     """Where links can go: `channels` are left edges, `tops` those of the rows."""
 
-    boxes: Mapping[Key, Box]
+    boxes: Mapping[TaskId, Box]
     ends: Ends
     channels: Sequence[float]
     tracks: Tracks
@@ -116,7 +116,7 @@ class Grid:
         last = self._track(route.into, target)
         return [start, (down, start[1]), (down, across), (last, across), (last, end[1]), end]
 
-    def _track(self, channel: int, owner: Key) -> float:
+    def _track(self, channel: int, owner: TaskId) -> float:
         return self.channels[channel] + MARGIN + TRACK * self.tracks[channel, owner]
 
     def _port(self, side: Side, link: Link | None) -> Point:
@@ -127,26 +127,26 @@ class Grid:
 def _route(picture: Picture, link: Link) -> Route:
     lanes = [lane.name for lane in picture.lanes]
     rows = [row.name for row in picture.rows]
-    at, to = ((lanes.index(key.server), rows.index(key.step)) for key in (link.source, link.target))
+    at, to = ((lanes.index(key.server), rows.index(key.log_name)) for key in (link.source, link.target))
     lane = at[0]
     if lane != to[0]:
         right = lane < to[0]
         return Route(link, at, to, lane + right, to[0] + (not right))
-    if any(Key(step, link.source.server) in picture.tasks for step in rows[at[1] + 1 : to[1]]):
+    if any(row.at(link.source.server) in picture.tasks for row in picture.rows[at[1] + 1 : to[1]]):
         side = lane + 1 if lane else 0
         return Route(link, at, to, side, side)
     return Route(link, at, to)
 
 
-def _tracks(routes: Sequence[Route]) -> dict[tuple[int, Key], int]:
+def _tracks(routes: Sequence[Route]) -> dict[tuple[int, TaskId], int]:
     """By channel and task: from the first row to the last one, no two share a track."""
-    spans: dict[tuple[int, Key], list[int]] = defaultdict(list)
+    spans: dict[tuple[int, TaskId], list[int]] = defaultdict(list)
     for route in routes:
         if route.out >= 0:
             spans[route.out, route.link.source] += [route.at[1], route.to[1]]
         if route.out != route.into:
             spans[route.into, route.link.target].append(route.to[1])
-    found: dict[tuple[int, Key], int] = {}
+    found: dict[tuple[int, TaskId], int] = {}
     ends: dict[int, list[int]] = defaultdict(list)
     for (channel, owner), span in sorted(spans.items(), key=lambda item: (min(item[1]), max(item[1]), item[0])):
         there = ends[channel]
@@ -156,7 +156,7 @@ def _tracks(routes: Sequence[Route]) -> dict[tuple[int, Key], int]:
     return found
 
 
-def _crossings(routes: Sequence[Route]) -> dict[tuple[int, Key], int]:
+def _crossings(routes: Sequence[Route]) -> dict[tuple[int, TaskId], int]:
     """By row and task, the number of its line in the gap above the row."""
     long = dict.fromkeys((route.to[1], route.link.source) for route in routes if route.out != route.into)
     count: Counter[int] = Counter()
@@ -167,9 +167,9 @@ def _crossings(routes: Sequence[Route]) -> dict[tuple[int, Key], int]:
     return found
 
 
-def _ends(routes: Sequence[Route]) -> dict[tuple[Key, bool], list[Link | None]]:
+def _ends(routes: Sequence[Route]) -> dict[tuple[TaskId, bool], list[Link | None]]:
     """By side of a box, from above: the links that enter there, then (None) the line of all that leave there."""
-    found: dict[tuple[Key, bool], list[Link | None]] = defaultdict(list)
+    found: dict[tuple[TaskId, bool], list[Link | None]] = defaultdict(list)
     beside = [route for route in routes if route.out >= 0]
     for route in beside:
         found[route.end].append(route.link)

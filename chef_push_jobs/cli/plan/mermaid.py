@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from chef_push_jobs.cli.plan.folding import Link
 from chef_push_jobs.cli.plan.picture import Picture
-from chef_push_jobs.runbook.steps import Key
+from chef_push_jobs.runbook.plan import TaskId
 
 ARROWS = {"waits": "-->", "both": "==>", "reruns": "-.->"}
 WIDE = '%%{init: {"flowchart": {"wrappingWidth": 620}}}%%'
@@ -43,7 +43,7 @@ def render(picture: Picture) -> str:
 
 def _nodes(picture: Picture, lane: str) -> Iterator[str]:
     for row in picture.rows:
-        key = Key(row.name, lane)
+        key = row.at(lane)
         if key in picture.tasks:
             number = f" [{row.number}]" if row.number else ""
             style = "plain" if picture.changed is None else "changed" if key in picture.changed else "same"
@@ -55,13 +55,13 @@ def _arrows(picture: Picture, link: Link, numbers: dict[str, int]) -> Iterator[s
     yield f"{_id(link.source)} {ARROWS[link.kind]}|{label}| {_id(link.target)}"
 
 
-def _last(picture: Picture) -> Key:
+def _last(picture: Picture) -> TaskId:
     names = [row.name for row in picture.rows]
-    return max(picture.tasks, key=lambda key: (names.index(key.step), key.server))
+    return max(picture.tasks, key=lambda key: (names.index(key.log_name), key.server))
 
 
-def _id(key: Key) -> str:
-    return f"{key.step}_at_{key.server}".replace("-", "_")
+def _id(key: TaskId) -> str:
+    return f"{key.log_name}_at_{key.server}".replace("-", "_")
 
 
 def _quoted(text: str) -> str:

@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from chef_push_jobs.cli.plan.layout import BOX_WIDTH, Layout, Point, arrange
 from chef_push_jobs.cli.plan.picture import Picture, Row
 from chef_push_jobs.cli.plan.text import phrase, summary
-from chef_push_jobs.runbook.steps import Key
+from chef_push_jobs.runbook.plan import TaskId
 
 TEXT_WIDTH, CHARACTERS, LINE, EDGE, HEAD, BAND = 500, 84, 15, 20, 104, 30
 TITLES = {"chef": "Chef server", "push-jobs": "Push jobs"}
@@ -54,7 +54,7 @@ def render(picture: Picture) -> str:
     for bright in (False, True):
         for number, row in enumerate(picture.rows):
             _links(root, picture, layout, row, COLOURS[number % len(COLOURS)] if bright else FAINT)
-    for key in sorted(picture.tasks):
+    for key in sorted(picture.tasks, key=lambda key: (key.log_name, key.server)):
         _task(root, picture, layout, key)
     _head(root, picture, layout)
     indent(root, " ")
@@ -119,7 +119,7 @@ def _band(root: Element, row: Row, layout: Layout) -> None:
 def _links(root: Element, picture: Picture, layout: Layout, row: Row, colour: str) -> None:
     """Those that come from a row's tasks and are bright, or, where the colour is FAINT, the others."""
     for link, way in zip(picture.links, layout.ways, strict=True):
-        if link.source.step != row.name or picture.is_bright(link.source, link.target) == (colour == FAINT):
+        if link.source.log_name != row.name or picture.is_bright(link.source, link.target) == (colour == FAINT):
             continue
         kind = " ".join(["link", *(["waits"] if link.waits else []), *(["reruns"] if link.reruns else [])])
         group = SubElement(root, "g", {"id": f"link:{_at(link.source)}>{_at(link.target)}"})
@@ -128,9 +128,9 @@ def _links(root: Element, picture: Picture, layout: Layout, row: Row, colour: st
         SubElement(group, "path", {"fill": colour, "d": _arrowhead(way)})
 
 
-def _task(root: Element, picture: Picture, layout: Layout, key: Key) -> None:
+def _task(root: Element, picture: Picture, layout: Layout, key: TaskId) -> None:
     box = layout.boxes[key]
-    row = next(row for row in picture.rows if row.name == key.step)
+    row = next(row for row in picture.rows if row.name == key.log_name)
     state = "plain" if picture.changed is None else "changed" if key in picture.changed else "same"
     group = SubElement(root, "g", {"id": f"task:{_at(key)}", "class": state})
     place = {"x": _n(box.x), "y": _n(box.y), "width": _n(BOX_WIDTH), "height": _n(box.height), "rx": "5"}
@@ -139,8 +139,8 @@ def _task(root: Element, picture: Picture, layout: Layout, key: Key) -> None:
     _text(group, box.x + BOX_WIDTH / 2, box.y + box.height / 2 + 4, row.step + number, "centre")
 
 
-def _at(key: Key) -> str:
-    return f"{key.step}@{key.server}"
+def _at(key: TaskId) -> str:
+    return f"{key.log_name}@{key.server}"
 
 
 def _curve(way: Sequence[Point], radius: float = 5) -> str:

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 from chef_push_jobs.cli.plan.picture import Picture, Reason, Row
-from chef_push_jobs.runbook.steps import Key
+from chef_push_jobs.runbook.plan import TaskId
 
 COLUMNS = 100
 KINDS = {(True, True): "after, and again with", (True, False): "after", (False, True): "again with"}
@@ -32,7 +32,7 @@ def summary(picture: Picture) -> str:
     return f"{picture.kind}, {servers}, {tasks}{running}"
 
 
-def _spread(picture: Picture, tasks: Iterable[Key]) -> int:
+def _spread(picture: Picture, tasks: Iterable[TaskId]) -> int:
     """How many they are on all servers of their lanes."""
     sizes = {lane.name: len(lane.servers) for lane in picture.lanes}
     return sum(sizes[key.server] for key in tasks)
@@ -59,7 +59,7 @@ def _count(number: int, what: str) -> str:
 
 
 def _mark(picture: Picture, row: Row, lane: str) -> str:
-    key = Key(row.name, lane)
+    key = row.at(lane)
     if key not in picture.tasks:
         return "│"
     return "●" if picture.is_bright(key) else "○"

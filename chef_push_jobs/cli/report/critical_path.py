@@ -5,47 +5,39 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from chef_push_jobs.engine.progress import TaskProgress
-from chef_push_jobs.model.topology import Topology
-from chef_push_jobs.runbook.naming import CONNECT, UPLOAD
-from chef_push_jobs.runbook.order import waits
+from chef_push_jobs.runbook.plan import StackPlan
 
 
-def path(tasks: Mapping[str, TaskProgress], topology: Topology) -> tuple[str, ...]:
+def path(tasks: Mapping[str, TaskProgress], plan: StackPlan) -> tuple[str, ...]:
     """Names of tasks, the first to last: of what each one waited for, what ended last."""
-    before = _before(topology)
     found: list[str] = []
     at = max(tasks, key=lambda name: _end(tasks[name]), default=None)
     while at is not None:
         found.append(at)
-        at = max(_ran(at, before, tasks), key=lambda name: _end(tasks[name]), default=None)
+        at = max(sorted(_ran(at, plan, tasks)), key=lambda name: _end(tasks[name]), default=None)
     return tuple(reversed(found))
 
 
-def _before(topology: Topology) -> dict[str, tuple[str, ...]]:
-    """What each task waits for, with the machines and the packages' files."""
-    before = dict(waits(topology))
-    for server in topology.servers:
-        connect = f"{CONNECT}-{server.name}"
-        before[connect] = (server.name,)
-        for runbook in ("chef", "push-jobs"):
-            upload, install = (f"{runbook}-{step}-{server.name}" for step in (UPLOAD, "install"))
-            before[upload] = (connect,)
-            before[install] = (*before.get(install, ()), upload)
-    return before
-
-
-def _ran(name: str, before: Mapping[str, tuple[str, ...]], tasks: Mapping[str, TaskProgress]) -> set[str]:
-    """What of it ran in this rollout; over what did not."""
+def _ran(name: str, plan: StackPlan, tasks: Mapping[str, TaskProgress]) -> set[str]:
+    """What ran in this rollout of what it waited for; over what did not."""
     found: set[str] = set()
-    open_, seen = list(before.get(name, ())), set()
+    open_, seen = _before(name, plan), set()
     while open_:
         one = open_.pop()
         if one in tasks:
             found.add(one)
         elif one not in seen:
             seen.add(one)
-            open_ += before.get(one, ())
+            open_ += _before(one, plan)
     return found
+
+
+def _before(name: str, plan: StackPlan) -> list[str]:
+    """With the machine, which is named as its server."""
+    task = plan.find(name)
+    if task is None:
+        return []
+    return [task.server.name] if task.id.is_connect else [str(one) for one in task.waits_for]
 
 
 def _end(task: TaskProgress) -> float:

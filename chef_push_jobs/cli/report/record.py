@@ -10,13 +10,11 @@ from statistics import median
 from chef_push_jobs.cli.report import critical_path
 from chef_push_jobs.cli.report.timeline import Timeline, timeline
 from chef_push_jobs.cli.review.warnings import FILE
+from chef_push_jobs.cli.server_names import listed
 from chef_push_jobs.cli.up.table import blocks
-from chef_push_jobs.config.settings import SettingsError, read_topology
 from chef_push_jobs.engine.history import LAST
 from chef_push_jobs.engine.progress import RolloutProgress, TaskProgress, TaskState
 from chef_push_jobs.engine.stack_history import Update, differences, of
-from chef_push_jobs.model.topology import Topology
-from chef_push_jobs.runbook.naming import listed
 
 RESTART, TEST, FIREWALL = "push-jobs restart-pushy", "push-jobs test", "firewall"
 SHORT = 12  # characters of a commit's name
@@ -70,8 +68,8 @@ def record(
     stack: str, rollout: RolloutProgress, before: Sequence[RolloutProgress] = (), updates: Sequence[Update] = ()
 ) -> Record:
     """`before` are the rollouts that were kept, oldest first; `updates` are newest first."""
-    topology = _topology(rollout)
-    names = critical_path.path(rollout.tasks, topology) if topology else ()
+    plan = rollout.plan
+    names = critical_path.path(rollout.tasks, plan) if plan else ()
     now, previous = of(updates, rollout.started)
     return Record(
         stack,
@@ -81,7 +79,7 @@ def record(
         len(rollout.tasks),
         len({task.server for task in rollout.tasks.values()}),
         tuple(blocks(rollout)),
-        timeline(rollout, names, [server.name for server in topology.servers] if topology else []),
+        timeline(rollout, names, [server.name for server in plan.topology.servers] if plan else []),
         tuple((rollout.tasks[n].step, rollout.tasks[n].server, _took(rollout.tasks[n])) for n in names),
         tuple(_durations(rollout, before[-LAST:])),
         tuple(differences(now, previous)) if now and previous else None,
@@ -92,15 +90,6 @@ def record(
         _test(rollout),
         tuple((_time(one.started), one.result, one.seconds, one.message) for one in _earlier(updates, now)),
     )
-
-
-def _topology(rollout: RolloutProgress) -> Topology | None:
-    """None where the settings were refused."""
-    own = {key.split(":", 1)[1]: value for key, value in rollout.config.items() if not key.startswith("pulumi:")}
-    try:
-        return read_topology(own)
-    except SettingsError:
-        return None
 
 
 def _time(at: float | None) -> str:

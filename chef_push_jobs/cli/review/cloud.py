@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from chef_push_jobs.cli.review.ingress import INGRESS, describe
 from chef_push_jobs.cli.review.preview_review import PreviewReview
+from chef_push_jobs.cli.server_names import listed
 from chef_push_jobs.engine.preview import Change, Op
-from chef_push_jobs.runbook.naming import listed
 
 UPLOAD = "command:remote:CopyToRemote"
 # Not of the cloud: the engine's own, the program's components, and what is done on servers.
@@ -43,8 +43,8 @@ def uploads(subject: PreviewReview) -> dict[tuple[str, ...], list[str]]:
     servers: dict[str, list[str]] = {}
     for change in subject.of(UPLOAD):
         if change.op in (Op.CREATE, Op.REPLACE) or "remotePath" in change.changed:
-            runbook, server = change.name.split("-upload-")
-            servers.setdefault(runbook, []).append(server)
+            task = subject.task(change)
+            servers.setdefault(task.runbook, []).append(task.server)
     found: dict[tuple[str, ...], list[str]] = {}
     for runbook, on in sorted(servers.items()):
         found.setdefault(tuple(sorted(on)), []).append(runbook)

@@ -11,8 +11,8 @@ from chef_push_jobs.cli.review.preview_review import PreviewReview
 from chef_push_jobs.cli.review.reasons import UNKNOWN, reasons
 from chef_push_jobs.cli.review.services import interrupts, services
 from chef_push_jobs.cli.review.warnings import warnings
+from chef_push_jobs.cli.server_names import listed
 from chef_push_jobs.engine.preview import Op
-from chef_push_jobs.runbook.naming import Name, listed
 
 LINES = 60  # of a script's changes; more are counted only
 LIMIT = 60_000  # characters; GitHub takes 65,536
@@ -52,7 +52,7 @@ def _headline(subject: PreviewReview) -> str:
     if not subject.preview.different:
         return "nothing changes"
     tasks, resources = len(subject.running), sum(1 for change in subject.preview.different if _is_cloud(change.type))
-    servers = len({Name.parse(change.name).server for change in subject.running} - {""})
+    servers = len({subject.task(change).server for change in subject.running} - {""})
     told = [f"{_count(tasks, 'task')} on {_count(servers, 'server')}" if tasks else "nothing runs on a server"]
     told += [f"{_count(resources, 'change')} in the cloud"] if resources else []
     return ", ".join(told + (["push jobs restarts"] if interrupts(subject) and not subject.is_new else []))
@@ -108,18 +108,18 @@ def _rows(subject: PreviewReview) -> Iterator[tuple[str, str, str]]:
     rows: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     new: dict[str, list[str]] = {}
     for change in subject.running:
-        name, why = Name.parse(change.name), reasons(subject, change)
+        task, why = subject.task(change), reasons(subject, change)
         if why == ("new server",):
-            new.setdefault(name.server, []).append(name.task)
+            new.setdefault(task.server, []).append(task.title)
         else:
-            rows.setdefault((name.task, why), []).append(name.server)
+            rows.setdefault((task.title, why), []).append(task.server)
     same: dict[tuple[str, ...], list[str]] = {}
     for server, tasks in new.items():
         same.setdefault(tuple(tasks), []).append(server)
     for alike_tasks, alike in same.items():
         yield ", ".join(f"`{task}`" for task in alike_tasks), listed(alike), "new server"
-    for (task, why), servers in rows.items():
-        yield f"`{task}`", listed(servers), "<br>".join(why)
+    for (title, why), servers in rows.items():
+        yield f"`{title}`", listed(servers), "<br>".join(why)
 
 
 def _services(subject: PreviewReview) -> str:
@@ -138,10 +138,10 @@ def _scripts(subject: PreviewReview) -> Iterator[str]:
     for change in subject.running:
         old, new = change.before.get("stdin"), change.after.get("stdin")
         if old and new and UNKNOWN not in (old, new) and old != new:
-            name = Name.parse(change.name)
-            found.setdefault((name.task, _difference(old, new)), []).append(name.server)
-    for (task, difference), servers in found.items():
-        head = f"<summary>What changes in the script of <code>{task}</code> on {listed(servers)}</summary>"
+            task = subject.task(change)
+            found.setdefault((task.title, _difference(old, new)), []).append(task.server)
+    for (title, difference), servers in found.items():
+        head = f"<summary>What changes in the script of <code>{title}</code> on {listed(servers)}</summary>"
         yield f"<details>{head}\n\n```diff\n{difference}\n```\n</details>"
 
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from chef_push_jobs.cli.review.preview_review import PreviewReview
+from chef_push_jobs.cli.server_names import listed
 from chef_push_jobs.engine.preview import Op
-from chef_push_jobs.model.topology import Topology
-from chef_push_jobs.runbook.naming import Name, listed
-from chef_push_jobs.runbook.order import waits
+from chef_push_jobs.runbook.plan import StackPlan, TaskId
 
 Box = tuple[str, ...]  # the servers that share it
 Node = tuple[Box, str]  # a task in it, as `push-jobs install`
@@ -31,40 +30,40 @@ def mermaid(subject: PreviewReview) -> str:
         lines.append(f'  subgraph s{number}["{listed(list(box))}"]')
         lines += [f'    {ids[node]}["{node[1]}"]' for node in ids if node[0] == box]
         lines.append("  end")
-    lines += [f"  {ids[one]} --> {ids[other]}" for one, other in _arrows(subject.topology, nodes)]
-    restarts = [ids[node] for node in ids if node[1] == "push-jobs restart-pushy"]
+    lines += [f"  {ids[one]} --> {ids[other]}" for one, other in _arrows(subject.plan, nodes)]
+    always = {node for task, node in nodes.items() if subject.plan.tasks[task].step.always_restarts}
+    restarts = [ids[node] for node in ids if node in always]
     if restarts:
         lines += ["  classDef restart stroke:#d1242f,stroke-width:3px", f"  class {','.join(restarts)} restart"]
     return "\n".join(lines)
 
 
-def _nodes(subject: PreviewReview) -> dict[str, Node]:
-    """By the name of the resource, in the order of the runbooks."""
-    known = waits(subject.topology)
-    runs = {change.name: Name.parse(change.name) for change in subject.running if change.name in known}
-    runs = {name: task for name, task in runs.items() if subject.by_name[name].op in (Op.CREATE, Op.REPLACE)}
+def _nodes(subject: PreviewReview) -> dict[TaskId, Node]:
+    """In the order of the plan."""
+    found = [(subject.planned(change), change) for change in subject.running]
+    runs = [task.id for task, change in found if task and change.op in (Op.CREATE, Op.REPLACE)]
     tasks: dict[str, tuple[str, ...]] = {}
-    for task in runs.values():
-        tasks[task.server] = (*tasks.get(task.server, ()), task.task)
+    for task in runs:
+        tasks[task.server] = (*tasks.get(task.server, ()), task.title)
     backends = {server.name for server in subject.topology.backends}
     boxes: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for server in (server.name for server in subject.topology.servers if server.name in tasks):
         boxes.setdefault((server if server in backends else "", tasks[server]), []).append(server)
     box_of = {server: tuple(box) for box in boxes.values() for server in box}
-    return {name: (box_of[task.server], task.task) for name, task in runs.items()}
+    return {task: (box_of[task.server], task.title) for task in runs}
 
 
-def _arrows(topology: Topology, nodes: Mapping[str, Node]) -> Iterator[tuple[Node, Node]]:
+def _arrows(plan: StackPlan, nodes: Mapping[TaskId, Node]) -> Iterator[tuple[Node, Node]]:
     """Only those that do not follow from others."""
-    reached: dict[str, set[Node]] = {}
+    reached: dict[TaskId, set[Node]] = {}
     leads: dict[Node, set[Node]] = {}
-    for name, before in waits(topology).items():
+    for task in plan.tasks.values():
         near: set[Node] = set()
-        for other in before:
+        for other in task.waits_for:
             near |= {nodes[other]} if other in nodes else reached[other]
-        reached[name] = near
-        if name in nodes:
-            leads.setdefault(nodes[name], set()).update(near - {nodes[name]})
+        reached[task.id] = near
+        if task.id in nodes:
+            leads.setdefault(nodes[task.id], set()).update(near - {nodes[task.id]})
     ahead: dict[Node, set[Node]] = {}
     for node, found in leads.items():
         beyond: set[Node] = set().union(*(ahead[other] for other in found))

@@ -1,4 +1,4 @@
-"""What is reviewed: a preview, with the topology that its own configuration gives. Pure.
+"""What is reviewed: a preview, with the plan that its own configuration gives. Pure.
 
 Package files and keys are not looked for: a preview may have been made on another machine.
 """
@@ -9,26 +9,39 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
-from chef_push_jobs.config.settings import SettingsError, read_topology
+from chef_push_jobs.config.settings import SettingsError
+from chef_push_jobs.config.stack_files import Configuration
 from chef_push_jobs.engine import preview as parser
 from chef_push_jobs.engine.preview import Change, Op, Preview, PreviewError
 from chef_push_jobs.model.topology import Topology
-from chef_push_jobs.runbook import repair
-from chef_push_jobs.runbook.naming import CONNECT
+from chef_push_jobs.runbook.plan import PlannedTask, StackPlan, TaskId
+from chef_push_jobs.runbook.stack import load_stack
 
 INSTANCE = "aws:ec2/instance:Instance"
 STACK = "pulumi:pulumi:Stack"
-OTHERS = ("aws:", "pulumi:")  # settings that are not the program's
 
 
 @dataclass(frozen=True)
 class PreviewReview:
-    """`topology` is the one after the change."""
+    """`plan` is the one after the change."""
 
     stack: str
-    topology: Topology
+    plan: StackPlan
     preview: Preview
+
+    @property
+    def topology(self) -> Topology:
+        return self.plan.topology
+
+    def task(self, change: Change) -> TaskId:
+        """Of a command, or an upload; one that is no task is a step on no server."""
+        return self.plan.identify(change.name)
+
+    def planned(self, change: Change) -> PlannedTask | None:
+        """The task as the plan has it; None where it is no task of the plan."""
+        return self.plan.find(change.name)
 
     @cached_property
     def by_name(self) -> dict[str, Change]:
@@ -38,7 +51,7 @@ class PreviewReview:
     @cached_property
     def running(self) -> tuple[Change, ...]:
         """The commands that act on a server, in an order that obeys the runbooks; others after them."""
-        order = {name: number for number, (name, _) in enumerate(repair.reruns(self.topology))}
+        order = {name: number for number, name in enumerate(self.plan.names())}
         found = [self.by_name[name] for name in self.preview.running]
         return tuple(sorted(found, key=lambda change: (order.get(change.name, len(order)), change.name)))
 
@@ -50,20 +63,19 @@ class PreviewReview:
     @property
     def changed_machines(self) -> dict[str, Op]:
         """Servers that get another machine, or come, or go."""
+        found = [(self.task(change), change) for change in self.by_name.values()]
         return {
-            change.name.removeprefix(f"{CONNECT}-"): change.op
-            for change in self.by_name.values()
-            if change.name.startswith(f"{CONNECT}-")
-            and (change.op in (Op.CREATE, Op.DELETE) or _is_moved(self, change))
+            task.server: change.op
+            for task, change in found
+            if task.is_connect and (change.op in (Op.CREATE, Op.DELETE) or _is_moved(self, task.server, change))
         }
 
     def of(self, kind: str) -> Iterator[Change]:
         return (change for change in self.preview.different if change.type == kind)
 
 
-def _is_moved(subject: PreviewReview, connect: Change) -> bool:
+def _is_moved(subject: PreviewReview, server: str, connect: Change) -> bool:
     """A machine's id is unknown until there is one; a machine that exists already has another address or host key."""
-    server = connect.name.removeprefix(f"{CONNECT}-")
     made = [change.op for change in subject.of(INSTANCE) if change.name == server]
     return connect.op is Op.REPLACE and (Op.REPLACE in made if made else 0 in connect.triggers)
 
@@ -73,12 +85,8 @@ def review_of(text: str, stack: str | None = None) -> PreviewReview:
     found = parser.parse_preview(text)
     urns = [change.urn for change in found.changes]
     name = stack or (urns[0].split("::")[0].removeprefix("urn:pulumi:") if urns else "")
-    return PreviewReview(name, _topology(json.loads(text).get("config") or {}), found)
-
-
-def _topology(config: dict[str, str]) -> Topology:
-    project = {key.split(":", 1)[1]: value for key, value in config.items() if not key.startswith(OTHERS)}
+    configuration = Configuration.recorded(json.loads(text).get("config") or {})
     try:
-        return read_topology(project)
+        return PreviewReview(name, load_stack(configuration, Path(), files=False), found)
     except SettingsError as error:
         raise PreviewError(f"its configuration is not one of this program: {error}") from None

@@ -1,31 +1,30 @@
-"""Which services a task restarts. Pure; what the packages do is said in docs/runbook.md."""
+"""Which services the tasks of a preview restart. Pure; what the packages do is said in docs/runbook.md."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from chef_push_jobs.cli.review.preview_review import PreviewReview
+from chef_push_jobs.cli.server_names import listed
 from chef_push_jobs.engine.preview import Op
-from chef_push_jobs.model.topology import Kind, Role
-from chef_push_jobs.runbook.naming import Name, listed
+from chef_push_jobs.model.topology import Kind
+from chef_push_jobs.runbook.plan import PlannedTask
+from chef_push_jobs.runbook.push_jobs import SERVICE
 
-RESTART = "push-jobs restart-pushy"
-PUSHY = "opscode-pushy-server"
-IF_CHANGED = "if the configuration changed"
-# What reconfigure does is decided by the server: runit restarts what has a changed configuration.
-RECONFIGURES = {
-    "chef reconfigure-primary": {Role.BACKEND: "Chef server's services"},
-    "chef reconfigure": {Role.BACKEND: "Chef server's services", Role.FRONTEND: "Chef server's services"},
-    "push-jobs reconfigure-primary": {Role.BACKEND: PUSHY},
-    "push-jobs reconfigure": {Role.BACKEND: PUSHY, Role.FRONTEND: "nginx"},
-    "push-jobs chef-reconfigure": {Role.BACKEND: "keepalived"},
-}
+IF_CHANGED = "if the configuration changed"  # what reconfigure does: runit restarts what has a changed configuration
+
+
+def _restarts(subject: PreviewReview) -> Iterator[tuple[PlannedTask, str]]:
+    """The tasks that run again, with the service that each restarts where it runs."""
+    for change in subject.running:
+        task = subject.planned(change)
+        if task and change.op is Op.REPLACE and (service := task.step.restarts.get(task.server.role)):
+            yield task, service
 
 
 def restarting(subject: PreviewReview) -> list[str]:
     """Servers that were there before, on which push jobs is restarted if it runs there."""
-    named = [(change.op, Name.parse(change.name)) for change in subject.running]
-    return [name.server for op, name in named if op is Op.REPLACE and name.task == RESTART]
+    return [task.server.name for task, _ in _restarts(subject) if task.step.always_restarts]
 
 
 def interrupts(subject: PreviewReview) -> bool:
@@ -38,15 +37,12 @@ def services(subject: PreviewReview) -> Iterator[tuple[str, str, str]]:
     pushy = restarting(subject)
     if pushy:
         ha = subject.topology.kind is Kind.HA
-        yield PUSHY, listed(pushy), "where keepalived has it run; on a standby it stays down" if ha else "always"
+        yield SERVICE, listed(pushy), "where keepalived has it run; on a standby it stays down" if ha else "always"
     found: dict[str, list[str]] = {}
-    for change in subject.running:
-        name = Name.parse(change.name)
-        roles = {server.name: server.role for server in subject.topology.servers}
-        service = RECONFIGURES.get(name.task, {}).get(roles.get(name.server, Role.BACKEND))
-        if service and change.op is Op.REPLACE and name.server not in found.setdefault(service, []):
-            found[service].append(name.server)
+    for task, service in _restarts(subject):
+        if not task.step.always_restarts and task.server.name not in found.setdefault(service, []):
+            found[service].append(task.server.name)
     for service, servers in found.items():
-        others = [server for server in servers if service != PUSHY or server not in pushy]
+        others = [server for server in servers if service != SERVICE or server not in pushy]
         if others:
             yield service, listed(others), IF_CHANGED

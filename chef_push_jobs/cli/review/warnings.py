@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from chef_push_jobs.cli.review.ingress import opened
 from chef_push_jobs.cli.review.preview_review import PreviewReview
-from chef_push_jobs.cli.review.services import PUSHY, interrupts, restarting
+from chef_push_jobs.cli.review.services import interrupts, restarting
+from chef_push_jobs.cli.server_names import listed
 from chef_push_jobs.engine.preview import Op
-from chef_push_jobs.runbook.naming import Name, listed
+from chef_push_jobs.runbook import push_jobs
 
-ROTATE = "push-jobs rotate"
 # A package file in an install script; one that was uploaded has a part of its digest in front.
 FILE = re.compile(r"(?<![\w.+~-])(?:chef-rollout-[0-9a-f]{12}-)?([\w.+~-]+\.(?:deb|rpm))\b")
 
@@ -45,27 +45,29 @@ def _machines(subject: PreviewReview) -> Iterator[str]:
 def _packages(subject: PreviewReview) -> Iterator[str]:
     told: dict[str, list[str]] = {}
     for change in subject.running:
-        if Name.parse(change.name).step != "install":
+        task = subject.planned(change)
+        if task is None or task.step.package is None:
             continue
         files = [FILE.search(str(inputs.get("stdin", ""))) for inputs in (change.before, change.after)]
         if files[0] and files[1] and files[0][1] != files[1][1]:
             text = f"**Another package is installed**: `{files[1][1]}` in place of `{files[0][1]}`"
-            told.setdefault(text, []).append(Name.parse(change.name).server)
+            told.setdefault(text, []).append(task.server.name)
     yield from (f"{text}, on {listed(servers)}." for text, servers in told.items())
 
 
 def _running(subject: PreviewReview) -> Iterator[str]:
     if interrupts(subject):
         yield (
-            f"**Push jobs is restarted in stack {subject.stack}** (`{PUSHY}` on {listed(restarting(subject))}, one at "
-            "a time). Clients lose their connection for some seconds; jobs that run then may fail."
+            f"**Push jobs is restarted in stack {subject.stack}** (`{push_jobs.SERVICE}` on "
+            f"{listed(restarting(subject))}, one at a time). Clients lose their connection for some seconds; jobs that "
+            "run then may fail."
         )
     elif on := restarting(subject):
         yield (
             f"**Push jobs is restarted on {listed(on)} if it is the master now**; on a standby the service stays down."
         )
-    tasks = {Name.parse(change.name).task: change for change in subject.running}
-    if ROTATE in tasks and tasks[ROTATE].before.get("stdin") != tasks[ROTATE].after.get("stdin"):
+    rotations = [change for change in subject.running if subject.task(change)[:2] == (push_jobs.NAME, "rotate")]
+    if any(change.before.get("stdin") != change.after.get("stdin") for change in rotations):
         yield "**The push jobs credentials are made anew**, and copied to every server."
 
 

@@ -8,31 +8,34 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
-from chef_push_jobs.engine.progress import MACHINE, RolloutProgress, TaskProgress, TaskState
-from chef_push_jobs.runbook.naming import UPLOAD
+from chef_push_jobs.engine.progress import MACHINE, RolloutProgress, TaskState
+from chef_push_jobs.runbook.plan import UPLOAD, TaskId, steps
+from chef_push_jobs.runbook.steps import Action
 
-# (runbook, title, steps)
-COLUMNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("", "machine", (MACHINE,)),
-    ("", "connect", ("connect",)),
-    ("", "firewall", ("firewall",)),
-    ("chef", "install", (UPLOAD, "install")),
-    ("chef", "configure", ("configure",)),
-    ("chef", "share, copy", ("share", "copy")),
-    ("chef", "reconfigure", ("reconfigure-primary", "reconfigure")),
-    ("push-jobs", "install", (UPLOAD, "install")),
-    ("push-jobs", "configure", ("configure",)),
-    ("push-jobs", "rotate", ("rotate",)),
-    ("push-jobs", "share, copy", ("share", "copy")),
-    ("push-jobs", "reconfigure", ("reconfigure-primary", "reconfigure")),
-    ("push-jobs", "chef reconfigure", ("chef-reconfigure",)),
-    ("push-jobs", "restart", ("restart-pushy",)),
-    ("push-jobs", "test", ("test",)),
-    ("", "uninstall", ("uninstall",)),
-    ("", "other", ()),
-)
-STEPS = {(runbook, step): number for number, (runbook, _, steps) in enumerate(COLUMNS) for step in steps}
+
+class Column(NamedTuple):
+    """`runbook` is empty for what belongs to the servers."""
+
+    runbook: str
+    title: str
+
+
+OTHER = Column("", "other")
+
+
+def columns() -> dict[str, Column]:
+    """The column of each step, by the title of its tasks, in order: what belongs to the servers, then the runbooks.
+
+    A column stands where the last of its steps does; a departure comes at the very end.
+    """
+    found = {MACHINE: Column("", MACHINE)}
+    places = {found[MACHINE]: (0, 0)}
+    for position, (runbook, step) in enumerate(steps(), 1):
+        column = found[TaskId(runbook, step.name, "").title] = Column(runbook, step.title)
+        places[column] = (2 if step.action is Action.DEPARTURE else int(bool(runbook)), position)
+    return dict(sorted(found.items(), key=lambda one: places[one[1]]))
 
 
 class Mark(StrEnum):
@@ -62,22 +65,21 @@ class Cell:
 class Table:
     """`columns` are (runbook, title) of the steps that there are so far; `rows` have a cell, or None, for each."""
 
-    columns: tuple[tuple[str, str], ...]
+    columns: tuple[Column, ...]
     rows: Mapping[str, tuple[Cell | None, ...]]
 
 
 def table(rollout: RolloutProgress, usual: Mapping[str, float], now: float) -> Table:
     """Of two tasks in a cell, such as an upload and its install, the later one is shown."""
-    cells: dict[tuple[str, int], Cell] = {}
+    known = columns()
+    cells: dict[tuple[str, Column], Cell] = {}
     for task in rollout.tasks.values():
         mark = Mark.SENT if task.state is TaskState.DONE and task.step.endswith(UPLOAD) else MARKS[task.state]
-        cells[task.server, _column(task)] = Cell(mark, task.seconds(now), usual.get(task.name))
-    columns = sorted({column for _, column in cells})
+        cells[task.server, known.get(task.step, OTHER)] = Cell(mark, task.seconds(now), usual.get(task.name))
+    used = {column for _, column in cells}
+    shown = [column for column in dict.fromkeys([*known.values(), OTHER]) if column in used]
     servers = sorted({server for server, _ in cells})
-    return Table(
-        tuple(COLUMNS[column][:2] for column in columns),
-        {server: tuple(cells.get((server, column)) for column in columns) for server in servers},
-    )
+    return Table(tuple(shown), {server: tuple(cells.get((server, column)) for column in shown) for server in servers})
 
 
 def narrowed(shown: Table, width: int) -> Table:
@@ -103,11 +105,6 @@ def _width(shown: Table, columns: Sequence[int]) -> int:
         cells = [str(row[column]) for row in shown.rows.values() if row[column]]
         wide.append(max(map(len, [*shown.columns[column], *cells])))
     return sum(wide) + 2 * len(columns)
-
-
-def _column(task: TaskProgress) -> int:
-    runbook, _, step = task.step.rpartition(" ")
-    return STEPS.get((runbook, step), len(COLUMNS) - 1)
 
 
 def headline(rollout: RolloutProgress, last: float | None, now: float) -> str:
@@ -144,7 +141,7 @@ def blocks(rollout: RolloutProgress) -> Iterator[str]:
     yield from (error for error in rollout.errors if error != "update failed")
 
 
-def titles(columns: Sequence[tuple[str, str]]) -> list[str]:
+def titles(columns: Sequence[Column]) -> list[str]:
     """With the runbook above, where it is another than that of the column before."""
     before = ""
     found = []

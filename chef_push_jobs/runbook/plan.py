@@ -1,0 +1,331 @@
+"""The plan of a stack: every task there is to it, made once from its settings. Pure.
+
+The Pulumi program makes a resource of each task; whatever shows, reviews, reports or repairs a rollout reads the same
+object. A resource is named after its task by `str(TaskId)`, and by nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from chef_push_jobs import scripts
+from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.model.packages import Package
+from chef_push_jobs.model.topology import Server, Topology
+from chef_push_jobs.runbook import chef_server, push_jobs, servers
+from chef_push_jobs.runbook.script_context import ScriptContext
+from chef_push_jobs.runbook.steps import Action, Edge, Runbook, Scope, Step
+
+SERVERS = Runbook("", servers.STEPS)
+RUNBOOKS = (Runbook(chef_server.NAME, chef_server.STEPS), Runbook(push_jobs.NAME, push_jobs.STEPS))
+UPLOAD = "upload"
+
+# Reasons that stand in no table: they join tables, or follow from a step's other properties.
+CHEF_SERVER_FIRST = Edge(
+    "the last task of Chef server's runbook", Scope.SAME, "push jobs is an add-on to a Chef server that is configured"
+)
+DEPARTURE_LAST = Edge(
+    "uninstall", Scope.SAME, "tasks leave before their server does, so that none is taken for done if that fails"
+)
+FILE_FIRST = Edge(UPLOAD, Scope.SAME, "the package's file must be there")
+ONE_AT_A_TIME = "one server at a time"
+
+Edges = Mapping["TaskId", tuple[Edge, ...]]
+
+
+class TaskId(NamedTuple):
+    """Which task: a step of a runbook on a server. `runbook` is empty where the step belongs to the server itself."""
+
+    runbook: str
+    step: str
+    server: str
+
+    def __str__(self) -> str:
+        """The name of its resource, as `pulumi up` shows it."""
+        return f"{self.log_name}-{self.server}" if self.server else self.log_name
+
+    @property
+    def log_name(self) -> str:
+        """What the server itself calls it, in logs and in the history: `push-jobs-install`."""
+        return f"{self.runbook}-{self.step}" if self.runbook else self.step
+
+    @property
+    def is_connect(self) -> bool:
+        """Whether it prepares the server for tasks, and finds its keys."""
+        return (self.runbook, self.step) == ("", "connect")
+
+    @property
+    def title(self) -> str:
+        """For people, beside the server's name: `push-jobs install`."""
+        return f"{self.runbook} {self.step}".strip()
+
+
+@dataclass(frozen=True)
+class PlannedTask:
+    """A step on one server. `depends_on` and `triggered_by` lead to tasks that stand earlier in the plan.
+
+    `runbook` is the table of its step. `timeout` is in seconds. `package` is what it installs or, if it is an upload,
+    what it sends, and `uploads_for` is the task that needs that.
+    """
+
+    id: TaskId
+    runbook: str
+    step: Step
+    server: Server
+    action: Action
+    depends_on: Edges
+    triggered_by: Edges
+    timeout: int
+    package: Package | None = None
+    uploads_for: TaskId | None = None
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    @property
+    def waits_for(self) -> frozenset[TaskId]:
+        """All that must have ended: what it runs again with is one of them."""
+        return frozenset(self.depends_on.keys() | self.triggered_by.keys())
+
+    @property
+    def command(self) -> str:
+        """The command line on the server that takes the task's script as its input."""
+        if self.id.step == "connect":
+            return scripts.CONNECT
+        return scripts.runner(self.id.log_name, self.timeout, self.step.tail_lines)
+
+    def script(self, cluster: ScriptContext) -> str:
+        """`cluster` holds the facts that the step needs."""
+        assert self.step.script is not None
+        return self.step.script(cluster, self.server)
+
+
+@dataclass(frozen=True)
+class StackPlan:
+    """All tasks of a stack, in an order that obeys their edges. Make it with `plan`."""
+
+    settings: Settings
+    tasks: Mapping[TaskId, PlannedTask]
+
+    @property
+    def topology(self) -> Topology:
+        return self.settings.topology
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, PlannedTask]:
+        return {str(task): task for task in self.tasks.values()}
+
+    def find(self, name: str) -> PlannedTask | None:
+        """The task of a resource's name."""
+        return self._by_name.get(name)
+
+    def identify(self, name: str) -> TaskId:
+        """Whose name it is, also of a resource that is no longer, or not yet, in the plan."""
+        task = self.find(name)
+        return task.id if task else identify(name)
+
+    def names(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    @property
+    def runbooks(self) -> tuple[str, ...]:
+        """The runbooks that the stack runs, in turn."""
+        return tuple(dict.fromkeys(task.id.runbook for task in self.tasks.values() if task.id.runbook))
+
+    def of(self, runbook: str) -> Iterator[PlannedTask]:
+        """What a runbook adds to the servers' own tasks."""
+        return (task for task in self.tasks.values() if task.id.runbook == runbook)
+
+    @property
+    def context(self) -> ScriptContext:
+        """For scripts that need no facts."""
+        return ScriptContext(self.topology, self.settings)
+
+    def following(self, roots: Iterable[TaskId]) -> frozenset[TaskId]:
+        """The tasks that run again because `roots` do, without the roots themselves (unless one follows another)."""
+        known, found = set(roots), set()
+        for task in self.tasks.values():
+            if not known.isdisjoint(task.triggered_by):
+                found.add(task.id)
+                known.add(task.id)
+        return frozenset(found)
+
+
+def plan(settings: Settings, runbooks: Sequence[Runbook] | None = None) -> StackPlan:
+    """Raises ValueError for a table that is no runbook."""
+    tasks = outline(
+        settings.topology,
+        runbooks,
+        settings=settings,
+        existing=bool(settings.existing),
+        runs_chef_server_runbook=settings.runs_chef_server_runbook,
+    )
+    return StackPlan(settings, {task.id: task for task in tasks})
+
+
+def outline(
+    topology: Topology,
+    runbooks: Sequence[Runbook] | None = None,
+    *,
+    settings: Settings | None = None,
+    existing: bool,
+    runs_chef_server_runbook: bool,
+) -> list[PlannedTask]:
+    """The tasks of a stack. Without `settings`, as where those have mistakes: no uploads, no time limits but ours."""
+    maker = _Maker(topology, settings, existing)
+    for runbook in (SERVERS, *(RUNBOOKS if runbooks is None else runbooks)):
+        if runbook.name != chef_server.NAME or runs_chef_server_runbook:
+            maker.add(runbook)
+    return maker.tasks
+
+
+class _Row(NamedTuple):
+    """An earlier step, for edges that lead to it; `on` holds its servers in their order."""
+
+    runbook: str
+    on: Mapping[Server, None]
+
+
+class _Maker:
+    """Adds one table after the other to the tasks that there are."""
+
+    def __init__(self, topology: Topology, settings: Settings | None, existing: bool) -> None:
+        self.tasks: list[PlannedTask] = []
+        self._topology, self._settings, self._existing = topology, settings, existing
+        self._shared: dict[str, _Row] = {}  # steps that belong to the servers
+        self._rows: dict[str, _Row] = {}  # those, and the steps of this table until now
+        self._ends: dict[Server, dict[TaskId, Edge]] = {}  # what the first task of the next table waits for
+        self._before: dict[Server, dict[TaskId, Edge]] = {}  # what the first task of this one waits for
+
+    def add(self, runbook: Runbook) -> None:
+        _refuse_two_packages(runbook)
+        self._rows, self._before = dict(self._shared), dict(self._ends)
+        for step in runbook.steps:
+            on = step.on(self._topology)
+            _refuse(step, on, self._rows, self._topology)
+            if step.action is not Action.DEPARTURE or self._existing:
+                for position, server in enumerate(on):
+                    self._add(runbook, step, server, on[position - 1] if step.one_at_a_time and position else None)
+            self._rows[step.name] = _Row(runbook.name if step.qualified else "", dict.fromkeys(on))
+            if not step.qualified:
+                self._shared[step.name] = self._rows[step.name]
+
+    def _add(self, runbook: Runbook, step: Step, server: Server, before: Server | None) -> None:
+        """A task and, where it has a package's file, the upload of that.
+
+        `before` is whose turn it was, of those that go one at a time.
+        """
+        task = TaskId(runbook.name if step.qualified else "", step.name, server.name)
+        action = step.action
+        depends_on: dict[TaskId, tuple[Edge, ...]] = {}
+        triggered_by: dict[TaskId, tuple[Edge, ...]] = {}
+        package = step.package(self._settings) if step.package and self._settings else None
+        if action is Action.RULES and self._existing:
+            action = Action.COMMAND
+        if action is not Action.RULES:  # those need no server
+            depends_on |= self._depends_on(task, step, server, before)
+            triggered_by |= self._ends_of(step.triggered_by, server)
+        if package and package.file:
+            upload = task._replace(step=UPLOAD)
+            self.tasks.append(
+                PlannedTask(
+                    upload, runbook.name, _upload(step), server, Action.UPLOAD, {}, triggered_by, 0, package, task
+                )
+            )
+            depends_on[upload] = (FILE_FIRST,)
+        if action is Action.DEPARTURE:
+            self._ends[server] = {task: DEPARTURE_LAST}
+        elif step.qualified and action is Action.COMMAND:
+            depends_on |= {end: (edge,) for end, edge in self._before.pop(server, {}).items()}
+            self._ends[server] = {task: CHEF_SERVER_FIRST}
+        limit = self._settings.timeout(step.name, step.timeout) if self._settings and step.adjustable else step.timeout
+        self.tasks.append(
+            PlannedTask(task, runbook.name, step, server, action, depends_on, triggered_by, limit, package)
+        )
+
+    def _depends_on(
+        self, task: TaskId, step: Step, server: Server, before: Server | None
+    ) -> dict[TaskId, tuple[Edge, ...]]:
+        """Of those that go one at a time, the first waits for what the step needs everywhere, each next one for it."""
+        if before is None:
+            return self._ends_of(step.depends_on, server)
+        own = [edge for edge in step.depends_on if edge.scope is Scope.SAME]
+        return self._ends_of(own, server) | {
+            task._replace(server=before.name): (Edge(step.name, Scope.PREVIOUS, ONE_AT_A_TIME),)
+        }
+
+    def _ends_of(self, edges: Iterable[Edge], server: Server) -> dict[TaskId, tuple[Edge, ...]]:
+        """The tasks that edges of a task on `server` lead to, each with those edges."""
+        found: dict[TaskId, tuple[Edge, ...]] = {}
+        for edge in edges:
+            if edge.only is not None and server not in edge.only(self._topology):
+                continue
+            runbook, on = self._rows[edge.step]
+            if edge.scope is Scope.ALL:
+                ends: Iterable[Server] = on
+            else:
+                one = server if edge.scope is Scope.SAME else self._topology.primary
+                ends = (one,) if one in on else ()
+            for end in ends:
+                to = TaskId(runbook, edge.step, end.name)
+                found[to] = (*found.get(to, ()), edge)
+        return found
+
+
+def _refuse(step: Step, on: Sequence[Server], rows: Mapping[str, _Row], topology: Topology) -> None:
+    if step.name in rows:
+        raise ValueError(f"step {step.name} stands twice in the runbook")
+    for edge in (*step.depends_on, *step.triggered_by):
+        if edge.step not in rows:
+            raise ValueError(f"step {step.name} has an edge to {edge.step}, which is no earlier step")
+        few = set(topology.backends)
+        from_here = set(on) if edge.only is None else set(on) & set(edge.only(topology))
+        if edge.scope is Scope.ALL and not from_here <= few and not rows[edge.step].on.keys() <= few:
+            raise ValueError(f"the edge of step {step.name} to {edge.step} on all servers is many-to-many")
+
+
+def _refuse_two_packages(runbook: Runbook) -> None:
+    """Their uploads would have the same names."""
+    found = [step.name for step in runbook.steps if step.package]
+    if len(found) > 1:
+        raise ValueError(f"steps {' and '.join(found)} of runbook {runbook.name} both bring a package")
+
+
+def _upload(step: Step) -> Step:
+    """Of the package that a step brings."""
+    return Step(UPLOAD, step.on, action=Action.UPLOAD, column=step.title, adjustable=False)
+
+
+def steps(runbooks: Sequence[Runbook] | None = None) -> Iterator[tuple[str, Step]]:
+    """Every step that a task can have, with what stands before its name; uploads stand before their step."""
+    for runbook in (SERVERS, *(RUNBOOKS if runbooks is None else runbooks)):
+        for step in runbook.steps:
+            if step.package:
+                yield runbook.name, _upload(step)
+            yield runbook.name if step.qualified else "", step
+
+
+def adjustable() -> tuple[str, ...]:
+    """The steps that the setting `timeLimits` can name, in the order of the longest runbook."""
+    tables = (SERVERS, *sorted(RUNBOOKS, key=lambda runbook: -len(runbook.steps)))
+    return tuple(dict.fromkeys(step.name for table in tables for step in table.steps if step.adjustable))
+
+
+def time_limits() -> dict[str, dict[str, int]]:
+    """The seconds that each adjustable step may take, by runbook and step."""
+    return {
+        runbook.name: {step.name: step.timeout for step in (*SERVERS.steps, *runbook.steps) if step.adjustable}
+        for runbook in RUNBOOKS
+    }
+
+
+def identify(name: str) -> TaskId:
+    """Whose name it is, by the runbooks' tables alone. What is no task's is a step by itself, on no server."""
+    known = {TaskId(runbook, step.name, "") for runbook, step in steps()}
+    for task in sorted(known, key=lambda task: -len(task.log_name)):
+        if name.startswith(f"{task.log_name}-"):
+            return task._replace(server=name.removeprefix(f"{task.log_name}-"))
+    return TaskId("", name, "")

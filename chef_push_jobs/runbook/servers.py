@@ -1,0 +1,33 @@
+"""The steps that belong to the servers themselves, whichever runbooks a stack runs. Pure."""
+
+from __future__ import annotations
+
+from chef_push_jobs import scripts
+from chef_push_jobs.model.topology import Server
+from chef_push_jobs.runbook.script_context import ScriptContext
+from chef_push_jobs.runbook.steps import Action, Step, everywhere, same
+
+# Seconds that the first boot may take, once SSH answers.
+_FIRST_BOOT = 600
+
+
+def _connect(cluster: ScriptContext, server: Server) -> str:
+    limit = cluster.settings.timeout("connect", _FIRST_BOOT)
+    return scripts.connect(limit, adopts=bool(cluster.settings.existing))
+
+
+STEPS = (
+    # Prepares the server for tasks, and prints its keys.
+    Step("connect", on=everywhere, script=_connect, timeout=_FIRST_BOOT, qualified=False),
+    # Push jobs leaves the server with it, if the stack says so.
+    Step(
+        "uninstall",
+        on=everywhere,
+        action=Action.DEPARTURE,
+        script=lambda cluster, server: scripts.uninstall(),
+        depends_on=(same("connect", "the server must be prepared for tasks"),),
+        timeout=900,
+        qualified=False,
+        adjustable=False,
+    ),
+)

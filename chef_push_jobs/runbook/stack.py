@@ -1,0 +1,57 @@
+"""A stack's configuration to its plan, with every check: those of `config`, and those that the runbooks make. Pure.
+
+Files that settings name are the exception, as in `config`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from chef_push_jobs.config import settings, stack_files
+from chef_push_jobs.config.settings import Reading, SettingsError
+from chef_push_jobs.config.stack_files import Configuration
+from chef_push_jobs.model.problems import Problem
+from chef_push_jobs.runbook.plan import StackPlan, adjustable, outline, plan
+
+
+def load_stack(configuration: Configuration, root: Path, *, files: bool = True) -> StackPlan:
+    """Paths are relative to `root`; without `files`, nothing is looked for there. Raises SettingsError."""
+    return _checked(stack_files.read(configuration, root, files=files))
+
+
+def load_settings(raw: Mapping[str, str], root: Path, *, files: bool = True) -> StackPlan:
+    """As `load_stack`, from the project's own settings by name (JSON text where a value is no string)."""
+    return _checked(settings.read(raw, root, files=files))
+
+
+def _checked(reading: Reading) -> StackPlan:
+    problems = [*reading.problems, *_time_limits(reading), *_repair(reading)]
+    if problems or reading.settings is None:
+        raise SettingsError(problems)
+    return plan(reading.settings)
+
+
+def _time_limits(reading: Reading) -> Iterator[Problem]:
+    limits, known = reading.given.get("timeLimits"), adjustable()
+    for step in limits if isinstance(limits, Mapping) else ():
+        if step not in known:
+            names = [f"'{name}'" for name in known]
+            rule = f"it is one of {', '.join(names[:-1])} or {names[-1]}"
+            yield Problem(f"timeLimits.{step}", f"'{step}'", rule, "choose one of them")
+
+
+def _repair(reading: Reading) -> Iterator[Problem]:
+    repair = reading.values.get("repair")
+    if not isinstance(repair, dict) or not repair or reading.topology is None:
+        return
+    tasks = outline(
+        reading.topology, existing=reading.existing, runs_chef_server_runbook=reading.runs_chef_server_runbook
+    )
+    known = [str(task) for task in tasks if task.step.adjustable]
+    for name in repair:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=3)
+            remedy = f"write {' or '.join(close)}" if close else "take it out, or see `pulumi preview` for the tasks"
+            yield Problem(f"repair.{name}", "given", "there is no such task in this stack", remedy)
