@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -55,3 +56,48 @@ def test_every_contender_is_given_exactly_what_the_program_sends(tmp_path: Path)
     keys = {place.name: key(place.name) for place in places}
     made = work.push_jobs_order(file, places, tmp_path / "known_hosts")
     assert sent.tasks == {task.id: (task.command, order.filled(task.stdin, keys)) for task in made.tasks}
+
+
+def orders(folder: Path) -> Iterator[tuple[order.Order, list[tuple[bool, list[str]]]]]:
+    """Of both runbooks, with the phases that the published figures were measured with."""
+    places = [replace(place, host_key=HOST_KEY) for place in previews.places(COUNT)]
+    file = folder / "Pulumi.existing.yaml"
+    file.write_text(yaml.safe_dump(work.push_jobs_stack(places, previews.PACKAGE)))
+    yield (
+        work.push_jobs_order(file, places, folder / "known_hosts"),
+        [
+            (False, ["connect", "firewall", "push-jobs-install"]),
+            (False, ["push-jobs-configure", "push-jobs-reconfigure-primary", "push-jobs-rotate", "push-jobs-share"]),
+            (False, ["push-jobs-copy", "push-jobs-reconfigure"]),
+            (True, ["push-jobs-chef-reconfigure"]),
+            (True, ["push-jobs-restart-pushy"]),
+            (False, ["push-jobs-test"]),
+        ],
+    )
+    yield (
+        work.chef_server_order(places, folder / "known_hosts"),
+        [
+            (False, ["connect"]),
+            (False, ["chef-configure", "chef-reconfigure-primary", "chef-share"]),
+            (False, ["chef-copy", "chef-reconfigure"]),
+        ],
+    )
+
+
+def test_the_phases_are_those_that_were_measured(tmp_path: Path) -> None:
+    for made, wanted in orders(tmp_path):
+        assert [(phase.serial, list(phase.steps)) for phase in made.phases] == wanted
+
+
+def test_phases_keep_every_edge(tmp_path: Path) -> None:
+    """What a task waits for is in an earlier phase, or earlier in its own on the same server, or had its turn."""
+    for made, _ in orders(tmp_path):
+        places = {step: (at, turn) for at, phase in enumerate(made.phases) for turn, step in enumerate(phase.steps)}
+        tasks = {task.id: task for task in made.tasks}
+        assert set(places) == {task.step for task in made.tasks}
+        for task in made.tasks:
+            for before in map(tasks.get, task.after):
+                assert before
+                serial = made.phases[places[task.step][0]].serial and before.step == task.step
+                here = before.server == task.server and places[before.step] < places[task.step]
+                assert serial or here or places[before.step][0] < places[task.step][0]

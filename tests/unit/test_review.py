@@ -171,6 +171,15 @@ def test_what_is_no_preview_is_refused(tmp_path: Path, capsys: pytest.CaptureFix
         review_of(json.dumps({"steps": [], "changeSummary": {}, "config": {"other:name": "x"}}))
 
 
+def test_a_secret_that_the_preview_does_not_show_is_no_mistake_in_its_settings() -> None:
+    def closed(content: Any) -> None:
+        ssh = json.loads(content["config"]["chef-push-jobs:ssh"])
+        content["config"] |= {"chef-push-jobs:ssh": json.dumps({**ssh, "privateKey": "[secret]"})}
+        content["config"] |= {"aws:secretKey": "[secret]", "other:topology-of": "x"}
+
+    assert comment(changed("ports-changed", closed)) == comment(recorded("ports-changed"))
+
+
 def test_the_command_writes_the_comment_to_a_file(tmp_path: Path) -> None:
     arguments = ["--preview", str(PREVIEWS / "ports-changed.json"), "--stack", "sandbox"]
     assert command.main([*arguments, "-o", str(tmp_path / "comment.md")]) == 0
