@@ -27,7 +27,6 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 IMAGE = "chef-server"
-DISKS = ("root", "usr")
 PACKAGE_PORT = 80
 QUIET = 0.05  # of the processors' time
 SETTLED_SECONDS = 6.0
@@ -78,8 +77,7 @@ class Farm:
         """Keeps the servers' disks as they are now, for `reset`."""
         self._stop()
         for name in self._names:
-            for disk in DISKS:
-                _copy(self._disk(name) / disk, self._saved(name) / disk)
+            _copy(self._disk(name) / "root", self._saved(name) / "root")
 
     def reset(self, kind: str) -> float:
         """Sets all servers back to what was saved; commands take as long as `kind` says (see `work.durations`).
@@ -138,13 +136,13 @@ class Farm:
         end_all([self.sandbox.namespace_path(self.sandbox.namespace(name)) for name in self._names])
 
     def _restore(self, name: str, kind: str) -> None:
-        for disk in DISKS:
-            for old in (disk, f"{disk}.work"):
-                shutil.rmtree(self._disk(name) / old)
-            _copy(self._saved(name) / disk, self._disk(name) / disk)
-            (self._disk(name) / f"{disk}.work").mkdir(mode=0o755)
+        root, work_directory = self._disk(name) / "root", self._disk(name) / "root.work"
+        for old in (root, work_directory):
+            shutil.rmtree(old)
+        _copy(self._saved(name) / "root", root)
+        work_directory.mkdir(mode=0o755)
         asked = {"durations": work.durations(kind, name)}
-        (self._disk(name) / "root" / "etc" / "chef-standin.json").write_text(json.dumps(asked))
+        (root / "etc" / "chef-standin.json").write_text(json.dumps(asked))
 
     def _settle(self) -> float:
         """Waits until the machine comes to rest, but not for ever: others may use it. Which part of it is busy then."""

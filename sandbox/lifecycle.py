@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sandbox import prerequisites
-from sandbox.hosts import network
+from sandbox.hosts import network, root_image
 from sandbox.hosts.host import Hosts, HostSpec
 from sandbox.hosts.layers import BASE
 from sandbox.locks import lock
@@ -72,6 +72,7 @@ def _create(sandbox: Sandbox, say: Say) -> None:
     with lock(shared / "lock"):  # by all sandboxes of this clone
         workstation.make_key(sandbox)
         _build_packages(sandbox, say)
+    root_image.make(say)
     say(f"sandbox {sandbox.name}: network, operator, cloud")
     sandbox.run.mkdir(parents=True)
     run(["mount", "-t", "tmpfs", "-o", f"mode=0700,size={DISK}", "chef-sandbox", str(sandbox.run)])

@@ -11,16 +11,13 @@ from sandbox.processes import SandboxError
 PACKAGES = {  # by command
     "ip": "iproute2",
     "nft": "nftables",
-    "sshd": "openssh-server",
     "ssh-agent": "openssh-client",
     "ssh-keygen": "openssh-client",
-    "sudo": "sudo",
-    "python3": "python3",
     "nsenter": "util-linux",
     "unshare": "util-linux",
     "setpriv": "util-linux",
     "dpkg-deb": "dpkg",
-    "hostname": "hostname",
+    "mmdebstrap": "mmdebstrap",
 }
 WHERE = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

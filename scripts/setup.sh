@@ -25,11 +25,10 @@ missing_packages() {
     missing_of <<'END'
 iproute2 /sbin/ip
 nftables /usr/sbin/nft
-openssh-server /usr/sbin/sshd
 openssh-client /usr/bin/ssh-agent
-sudo /usr/bin/sudo
 util-linux /usr/bin/nsenter
-openssl /usr/bin/openssl
+mmdebstrap /usr/bin/mmdebstrap
+debian-archive-keyring /usr/share/keyrings/debian-archive-keyring.gpg
 curl /usr/bin/curl
 python3 /usr/bin/python3
 shellcheck /usr/bin/shellcheck
@@ -38,17 +37,11 @@ END
     "$python" -c 'import ensurepip, venv' 2> /dev/null || printf 'python3-venv '
 }
 
-# Installs packages without starting their services: the sandbox runs an SSH server of its own in each host.
+# Tools, all of them: what the hosts of the sandbox run is installed in their own system.
 install_packages() (
     [ "$(id -u)" = 0 ] || fail "missing: $*" "run this as root (sudo), or install them: apt-get install $*"
     command -v apt-get > /dev/null || fail "missing: $*" "install them with this machine's own package manager"
     say "installing Debian packages: $*"
-    policy=/usr/sbin/policy-rc.d
-    if [ ! -e "$policy" ]; then
-        trap 'rm -f "$policy"' EXIT
-        printf '#!/bin/sh\nexit 101\n' > "$policy"
-        chmod +x "$policy"
-    fi
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" > /dev/null
 )

@@ -128,13 +128,12 @@ class Hosts:
 
     def _layers(self, record: Record) -> Sequence[Path]:
         """The layers below a host's disk, made when this is the first host on them. Raises SandboxError."""
-        names = [record.image, layers.BASE] if record.packages else [layers.BASE]
         with lock(self._sandbox.registry / "layers.lock"):
             if not self._sandbox.layer(layers.BASE).exists():
                 layers.build_base(self._sandbox)
-            if not self._sandbox.layer(names[0]).exists():
+            if not self._sandbox.layer(record.image).exists():
                 image_builder.build_image(self._sandbox, record.image, record.packages)
-        return [self._sandbox.layer(name) for name in names]
+        return layers.below(self._sandbox, record.image)
 
     def _start(self, record: Record) -> None:
         """Run a host's pid 1 and wait for its sshd. Raises HostError."""

@@ -34,16 +34,13 @@ def build_image(sandbox: Sandbox, image: str, packages: Sequence[str]) -> None:
             shutil.copy(file, root / ARCHIVES)
         inside = [f"/{ARCHIVES}/{file.name}" for file in files]
         status = launch.launch(
-            directory, namespace, [sandbox.layer(layers.BASE)], ["dpkg", "--install", *inside]
+            directory, namespace, layers.below(sandbox, layers.BASE), ["dpkg", "--install", *inside]
         ).wait()
         if status:
             raise SandboxError(f"image {image}: dpkg ended with status {status}:\n{launch.console(directory)}")
         for file in files:
             (root / ARCHIVES / file.name).unlink()
-        layer = layers.new_layer(sandbox, image)
-        for tree in ("root", "usr"):
-            (directory / tree).rename(layer / tree)
-        layer.rename(sandbox.layer(image))
+        root.rename(sandbox.layer(image))
     finally:
         end_all([sandbox.namespace_path(namespace)])
         network.delete(namespace)

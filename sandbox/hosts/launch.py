@@ -20,7 +20,7 @@ RIGHTS = (
     *("setfcap", "setgid", "setpcap", "setuid", "sys_chroot"),
 )
 CAPABILITIES = "-all," + ",".join(f"+{right}" for right in RIGHTS)
-DISK = ("root", "root.work", "usr", "usr.work", "mnt")
+DISK = ("root", "root.work", "mnt")
 
 
 def make_disk(directory: Path) -> None:
@@ -43,8 +43,7 @@ def launch(
         "HOST_DIR": str(directory),
         "HOST_PATH": PATH,
         "CAPABILITIES": CAPABILITIES,
-        "LOWER_ROOT": ":".join(f"{layer}/root" for layer in layers),
-        "LOWER_USR": ":".join(f"{layer}/usr" for layer in layers),
+        "LOWER": ":".join(str(layer) for layer in layers),
     }
     command = [*network.enter(namespace), *UNSHARE, "sh", str(SETUP), *argv]
     with (directory / "console.log").open("ab") as console:

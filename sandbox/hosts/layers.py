@@ -1,100 +1,45 @@
-"""The layer below every host's disk: an Ubuntu-like system. Of this machine it has the operating system, nothing else.
-
-A layer has two trees: `root` lies below /, `usr` below /usr, under which is this machine's own /usr. Everything outside
-of /usr is copied by the tables here or comes from sandbox/rootfs, so a file that is named nowhere is on no host.
-"""
+"""The layers below a host's disk: the system, what makes it a machine of this cloud, and an image's packages."""
 
 from __future__ import annotations
 
-import glob
 import os
 import shutil
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
+from sandbox.hosts import root_image
+from sandbox.hosts.root_image import LOGIN_UID, LOGIN_USER
 from sandbox.paths import CLONE, Sandbox
-from sandbox.processes import SandboxError
+
+__all__ = ["BASE", "LOGIN_UID", "LOGIN_USER", "below", "build_base", "make_parents", "new_layer"]
 
 BASE = "base"
 ROOTFS = CLONE / "sandbox" / "rootfs"
-LOGIN_USER = "ubuntu"
-LOGIN_UID = 1000
-FIRST_HUMAN_UID = 1000
-NOBODY_UID = 65534
-
-HIDDEN_IN_USR = ("local", "src")
-COPIED = (
-    *("adduser.conf", "alternatives", "ca-certificates", "ca-certificates.conf", "debconf.conf", "debian_version"),
-    *(
-        "deluser.conf",
-        "dpkg",
-        "host.conf",
-        "inputrc",
-        "java-*",
-        "ld.so.cache",
-        "ld.so.conf",
-        "ld.so.conf.d",
-        "localtime",
-    ),
-    *(
-        "login.defs",
-        "lsb-release",
-        "magic",
-        "mime.types",
-        "networks",
-        "os-release",
-        "perl",
-        "protocols",
-        "python3*",
-        "rpc",
-    ),
-    *("services", "shells", "ssh/moduli", "ssl/certs", "ssl/openssl.cnf", "terminfo", "timezone", "ucf.conf"),
-)
-DIRECTORIES = {
-    **dict.fromkeys(("boot", "dev/pts", "dev/shm", "etc/opt", "etc/profile.d", "home", "media", "mnt", "opt"), 0o755),
-    **dict.fromkeys(("proc", "run", "srv", "sys", "usr", "etc/apt/apt.conf.d", "etc/apt/preferences.d"), 0o755),
-    **dict.fromkeys(("etc/apt/sources.list.d", "etc/apt/trusted.gpg.d", "etc/cron.d", "etc/default"), 0o755),
-    **dict.fromkeys(("etc/init.d", "etc/logrotate.d", "etc/skel", "var/backups", "var/cache/debconf"), 0o755),
-    **dict.fromkeys(("var/cache/apt/archives/partial", "var/lib/apt/lists/partial", "var/lib/cloud/instance"), 0o755),
-    **dict.fromkeys(("var/lib/misc", "var/lib/pam", "var/log/apt", "var/mail", "var/opt", "var/spool"), 0o755),
-    **dict.fromkeys(("root", "etc/sudoers.d", "var/cache/ldconfig", "var/lib/sudo"), 0o700),
-    **dict.fromkeys(("tmp", "var/tmp"), 0o1777),
-}
-MODES = {"etc/sudoers": 0o440, "etc/shadow": 0o640, "etc/gshadow": 0o640, "var/log/btmp": 0o600}
-LINKS = {
-    **{"var/run": "/run", "var/lock": "/run/lock", "etc/mtab": "/proc/self/mounts", "dev/ptmx": "pts/ptmx"},
-    **{"dev/fd": "/proc/self/fd", "dev/stdin": "/proc/self/fd/0", "dev/stdout": "/proc/self/fd/1"},
-    "dev/stderr": "/proc/self/fd/2",
-}
 DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
+DEVICE_LINKS = {
+    "ptmx": "pts/ptmx",
+    "fd": "/proc/self/fd",
+    "stdin": "/proc/self/fd/0",
+    "stdout": "/proc/self/fd/1",
+    "stderr": "/proc/self/fd/2",
+}
+HOSTNAME = "usr/bin/hostname"  # the system's own goes beside the one of rootfs, which calls it
+
+
+def below(sandbox: Sandbox, image: str) -> list[Path]:
+    """All layers of an image, the upper ones first."""
+    images = [BASE] if image == BASE else [image, BASE]
+    return [*(sandbox.layer(name) for name in images), root_image.place()]
 
 
 def build_base(sandbox: Sandbox) -> None:
-    """Make the base layer, from which every host boots. Raises SandboxError where this machine has another shape."""
+    """Make the base layer, from which every host boots."""
     layer = new_layer(sandbox, BASE)
-    root, usr = layer / "root", layer / "usr"
-    for tree in (root, usr):
-        tree.mkdir()
-        tree.chmod(0o755)
-    for name in HIDDEN_IN_USR:
-        _hide(usr / name)
-    _make_directories(root)
-    _copy_system(root)
-    _copy_tree(ROOTFS / "etc", root / "etc")
-    _copy_tree(ROOTFS / "usr", usr)
-    shutil.copy2("/usr/bin/hostname", usr / "lib/chef-sandbox/hostname")
-    for name, content in _accounts().items():
-        (root / "etc" / name).write_text(content)
-    for name in ("wtmp", "btmp", "lastlog"):
-        (root / "var/log" / name).touch()
-    for name, mode in MODES.items():
-        (root / name).chmod(mode)
-    for name, target in LINKS.items():
-        (root / name).symlink_to(target)
-    for name, numbers in DEVICES.items():
-        os.mknod(root / "dev" / name, stat.S_IFCHR | 0o666, os.makedev(*numbers))
-        (root / "dev" / name).chmod(0o666)
+    shutil.copytree(ROOTFS, layer, dirs_exist_ok=True)
+    for path in layer.rglob("*"):  # whatever the umask of who cloned this
+        path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
+    shutil.copy2(root_image.place() / HOSTNAME, layer / "usr/lib/chef-sandbox/hostname")
+    _devices(layer / "dev")
     layer.rename(sandbox.layer(BASE))
 
 
@@ -111,67 +56,19 @@ def new_layer(sandbox: Sandbox, image: str) -> Path:
     if place.exists():
         shutil.rmtree(place)
     place.mkdir(parents=True)
+    place.chmod(0o755)
     return place
 
 
-def _make_directories(root: Path) -> None:
-    for name, mode in DIRECTORIES.items():
-        (root / name).mkdir(parents=True, exist_ok=True)
-        (root / name).chmod(mode)
-    home = root / "home" / LOGIN_USER
-    home.mkdir()
-    home.chmod(0o750)
-    os.chown(home, LOGIN_UID, LOGIN_UID)
-
-
-def _copy_system(root: Path) -> None:
-    """Links into /usr, the named parts of /etc, and dpkg's database, so that what is in /usr meets dependencies."""
-    if not Path("/bin").is_symlink():
-        raise SandboxError(
-            "/bin is a directory of its own here; the sandbox needs a merged /usr (Debian 12, Ubuntu 22.04 or newer)"
-        )
-    for entry in Path("/").iterdir():
-        if entry.is_symlink() and os.readlink(entry).lstrip("/").startswith("usr/"):
-            (root / entry.name).symlink_to(os.readlink(entry))
-    for pattern in COPIED:
-        for found in glob.glob(pattern, root_dir="/etc"):
-            _copy_tree(Path("/etc") / found, root / "etc" / found)
-    _copy_tree(Path("/var/lib/dpkg"), root / "var/lib/dpkg")
-
-
-def _copy_tree(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir() and not source.is_symlink():
-        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
-    else:
-        shutil.copy2(source, target, follow_symlinks=False)
-
-
-def _hide(directory: Path) -> None:
-    """An empty directory in the place of what lies below."""
+def _devices(directory: Path) -> None:
+    """Only these, whatever the system below has there."""
     directory.mkdir()
     directory.chmod(0o755)
     os.setxattr(directory, "trusted.overlay.opaque", b"y")
-
-
-def _accounts() -> dict[str, str]:
-    """passwd, group and their shadows: this machine's system accounts, which own files in /usr, and the login user."""
-    users = [
-        *_system_accounts("/etc/passwd"),
-        (LOGIN_USER, "x", str(LOGIN_UID), str(LOGIN_UID), "", f"/home/{LOGIN_USER}", "/bin/bash"),
-    ]
-    groups = [*_system_accounts("/etc/group"), (LOGIN_USER, "x", str(LOGIN_UID), "")]
-    return {
-        "passwd": "".join(":".join(user) + "\n" for user in users),
-        "group": "".join(":".join((*group[:3], "")) + "\n" for group in groups),
-        "shadow": "".join(f"{user[0]}:*:19000:0:99999:7:::\n" for user in users),
-        "gshadow": "".join(f"{group[0]}:*::\n" for group in groups),
-    }
-
-
-def _system_accounts(file: str) -> Iterator[tuple[str, ...]]:
-    for line in Path(file).read_text().splitlines():
-        fields = tuple(line.split(":"))
-        number = int(fields[2])
-        if fields[0] != LOGIN_USER and (number < FIRST_HUMAN_UID or number == NOBODY_UID):
-            yield fields
+    for name in ("pts", "shm"):
+        (directory / name).mkdir()
+    for name, target in DEVICE_LINKS.items():
+        (directory / name).symlink_to(target)
+    for name, numbers in DEVICES.items():
+        os.mknod(directory / name, stat.S_IFCHR | 0o666, os.makedev(*numbers))
+        (directory / name).chmod(0o666)

@@ -7,11 +7,8 @@ read -r pid rest </proc/self/stat
 echo "$pid" >"$HOST_DIR/init.pid"
 ip -batch "$HOST_DIR/network"
 
-overlay() { # NAME LOWER TARGET
-    mount -t overlay overlay -o "lowerdir=$2,upperdir=$HOST_DIR/$1,workdir=$HOST_DIR/$1.work,redirect_dir=on" "$3"
-}
-overlay root "$LOWER_ROOT" "$HOST_DIR/mnt"
-overlay usr "$LOWER_USR:/usr" "$HOST_DIR/mnt/usr"
+mount -t overlay -o "lowerdir=$LOWER,upperdir=$HOST_DIR/root,workdir=$HOST_DIR/root.work,redirect_dir=on" \
+    overlay "$HOST_DIR/mnt"
 mount -t proc -o nosuid,nodev,noexec proc "$HOST_DIR/mnt/proc"
 
 cd "$HOST_DIR/mnt"

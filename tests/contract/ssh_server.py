@@ -1,10 +1,12 @@
-"""A real sshd on a free loopback port, with keys and configuration of its own; leaves the machine's SSH alone."""
+"""A real sshd on a free loopback port, with keys and configuration of its own; leaves the machine's SSH alone.
+
+It is the one that the sandbox's hosts run: this machine need not have one, nor the user that it wants to be.
+"""
 
 from __future__ import annotations
 
 import getpass
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -12,7 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
+from sandbox.hosts import root_image
+
 CONFIG = """
 ListenAddress 127.0.0.1
 Port {port}
@@ -28,6 +31,7 @@ LogLevel VERBOSE
 Subsystem sftp internal-sftp
 {extra}
 """
+WITH_ITS_USER = 'mount --bind "$0" /etc/passwd; exec "$@"'
 
 
 def free_port() -> int:
@@ -55,6 +59,13 @@ def is_running(pid: int) -> bool:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:
         return False
+
+
+def _sshd(system: Path) -> list[str]:
+    """With the libraries that it was built for; it would start itself anew without them, so it does not (-r)."""
+    loader = next(system.glob("usr/lib*/**/ld-linux-*.so.*"))
+    libraries = ":".join(str(path) for path in system.glob("usr/lib/*-linux-gnu"))
+    return [str(loader), "--library-path", libraries, f"{system}/usr/sbin/sshd", "-r"]
 
 
 @dataclass
@@ -92,12 +103,15 @@ class SshServer:
         return {key: value for key, value in {**base, **changes}.items() if value is not None}
 
     def start(self) -> None:
-        assert SSHD is not None, "sshd is not installed: apt install openssh-server"
+        command = _sshd(root_image.make(print))
         if os.geteuid() == 0:
-            Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd run by root insists on it
+            Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd run by root insists on it, and on its user
+            users = self.directory / "passwd"
+            users.write_text(Path("/etc/passwd").read_text() + "sshd:x:101:65534::/run/sshd:/usr/sbin/nologin\n")
+            command = ["unshare", "--mount", "sh", "-euc", WITH_ITS_USER, str(users), *command]
         config = self.directory / "sshd_config"
         config.write_text(CONFIG.format(port=self.port, directory=self.directory, extra=self.extra))
-        self.process = subprocess.Popen([SSHD, "-D", "-f", config, "-E", self.directory / "sshd.log"])
+        self.process = subprocess.Popen([*command, "-D", "-f", config, "-E", self.directory / "sshd.log"])
         wait_until(self._listens, 10, "sshd listens")
 
     def _listens(self) -> bool:

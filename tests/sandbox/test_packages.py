@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.hosts import root_image
 from sandbox.hosts.host import HostSpec
 from sandbox.hosts.nftables import Rule, ruleset
 from sandbox.packages.build import PACKAGES, VARIANTS, build
@@ -30,7 +31,7 @@ INIT = """
 mount --make-rprivate /
 mount -t tmpfs tmpfs {scratch}
 mkdir {scratch}/upper {scratch}/work {scratch}/root
-mount -t overlay overlay -o lowerdir=/,upperdir={scratch}/upper,workdir={scratch}/work {scratch}/root
+mount -t overlay overlay -o lowerdir={system},upperdir={scratch}/upper,workdir={scratch}/work {scratch}/root
 cd {scratch}/root
 mount -t proc proc proc
 mount -t tmpfs tmpfs run
@@ -172,7 +173,7 @@ def _namespace(stack: ExitStack, name: str) -> str:
 
 
 def _boot(stack: ExitStack, host: Host, scratch: Path, hosts: str) -> Host:
-    script = INIT.format(scratch=scratch, name=host.name, hosts=hosts)
+    script = INIT.format(system=root_image.make(print), scratch=scratch, name=host.name, hosts=hosts)
     enter = [
         "setpriv",
         "--pdeathsig",
@@ -646,7 +647,8 @@ def test_purging_leaves_nothing_but_the_logs_and_installing_again_works(one: Hos
     one.run("dpkg", "--purge", "opscode-push-jobs-server")
     one.run("dpkg", "--purge", "chef-server-core")
     one.run("dpkg", "--purge", "chef-server-core")
-    left = one.run("sh", "-c", "find /etc /opt /var /usr/bin /run -name '*opscode*' -o -name '*chef*' | grep -v dpkg")
+    one.run("test", "-e", "/opt", status=1)
+    left = one.run("sh", "-c", "find /etc /var /usr/bin /run -name '*opscode*' -o -name '*chef*' | grep -v dpkg")
     assert left.split() == ["/var/log/chef-standin.jsonl"]
     one.run("test", "-e", "/etc/rc.local", status=1)
     assert "runsvdir" not in one.run("ps", "ax")
