@@ -35,7 +35,7 @@ from chef_push_jobs.runbook import plan as plan_module
 from chef_push_jobs.runbook.plan import StackPlan, TaskId, identify
 from chef_push_jobs.runbook.script_context import ScriptContext
 from chef_push_jobs.runbook.steps import Action, Runbook, Step, every, everywhere, of_primary, same
-from components.assembly import assemble
+from components.cluster import make_cluster
 from tests import programs
 from tests.unit.clusters import EXISTING, raw, stack
 
@@ -84,7 +84,7 @@ class Made(Mocks):
 
 def test_the_program_makes_a_resource_of_it() -> None:
     made = Made()
-    programs.run(lambda: pulumi.Output.from_input(assemble(stack(**EXISTING))), made)
+    programs.run(lambda: pulumi.Output.from_input(make_cluster(stack(**EXISTING))), made)
     command = made.commands[NAME]
     assert command["stdin"] == "warm up slowly\n"
     assert "push-jobs-warm-up 77 2" in command["create"].replace("'", "")
