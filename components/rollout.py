@@ -53,15 +53,15 @@ class Rollout(Component):
     def output(self, step: str, choose: Callable[[Sequence[str]], str]) -> pulumi.Output[str]:
         """What `choose` makes of all that the tasks of `step` showed of their logs; its ValueError ends the run."""
         made = [self._made[task.id][0] for task in self._plan.tasks.values() if task.id.step == step]
-        shown = [task.stdout for task in made if isinstance(task, command.remote.Command)]
+        printed = [task.stdout for task in made if isinstance(task, command.remote.Command)]
 
-        def chosen(told: Sequence[str]) -> str:
+        def chosen(shown: Sequence[str]) -> str:
             try:
-                return choose(told)
+                return choose(shown)
             except ValueError as error:
                 raise pulumi.RunError(str(error)) from None
 
-        return pulumi.Output.all(*shown).apply(chosen)
+        return pulumi.Output.all(*printed).apply(chosen)
 
     @short_trace()
     def _command(self, task: PlannedTask) -> command.remote.Command:
