@@ -129,7 +129,7 @@ def _task(task: PlannedTask, sent: Mapping[TaskId, PlannedTask], cluster: Script
         step=task.id.log_name,
         server=task.server.name,
         command=task.command,
-        stdin=task.script(cluster),
+        stdin=task.script(cluster).text,
         after=tuple(dict.fromkeys(str(id) for id in after if id in sent)),
         tells=task.id.is_connect,
     )

@@ -43,7 +43,13 @@ def existing_servers_args(plan: StackPlan) -> ExistingServersArgs:
 
 def _server_command(plan: StackPlan, step: str, server: Server) -> ServerCommand:
     task = plan.tasks[TaskId("", step, server.name)]
-    return ServerCommand(str(task), task.command, task.script(plan.context), plan.settings.repair(str(task)))
+    return ServerCommand(
+        name=str(task),
+        command=task.command,
+        script=task.script(plan.context).text,
+        fingerprint=task.fingerprint(plan.context),
+        rerun_tokens=plan.settings.repair(str(task)),
+    )
 
 
 def network_args(settings: Settings, found: ExistingNetwork) -> NetworkArgs:

@@ -99,12 +99,14 @@ class ServerGroup(Component):
 class ServerCommand:
     """A task that belongs to a server itself: `command` gets `script` as its input.
 
-    `name` is without the cluster's own. `rerun_tokens` are texts: another one runs it again.
+    `name` is without the cluster's own. `fingerprint` is of what it does; `rerun_tokens` are texts, another of which
+    runs it again.
     """
 
     name: str
     command: str
     script: str
+    fingerprint: str
     rerun_tokens: Sequence[str] = ()
 
 

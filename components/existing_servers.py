@@ -11,7 +11,6 @@ import pulumi_command as command
 from chef_push_jobs import scripts
 from chef_push_jobs.config.stack_config import Ssh
 from chef_push_jobs.model.topology import Server
-from chef_push_jobs.runbook.steps import fingerprint
 
 from .connection import ConnectedServer, Reachable, ServerCommand, ServerGroup, connect
 from .short_trace import short_trace
@@ -90,7 +89,7 @@ class ExistingServers(ServerGroup):
             create=task.command,
             update=scripts.NOTHING,
             stdin=task.script,
-            triggers=[fingerprint(task.script), server.connected.id],
+            triggers=[task.fingerprint, server.connected.id],
             add_previous_output_in_env=False,
             logging=command.remote.Logging.NONE,
             opts=self.child_opts,

@@ -13,7 +13,7 @@ import pulumi_command as command
 from chef_push_jobs import scripts
 from chef_push_jobs.runbook.plan import PlannedTask, StackPlan, TaskId
 from chef_push_jobs.runbook.script_context import ScriptContext, ServerIdentity
-from chef_push_jobs.runbook.steps import Action, fingerprint
+from chef_push_jobs.runbook.steps import Action
 
 from .component import Component
 from .connection import ConnectedServer
@@ -73,7 +73,7 @@ class Rollout(Component):
             create=task.command,
             update=f"{scripts.NOTHING}; sudo -n {show}" if show else scripts.NOTHING,
             stdin=self._script(task),
-            triggers=[self._fingerprint(task), *self._again(task)],
+            triggers=[task.fingerprint(self._plan.context), *self._again(task)],
             add_previous_output_in_env=False,
             logging=LOG_NOTHING,
             opts=pulumi.ResourceOptions(
@@ -101,14 +101,9 @@ class Rollout(Component):
         plan = self._plan
         names = [source.name for source in task.step.facts(plan.topology)]
         if not names:
-            return task.script(plan.context)
+            return task.script(plan.context).text
 
         def render(known: list[ServerIdentity]) -> str:
-            return task.script(ScriptContext(plan.topology, plan.settings, dict(zip(names, known, strict=True))))
+            return task.script(ScriptContext(plan.topology, plan.settings, dict(zip(names, known, strict=True)))).text
 
         return pulumi.Output.all(*(self._servers[name].facts for name in names)).apply(render)
-
-    def _fingerprint(self, task: PlannedTask) -> str:
-        """Of what the task does; the machine's id is another trigger."""
-        meaning = task.step.meaning(self._plan.context, task.server)
-        return fingerprint("".join([meaning, *self._plan.settings.repair(str(task))]))

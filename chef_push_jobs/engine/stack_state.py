@@ -70,13 +70,14 @@ class Stack:
         found = self._of("aws:ec2/instance:Instance")
         return {str(one["id"]): frozenset(one["inputs"]["vpcSecurityGroupIds"]) for one in found}
 
-    def script(self, task: str) -> str | None:
-        """What a task ran the last time; None where it has not run."""
-        return self._scripts.get(task)
+    def fingerprint(self, task: str) -> str | None:
+        """Of what a task did the last time; None where it has not run."""
+        return self._fingerprints.get(task)
 
     @cached_property
-    def _scripts(self) -> dict[str, str | None]:
-        return {_name(one): one["inputs"].get("stdin") for one in self._of("command:remote:Command")}
+    def _fingerprints(self) -> dict[str, str]:
+        commands = self._of("command:remote:Command")
+        return {_name(one): one["inputs"]["triggers"][0] for one in commands if one["inputs"].get("triggers")}
 
     def _of(self, kind: str) -> Iterator[Mapping[str, Any]]:
         # A resource that waits for its deletion is beside the one that took its place.

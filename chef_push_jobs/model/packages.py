@@ -1,6 +1,6 @@
 """Where a package comes from: a file beside the program, or a URL with its SHA-256. Pure but for reading that file.
 
-What installs it is in `commands/`. Repositories (apt, yum) are left out: they cannot
+What installs it is in `chef_push_jobs/scripts/install-*.sh`. Repositories (apt, yum) are left out: they cannot
 promise the same bytes on every server.
 """
 

@@ -24,38 +24,38 @@ from chef_push_jobs.runbook.steps import (
     primary_if_shared,
     same,
 )
-from chef_push_jobs.scripts import data_volume
+from chef_push_jobs.scripts import InTurn, Script
 
 NAME = "chef"
 SETTINGS_FILE = "/etc/opscode/chef-server.rb"
 SERVICES = "Chef server's services"
 
 
-def _install(cluster: ScriptContext, server: Server) -> str:
+def _install(cluster: ScriptContext, server: Server) -> Script | InTurn:
     settings, user = cluster.settings, cluster.settings.config.ssh.user
     package, failing_over = settings.chef_server_package, settings.config.high_availability
     parts = [scripts.install(package, user, upgrades=False) if package else scripts.require_chef_server()]
     if failing_over and server in cluster.topology.backends:
         parts += [scripts.install(settings.chef_ha_package, user)] if settings.chef_ha_package else []
-        parts += [data_volume.require_lvm()] if failing_over.prepare_volume else []
+        parts += [scripts.require_lvm()] if failing_over.prepare_volume else []
     return scripts.in_turn(*parts)
 
 
-def _configure(cluster: ScriptContext, server: Server) -> str:
+def _configure(cluster: ScriptContext, server: Server) -> Script | InTurn:
     """With the data volume, which reconfigure wants to find."""
     failing_over, vip = cluster.settings.config.high_availability, cluster.settings.vip
     parts = [scripts.configure(SETTINGS_FILE, _settings_file(cluster, everywhere(cluster.topology)))]
     if failing_over and vip and failing_over.prepare_volume:
-        parts = [*_device(cluster, server), data_volume.prepare_volume(failing_over.device, vip), *parts]
+        parts = [*_device(cluster, server), scripts.prepare_volume(failing_over.device, vip), *parts]
     return scripts.in_turn(*parts)
 
 
-def _device(cluster: ScriptContext, server: Server) -> list[str]:
+def _device(cluster: ScriptContext, server: Server) -> list[Script]:
     """Each backend knows the data volume by the same name, before it can become master."""
     failing_over, topology = cluster.settings.config.high_availability, cluster.topology
     if failing_over is None or not failing_over.prepare_volume or server not in topology.backends:
         return []
-    return [data_volume.name_device(cluster.facts[topology.primary.name].volume, failing_over.device)]
+    return [scripts.name_device(cluster.facts[topology.primary.name].volume, failing_over.device)]
 
 
 def _settings_file(cluster: ScriptContext, listed: Sequence[Server]) -> str:
@@ -105,7 +105,7 @@ STEPS = (
     Step(
         "reconfigure-primary",
         on=primary,
-        script=lambda cluster, server: scripts.chef_reconfigure(),
+        script=lambda cluster, server: scripts.reconfigure_chef_server(),
         column="reconfigure",
         restarts={Role.BACKEND: SERVICES},
         depends_on=(same("configure", "reconfigure reads the settings file"),),
@@ -151,7 +151,7 @@ STEPS = (
     Step(
         "reconfigure",
         on=others,
-        script=lambda cluster, server: scripts.chef_reconfigure(),
+        script=lambda cluster, server: scripts.reconfigure_chef_server(),
         restarts={Role.BACKEND: SERVICES, Role.FRONTEND: SERVICES},
         depends_on=(same("copy", "without the primary's secrets it would make its own"),),
         triggered_by=(same("copy", "reconfigure puts the copied files into effect"),),

@@ -17,7 +17,8 @@ from chef_push_jobs.model.packages import Package
 from chef_push_jobs.model.topology import Server, Topology
 from chef_push_jobs.runbook import chef_server, push_jobs, servers
 from chef_push_jobs.runbook.script_context import ScriptContext
-from chef_push_jobs.runbook.steps import Action, Edge, Runbook, Scope, Step
+from chef_push_jobs.runbook.steps import Action, Edge, Runbook, Scope, Step, fingerprint
+from chef_push_jobs.scripts import InTurn, Script
 
 SERVERS = Runbook("", servers.STEPS)
 RUNBOOKS = (Runbook(chef_server.NAME, chef_server.STEPS), Runbook(push_jobs.NAME, push_jobs.STEPS))
@@ -97,10 +98,14 @@ class PlannedTask:
             return scripts.CONNECT
         return scripts.runner(self.id.log_name, self.timeout, self.step.tail_lines)
 
-    def script(self, cluster: ScriptContext) -> str:
+    def script(self, cluster: ScriptContext) -> Script | InTurn:
         """`cluster` holds the facts that the step needs."""
         assert self.step.script is not None
         return self.step.script(cluster, self.server)
+
+    def fingerprint(self, cluster: ScriptContext) -> str:
+        """Of what is done, and of the setting `repair` for the task."""
+        return fingerprint("".join([self.step.meaning(cluster, self.server), *cluster.settings.repair(str(self))]))
 
 
 @dataclass(frozen=True)

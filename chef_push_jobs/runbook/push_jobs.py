@@ -24,6 +24,7 @@ from chef_push_jobs.runbook.steps import (
     push_jobs_servers,
     same,
 )
+from chef_push_jobs.scripts import Script
 
 NAME = "push-jobs"
 SETTINGS_FILE = "/etc/opscode-push-jobs-server/opscode-push-jobs-server.rb"
@@ -40,30 +41,30 @@ def ports(settings: Settings) -> dict[str, int]:
     }
 
 
-def _install(cluster: ScriptContext, server: Server) -> str:
+def _install(cluster: ScriptContext, server: Server) -> Script:
     return scripts.install(cluster.settings.push_jobs_package, cluster.settings.config.ssh.user)
 
 
-def _configure(cluster: ScriptContext, server: Server) -> str:
+def _configure(cluster: ScriptContext, server: Server) -> Script:
     options = cluster.settings.config.push_jobs.settings
     quoted = {key: str(port) for key, port in ports(cluster.settings).items()}
     return scripts.configure(SETTINGS_FILE, scripts.push_jobs_settings(quoted, options))
 
 
-def share(cluster: ScriptContext, server: Server) -> str:
+def share(cluster: ScriptContext, server: Server) -> Script:
     """Also a step of the Chef server's own runbook."""
     readers = [cluster.facts[other.name] for other in cluster.topology.others]
     return scripts.share(cluster.settings.config.ssh.user, [(reader.address, reader.copy_key) for reader in readers])
 
 
-def copy(what: str, cluster: ScriptContext) -> str:
+def copy(what: str, cluster: ScriptContext) -> Script:
     """Also a step of the Chef server's own runbook."""
     source = cluster.facts[cluster.topology.primary.name]
     ssh = cluster.settings.config.ssh
     return scripts.copy(what, ssh.user, ssh.port, source.address, source.host_key)
 
 
-def _check_firewall(cluster: ScriptContext, server: Server) -> str:
+def _check_firewall(cluster: ScriptContext, server: Server) -> Script:
     """Where servers exist already: their firewall is not the stack's to make."""
     checked = ports(cluster.settings)
     if not cluster.topology.frontends:
@@ -114,7 +115,7 @@ STEPS = (
         "reconfigure-primary",
         number=2,
         on=primary,
-        script=lambda cluster, server: scripts.push_jobs_reconfigure(),
+        script=lambda cluster, server: scripts.reconfigure_push_jobs(),
         column="reconfigure",
         restarts={Role.BACKEND: SERVICE},
         depends_on=(
@@ -191,7 +192,7 @@ STEPS = (
         "reconfigure",
         number=5,
         on=others,
-        script=lambda cluster, server: scripts.push_jobs_reconfigure(),
+        script=lambda cluster, server: scripts.reconfigure_push_jobs(),
         restarts={Role.BACKEND: SERVICE, Role.FRONTEND: "nginx"},
         depends_on=(same("copy", "without the primary's credentials it would make its own"),),
         triggered_by=(same("copy", "reconfigure puts the copied files into effect"),),
@@ -203,7 +204,7 @@ STEPS = (
         number=6,
         on=backends,
         one_at_a_time=True,
-        script=lambda cluster, server: scripts.chef_reconfigure(),
+        script=lambda cluster, server: scripts.reconfigure_chef_server(),
         restarts={Role.BACKEND: "keepalived"},
         depends_on=(
             of_primary("rotate", "the scripts list the services that are configured"),

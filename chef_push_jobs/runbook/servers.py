@@ -6,12 +6,13 @@ from chef_push_jobs import scripts
 from chef_push_jobs.model.topology import Server
 from chef_push_jobs.runbook.script_context import ScriptContext
 from chef_push_jobs.runbook.steps import Action, Step, everywhere, same
+from chef_push_jobs.scripts import Script
 
 # Seconds that the first boot may take, once SSH answers.
 _FIRST_BOOT = 600
 
 
-def _connect(cluster: ScriptContext, server: Server) -> str:
+def _connect(cluster: ScriptContext, server: Server) -> Script:
     limit = cluster.settings.timeout("connect", _FIRST_BOOT)
     return scripts.connect(limit, adopts=bool(cluster.settings.existing))
 

@@ -1,11 +1,12 @@
 """The rows of a runbook as data: steps with their servers and edges, each edge with its reason. Pure.
 
-`plan.py` makes a stack's tasks of them. What a step does on a server is a function in `scripts/`.
+`plan.py` makes a stack's tasks of them. What a step does on a server is a script in `chef_push_jobs/scripts/`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -14,9 +15,10 @@ from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.model.packages import Package
 from chef_push_jobs.model.topology import Role, Server, Topology
 from chef_push_jobs.runbook.script_context import ScriptContext
+from chef_push_jobs.scripts import InTurn, Script
 
 Servers = Callable[[Topology], tuple[Server, ...]]
-Script = Callable[[ScriptContext, Server], str]
+BuildScript = Callable[[ScriptContext, Server], Script | InTurn]
 
 
 class Action(Enum):
@@ -71,6 +73,8 @@ class Step:
 
     `script` gives the shell script for a server, and `facts` the servers whose addresses and keys it needs; those are
     known only once the servers run. `timeout` is in seconds; the server itself ends a task that takes longer.
+    `revision` is raised by whoever changes the script in a way that clusters which are up must get: the step then runs
+    again on each of them, with all that follows from it. A change of form leaves it as it is.
     `tail_lines` is how many last lines of its log the task returns. `package` is uploaded first, if it is a local file.
     `rerun_token` is a setting whose change alone runs the step again. `number` is the line of docs/runbook.md.
 
@@ -83,7 +87,7 @@ class Step:
 
     name: str
     on: Servers
-    script: Script | None = None
+    script: BuildScript | None = None
     depends_on: tuple[Edge, ...] = ()
     triggered_by: tuple[Edge, ...] = ()
     facts: Servers = lambda topology: ()
@@ -99,6 +103,7 @@ class Step:
     column: str = ""
     restarts: Mapping[Role, str] = field(default_factory=dict)
     always_restarts: bool = False
+    revision: int = 1
 
     @property
     def title(self) -> str:
@@ -106,10 +111,13 @@ class Step:
         return self.column or self.name.replace("-", " ")
 
     def meaning(self, cluster: ScriptContext, server: Server) -> str:
-        """What is done, for a fingerprint. Placeholders stand for facts: those change with the machine only."""
+        """What is done, for a fingerprint: what the script is given, and the step's revision, but not its text.
+
+        Placeholders stand for facts: those change with the machine only.
+        """
         assert self.script is not None
-        placeholder = cluster.placeholder(self.facts(cluster.topology))
-        return self.script(placeholder, server) + self.rerun_token(cluster.settings)
+        script = self.script(cluster.placeholder(self.facts(cluster.topology)), server)
+        return json.dumps([self.revision, script.given, self.rerun_token(cluster.settings)], sort_keys=True)
 
 
 @dataclass(frozen=True)

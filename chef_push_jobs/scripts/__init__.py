@@ -1,39 +1,47 @@
-"""Every shell script that a server is ever sent, one function a step. Pure; who runs them, and when, is not said here.
+"""Every shell script that a server is ever sent, a file each (`*.sh`). Pure; who runs them, and when, is not said here.
 
-Scripts are POSIX shell, run as root by the task runner that `connect` leaves on each server, and safe to run twice.
+They are POSIX shell, run as root by the task runner (`task.sh`) that `connect` leaves on each server, and safe to run
+twice. To change one, edit its file. `rendering.py` says how a file becomes what is sent, `tasks.py` which values each
+script is given, `settings_files.py` has the texts of settings files (a value too), `commands.py` what scripts are piped
+to. A changed script runs again only on clusters whose step has another `revision` (`runbook/steps.py`).
 """
 
-from chef_push_jobs.scripts.configuration import chef_settings, configure, failover_settings, push_jobs_settings
-from chef_push_jobs.scripts.connecting import CONNECT, HOST_KEY, connect
-from chef_push_jobs.scripts.copying import MANIFEST_SCRIPT, SHARER_SCRIPT, copy, share
-from chef_push_jobs.scripts.installation import install, require_chef_server, uninstall, uploaded
-from chef_push_jobs.scripts.packet_filter import check_firewall
-from chef_push_jobs.scripts.runner import NOTHING, RUNNER_SCRIPT, runner
-from chef_push_jobs.scripts.services import (
+from chef_push_jobs.scripts.commands import CONNECT, HOME, HOST_KEY, LOGS, NOTHING, RUNNER, runner
+from chef_push_jobs.scripts.rendering import InTurn, Script, in_turn
+from chef_push_jobs.scripts.settings_files import chef_settings, failover_settings, push_jobs_settings
+from chef_push_jobs.scripts.tasks import (
     STANDBY,
-    chef_reconfigure,
-    push_jobs_reconfigure,
+    check_firewall,
+    configure,
+    connect,
+    copy,
+    install,
+    name_device,
+    prepare_volume,
+    probe,
+    reconfigure_chef_server,
+    reconfigure_push_jobs,
+    require_chef_server,
+    require_lvm,
     restart_pushy,
     rotate,
+    share,
     test,
+    uninstall,
+    uploaded,
 )
-from chef_push_jobs.scripts.shell import HOME, LOGS, MARK, RUNNER, SHARER, in_turn
 
 __all__ = [
     "CONNECT",
     "HOME",
     "HOST_KEY",
     "LOGS",
-    "MANIFEST_SCRIPT",
-    "MARK",
     "NOTHING",
     "RUNNER",
-    "RUNNER_SCRIPT",
-    "SHARER",
-    "SHARER_SCRIPT",
     "STANDBY",
+    "InTurn",
+    "Script",
     "check_firewall",
-    "chef_reconfigure",
     "chef_settings",
     "configure",
     "connect",
@@ -41,9 +49,14 @@ __all__ = [
     "failover_settings",
     "in_turn",
     "install",
-    "push_jobs_reconfigure",
+    "name_device",
+    "prepare_volume",
+    "probe",
     "push_jobs_settings",
+    "reconfigure_chef_server",
+    "reconfigure_push_jobs",
     "require_chef_server",
+    "require_lvm",
     "restart_pushy",
     "rotate",
     "runner",

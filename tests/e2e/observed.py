@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tests.e2e.conftest import Stack
@@ -96,10 +97,14 @@ def seen(stack: Stack) -> dict[str, Host]:
     return {name: Host.parse(stack.output(name, READ)) for name in stack.outputs()["servers"]}
 
 
-def change(stack: Stack, *, replace: str | None = None, **settings: Any) -> Change:
-    """Change settings, or replace a machine: preview, then up. The preview must have listed the tasks that then ran."""
+def change(stack: Stack, *, replace: str | None = None, program: Path | None = None, **settings: Any) -> Change:
+    """Change settings, replace a machine, or run another `program`: preview, then up.
+
+    The preview must have listed the tasks that then ran.
+    """
     stack.change(**settings)
     arguments = ["--replace", f"**aws:ec2/instance:Instance::{replace}"] if replace else []
+    arguments += ["--cwd", str(program)] if program else []
     steps = stack.preview(*arguments)
     note(stack)
     done = stack.up(*arguments)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chef_push_jobs.scripts.shell import RUNNER
+from chef_push_jobs.scripts import RUNNER
 from sandbox.packages.build import CORE, Package, build
 from tests.e2e.conftest import Stack, stack
 

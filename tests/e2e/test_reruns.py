@@ -200,7 +200,56 @@ def test_a_client_network_touches_its_own_rules_only(cluster: Stack) -> None:
     assert back.other == {"delete SecurityGroupIngressRule": 8}
 
 
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    """A copy of this project that a test may edit, as another version of it."""
+    for folder in ("chef_push_jobs", "components"):
+        shutil.copytree(CLONE / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("Pulumi.yaml", "__main__.py"):
+        shutil.copy(CLONE / file, tmp_path)
+    for link in (".venv", ".sandbox", "stacks"):
+        (tmp_path / link).symlink_to(CLONE / link)
+    return tmp_path
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+def test_a_comment_in_every_script_changes_nothing(cluster: Stack, program: Path) -> None:
+    for script in (program / "chef_push_jobs" / "scripts").rglob("*.sh"):
+        script.write_text(f"{script.read_text()}\n# A word more.\n")
+    found = change(cluster, program=program)
+    assert (found.planned, found.updated, found.other) == (set(), set(), {})
+    assert (found.ctl, found.starts, found.logins) == ({}, {}, {})
+
+
+def test_another_form_of_a_script_has_no_effect_on_a_server(cluster: Stack, program: Path) -> None:
+    edit(program / "chef_push_jobs" / "scripts" / "restart-pushy.sh", "set -eu\n", "set -e\nset -u\n")
+    found = change(cluster, program=program)
+    assert found.planned == set()
+    assert found.updated == {"push-jobs-restart-pushy-backend-0", "push-jobs-restart-pushy-backend-1"}
+    assert (found.ctl, found.starts) == ({}, {})
+    cluster.up()
+
+
 # Rows that run something
+
+
+def test_a_raised_revision_runs_that_step_and_what_follows(cluster: Stack, program: Path) -> None:
+    table = program / "chef_push_jobs" / "runbook" / "push_jobs.py"
+    edit(table, '        "restart-pushy",\n', '        "restart-pushy",\n        revision=2,\n')
+    expected = tasks("""
+        backend-0: push-jobs restart-pushy test
+        backend-1: push-jobs restart-pushy test
+    """)
+    for version in (program, None):
+        found = change(cluster, program=version)
+        assert (found.planned, found.updated) == (expected, set())
+        assert found.ctl == calls("backend-0: chef restart opscode-pushy-server, push test")
+        assert found.starts == {"backend-0": 1}
 
 
 def test_reverify_runs_the_test_and_nothing_else(cluster: Stack) -> None:

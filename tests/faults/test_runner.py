@@ -33,7 +33,7 @@ def server(root: None) -> Iterator[Lab]:
         lab = Lab(sandbox, Hosts(sandbox))
         lab.boot(HostSpec(HOST, HOST, ADDRESS, 24, "base"))
         lab.output(HOST, f"echo 127.0.1.1 {FQDN} runner-0 >> /etc/hosts; hostname {FQDN}")
-        done = Ssh(lab).run(scripts.CONNECT, scripts.connect(60))
+        done = Ssh(lab).run(scripts.CONNECT, scripts.connect(60).text)
         assert done.returncode == 0, done.stderr
         yield lab
     finally:
@@ -177,7 +177,7 @@ def test_where_sudo_refuses_the_block_says_so_and_nothing_is_run(server: Lab) ->
     server.output(HOST, "cp -p /etc/sudoers /etc/sudoers.kept; sed -i '/^ubuntu/d' /etc/sudoers")
     try:
         done = Ssh(server).task("echo never > /tmp/never\n")
-        first = Ssh(server).run(scripts.CONNECT, scripts.connect(60))
+        first = Ssh(server).run(scripts.CONNECT, scripts.connect(60).text)
     finally:
         server.output(HOST, "mv /etc/sudoers.kept /etc/sudoers")
     mend = "let ubuntu use sudo there without a password"
@@ -234,7 +234,7 @@ def test_where_the_disk_is_full_later_the_block_names_it(server: Lab, full: Call
 
 
 def test_a_connect_that_fails_is_a_block_too(server: Lab) -> None:
-    broken = scripts.connect(60).replace("install -d -m 0755", "install -d -m nonsense")
+    broken = scripts.connect(60).text.replace("install -d -m 0755", "install -d -m nonsense")
     done = Ssh(server).run(scripts.CONNECT, broken)
     assert done.returncode == 1
     assert f"connect failed on {FQDN}: exit status 1\n" in done.stderr
@@ -242,7 +242,7 @@ def test_a_connect_that_fails_is_a_block_too(server: Lab) -> None:
 
 
 def test_a_connect_that_hangs_is_ended(server: Lab) -> None:
-    done = Ssh(server).run(scripts.CONNECT, scripts.connect(1).replace("set -eu\numask", "sleep 7777\numask"))
+    done = Ssh(server).run(scripts.CONNECT, scripts.connect(1).text.replace("cat /etc/ssh", "sleep 7777; cat /etc/ssh"))
     assert done.returncode == 124
     until(lambda: not runs(server, "sleep 7777"))
 
@@ -267,7 +267,7 @@ def test_another_dpkg_is_waited_for(server: Lab) -> None:
     server.output(HOST, f'setsid python3 -c "{LOCKED}" > /dev/null 2>&1 &')
     until(lambda: server.shell(HOST, "[ -e /tmp/locked ]").returncode == 0)
     begun = time.monotonic()
-    done = Ssh(server).task(scripts.install(package, "ubuntu"))
+    done = Ssh(server).task(scripts.install(package, "ubuntu").text)
     assert done.returncode == 0, done.stderr
     assert time.monotonic() - begun > 3
     assert "lock" in server.output(HOST, f"cat {LOG}"), "the log says what it waited for"
@@ -287,15 +287,15 @@ def booted(lab: Lab, how: str) -> None:
 def test_a_first_boot_with_warnings_is_one(server: Lab) -> None:
     booted(server, "degraded")
     assert server.shell(HOST, "cloud-init status").returncode == 2
-    done = Ssh(server).run(scripts.CONNECT, scripts.connect(60))
+    done = Ssh(server).run(scripts.CONNECT, scripts.connect(60).text)
     booted(server, "done")
     assert done.returncode == 0, done.stderr
 
 
 def test_a_first_boot_that_failed_is_told_with_its_cause_but_on_a_server_that_is_taken_over(server: Lab) -> None:
     booted(server, "error")
-    made = Ssh(server).run(scripts.CONNECT, scripts.connect(60))
-    taken_over = Ssh(server).run(scripts.CONNECT, scripts.connect(60, adopts=True))
+    made = Ssh(server).run(scripts.CONNECT, scripts.connect(60).text)
+    taken_over = Ssh(server).run(scripts.CONNECT, scripts.connect(60, adopts=True).text)
     booted(server, "done")
     assert made.returncode == 1
     for part in ("the cause", "the first boot did not end well", "status: error"):

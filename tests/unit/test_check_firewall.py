@@ -85,7 +85,7 @@ def test_a_filter_that_keeps_out_needs_a_rule_that_lets_each_port_in(
         (tmp_path / name).write_text(f"#!/bin/sh\ncat <<'END'\n{text}END\n")
         (tmp_path / name).chmod(0o755)
     path = f"{tmp_path}:{os.environ['PATH']}"
-    script = scripts.check_firewall([10000, 10003, 10002])
+    script = scripts.check_firewall([10000, 10003, 10002]).text
     done = subprocess.run(
         ["sh"], input=script, text=True, env={**os.environ, "PATH": path}, capture_output=True, check=False
     )

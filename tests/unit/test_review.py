@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 
+from chef_push_jobs import scripts
 from chef_push_jobs.cli.review import __main__ as command
 from chef_push_jobs.cli.review import picture
 from chef_push_jobs.cli.review.comment import LIMIT, comment
@@ -18,6 +20,7 @@ from chef_push_jobs.cli.review.reasons import reasons
 from chef_push_jobs.cli.review.warnings import warnings
 from chef_push_jobs.cli.server_names import listed
 from chef_push_jobs.engine.preview import COMMAND, Change, Op, Preview, PreviewError
+from chef_push_jobs.model.packages import Package
 from chef_push_jobs.model.topology import Topology
 from chef_push_jobs.runbook.plan import StackPlan, TaskId
 from chef_push_jobs.runbook.steps import Action
@@ -109,6 +112,30 @@ def test_a_rule_for_the_whole_world_is_named_so() -> None:
             step["newState"]["inputs"]["cidrIpv4"] = "0.0.0.0/0"
 
     assert "TCP 10000 from the whole world: push jobs heartbeat" in comment(changed("client-cidr-added", wide))
+
+
+def with_scripts(task: str, before: str, after: str) -> Callable[[Any], None]:
+    def change(content: Any) -> None:
+        for step in content["steps"]:
+            if f"::{task}-" in step["urn"] and {"oldState", "newState"} <= step.keys():
+                step["oldState"]["inputs"]["stdin"], step["newState"]["inputs"]["stdin"] = before, after
+
+    return change
+
+
+@pytest.mark.parametrize("url", [None, "https://packages.test/x"])
+def test_another_package_is_found_in_the_script_that_installs_it(url: str | None) -> None:
+    packages = [Package(f"pushy_{version}_amd64.deb", "3b" * 32, None if url else "x", url) for version in ("1", "2")]
+    before, after = (scripts.install(package, "ubuntu").text for package in packages)
+    told = warnings(changed("package-upgraded", with_scripts("push-jobs-install", before, after)))
+    assert told[0].startswith("**Another package is installed**: `pushy_2_amd64.deb` in place of `pushy_1_amd64.deb`")
+
+
+@pytest.mark.parametrize(("setting", "made_anew"), [("2026-10", False), ("2026-11", True)])
+def test_another_form_of_the_script_that_rotates_makes_no_new_credentials(setting: str, made_anew: bool) -> None:
+    before, after = scripts.rotate("2026-10").text, scripts.rotate(setting).text + ": another form\n"
+    told = warnings(changed("credentials-rotated", with_scripts("push-jobs-rotate", before, after)))
+    assert any("credentials are made anew" in text for text in told) == made_anew
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def rotated(disk: Path, noted: str, version: str, show_secret: int) -> subproces
     for name, does in tools.items():
         (disk / "bin" / name).write_text(f'#!/bin/sh\necho "$0 $*" >> {disk}/called\n{does}\n')
         (disk / "bin" / name).chmod(0o755)
-    script = scripts.rotate("new").replace(scripts.HOME, str(home))
+    script = scripts.rotate("new").text.replace(scripts.HOME, str(home))
     for path in ("/etc/opscode-push-jobs-server", "/opt/opscode-push-jobs-server"):
         script = script.replace(path, f"{disk}{path}")
     environment = {**os.environ, "PATH": f"{disk}/bin:{os.environ['PATH']}"}

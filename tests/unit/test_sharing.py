@@ -24,8 +24,8 @@ def sharer(disk: Path) -> list[str]:
     home.mkdir()
     shared.mkdir(parents=True)
     (shared / "pivotal.pem").write_text("a key")
-    (home / "manifest").write_text(scripts.MANIFEST_SCRIPT)
-    script = scripts.SHARER_SCRIPT.replace(scripts.HOME, str(home)).replace("\ncd /\n", f"\ncd {disk}\n")
+    (home / "manifest").write_text(scripts.Script("manifest").text)
+    script = scripts.Script("shared-files").text.replace(scripts.HOME, str(home)).replace("\ncd /\n", f"\ncd {disk}\n")
     (disk / "shared-files").write_text(script)
     return ["sh", str(disk / "shared-files"), "chef"]
 
@@ -63,10 +63,10 @@ def test_who_could_log_in_before_still_can_and_the_readers_can_too(tmp_path: Pat
     keys.parent.mkdir()
     keys.write_text(before)
     user = getpass.getuser()
-    asked = f"home=$(getent passwd {user} | cut -d: -f6)"
-    script = scripts.share(user, [("10.0.0.5", "ssh-ed25519 AAAANEW")])
+    asked = 'home=$(getent passwd "$user" | cut -d: -f6)'
+    script = scripts.share(user, [("10.0.0.5", "ssh-ed25519 AAAANEW")]).text
     assert asked in script
-    script = script.replace(asked, f"home={tmp_path}").replace(scripts.SHARER, str(tmp_path / "shared-files"))
+    script = script.replace(asked, f"home={tmp_path}").replace(scripts.HOME, str(tmp_path))
     for _ in range(2):
         subprocess.run(["sh"], input=script, text=True, check=True)
         *others, ours = keys.read_text().splitlines()

@@ -41,10 +41,10 @@ def diagnose(stack: Stack, visits: Mapping[str, ProbeResult], cloud: Cloud, nonc
 
 
 def _pending(stack: Stack) -> Iterator[TaskId]:
-    """Tasks that the settings have another script for than the one that was run, as far as it needs no facts."""
+    """Tasks that the settings have other work for than what was done the last time, as far as it needs no facts."""
     for task in stack.plan.tasks.values():
         known = task.action is Action.COMMAND and task.id.runbook and not task.step.facts(stack.plan.topology)
-        if known and stack.script(str(task)) != task.script(stack.plan.context):
+        if known and stack.fingerprint(str(task)) != task.fingerprint(stack.plan.context):
             yield task.id
 
 
@@ -53,7 +53,7 @@ def _not_rolled_out(stack: Stack, pending: frozenset[TaskId]) -> Iterator[Findin
     new = sorted(server.name for server in stack.settings.topology.servers if server.name not in known)
     if new:
         yield Finding("", "settings", f"{', '.join(new)} of the settings were not made yet")
-    tasks = sorted(str(task) for task in pending if task.server not in new)
+    tasks = [str(task) for task in stack.plan.tasks if task in pending and task.server not in new]
     if tasks:
         yield Finding("", "settings", f"the settings changed since the last pulumi up, which did not do {tasks[0]} yet")
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from shlex import quote
 
-from chef_push_jobs.scripts import HOME, RUNNER
+from chef_push_jobs import scripts
 
 SERVICE = "opscode-pushy-server"
 PACKAGES = ("opscode-push-jobs-server", "chef-server-core")
@@ -63,54 +62,8 @@ class ServerFacts:
 
 def script(nonce: str, files: Iterable[str], ports: Iterable[int], versions: Mapping[str, str]) -> str:
     """Answers in lines of words with tabs between them. `nonce` is hexadecimal, `versions` the stack's by package."""
-    wanted = "\n".join(f"    {quote(name)}) wanted={quote(version)} ;;" for name, version in versions.items())
-    return f"""\
-set -u
-export LC_ALL=C
-tell() {{
-  printf '%s' "$1"
-  shift
-  printf '\\t%s' "$@"
-  echo
-}}
-if [ -x {RUNNER} ] && [ -s {HOME}/id_ed25519.pub ]; then tell prepared yes; else tell prepared no; fi
-for package in {" ".join(PACKAGES)}; do
-  wanted=''
-  case $package in
-{wanted}
-    *) ;;
-  esac
-  newer=no
-  if command -v dpkg-query > /dev/null; then
-    is=$(dpkg-query -W -f '${{Status}} ${{Version}}' "$package" 2> /dev/null | sed -n 's/^install ok installed //p')
-    if [ -n "$wanted" ] && dpkg --compare-versions "$is" gt "$wanted"; then newer=yes; fi
-  else
-    is=$(rpm -q --queryformat '%{{VERSION}}-%{{RELEASE}}' "$package" 2> /dev/null) || is=
-    if [ -n "$wanted" ] && ! printf '%s\\n' "$is" "$wanted" | sort -V -C; then newer=yes; fi
-  fi
-  tell package "$package" "${{is:-none}}" "$newer"
-done
-for file in {" ".join(files)}; do
-  if [ -f "$file" ]; then
-    digest=$({{ printf %s {nonce}; cat "$file"; }} | sha256sum | cut -d ' ' -f 1)
-    tell file "$file" "$(stat -c %U "$file")" "$(stat -c %a "$file")" "$digest"
-  fi
-done
-service=
-if command -v chef-server-ctl > /dev/null; then
-  service=$(timeout 15 chef-server-ctl status {SERVICE} 2> /dev/null | sed -n 's/^\\([a-z]*\\): {SERVICE}:.*/\\1/p')
-fi
-tell service "${{service:-none}}"
-keepalived=/var/opt/opscode/keepalived
-if [ -f $keepalived/current_cluster_status ]; then tell cluster "$(cat $keepalived/current_cluster_status)"; fi
-if [ -d $keepalived/bin ]; then
-  if grep -rq {SERVICE} $keepalived/bin; then tell keepalived yes; else tell keepalived no; fi
-fi
-for port in {" ".join(str(port) for port in ports)}; do
-  if ss -Hltn "sport = :$port" | grep -q .; then tell listens "$port"; fi
-done
-tell end of-answers
-"""
+    wanted = {name: versions.get(name, "") for name in PACKAGES}
+    return scripts.probe(nonce, files, ports, wanted).text
 
 
 def keyed(nonce: str, content: str) -> str:

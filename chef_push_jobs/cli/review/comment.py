@@ -99,7 +99,9 @@ def _tasks(subject: PreviewReview) -> str:
         told.append(f"Sent before: the package file of {' and '.join(runbooks)}, to {listed(list(on))}.")
     idle = [change for change in subject.by_name.values() if change.op is Op.UPDATE and not change.runs]
     if idle:
-        told.append(f"Another connection or limit, and nothing run, for {_count(len(idle), 'task')}.")
+        told.append(
+            f"Another connection, limit or form of the script, and nothing run, for {_count(len(idle), 'task')}."
+        )
     return "\n\n".join(told)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from chef_push_jobs.cli.review.ingress import opened
 from chef_push_jobs.cli.review.preview_review import PreviewReview
@@ -12,6 +13,8 @@ from chef_push_jobs.cli.server_names import listed
 from chef_push_jobs.engine.preview import Op
 from chef_push_jobs.runbook import push_jobs
 
+# The setting in the script that rotates; the rest of it may change form.
+WANTED = re.compile(r"^wanted=.*", re.MULTILINE)
 # A package file in an install script; one that was uploaded has a part of its digest in front.
 FILE = re.compile(r"(?<![\w.+~-])(?:chef-rollout-[0-9a-f]{12}-)?([\w.+~-]+\.(?:deb|rpm))\b")
 
@@ -67,8 +70,13 @@ def _running(subject: PreviewReview) -> Iterator[str]:
             f"**Push jobs is restarted on {listed(on)} if it is the master now**; on a standby the service stays down."
         )
     rotations = [change for change in subject.running if subject.task(change)[:2] == (push_jobs.NAME, "rotate")]
-    if any(change.before.get("stdin") != change.after.get("stdin") for change in rotations):
+    if any(_wanted(change.before) != _wanted(change.after) for change in rotations):
         yield "**The push jobs credentials are made anew**, and copied to every server."
+
+
+def _wanted(inputs: Mapping[str, Any]) -> str:
+    found = WANTED.search(str(inputs.get("stdin", "")))
+    return found[0] if found else ""
 
 
 def _firewall(subject: PreviewReview) -> Iterator[str]:

@@ -1,0 +1,23 @@
+#!/bin/sh
+# Prepare a server for tasks: put the task runner in place, and have it run the preparation as the first task.
+#
+#   timeout      seconds that the preparation may take
+#   runner       the text of task.sh
+#   preparation  the script of the first task; its last two lines are the server's public keys
+: "${timeout?}" "${runner?}" "${preparation?}"
+set -eu
+. library/files.sh
+failed() {
+  status=$?
+  echo "connect failed on $(hostname -f): exit status $status"
+  echo "what next: mend what is named above, then run pulumi up again: it goes on from here"
+}
+trap 'failed >&2' EXIT
+umask 077
+install -d -m 0755 /var/lib/chef-rollout
+exec 8> /var/lib/chef-rollout/connect.lock
+flock 8
+write_file 0755 /var/lib/chef-rollout/task "$runner"
+exec /var/lib/chef-rollout/task connect "$timeout" 2 8>&- << END-OF-TASK
+$preparation
+END-OF-TASK

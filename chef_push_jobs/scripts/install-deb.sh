@@ -1,0 +1,43 @@
+#!/bin/sh
+# Install a .deb package if its digest is right and this version is not there. A newer version is never replaced.
+#
+#   url       where it is fetched from; empty if it was uploaded
+#   file      the name of its file
+#   user      the login user to whose home it was uploaded; empty if it is fetched
+#   sha256    its digest, in hexadecimal
+#   upgrades  `no` if it must not go over an older version that is configured, else `yes`
+: "${url?}" "${file?}" "${user?}" "${sha256?}" "${upgrades?}"
+set -eu
+. library/package.sh
+fetch_package
+check_digest
+name=$(dpkg-deb --field "$file" Package)
+version=$(dpkg-deb --field "$file" Version)
+is=$(dpkg-query -W -f '${Status} ${Version}' "$name" 2> /dev/null) || is=none
+if [ "$is" = "install ok installed $version" ]; then
+  echo "$name $version is installed already"
+  exit 0
+fi
+case $is in
+  none | *" not-installed "* | *" config-files "*) ;;
+  *)
+    is=${is##* }
+    if dpkg --compare-versions "$version" lt "$is"; then
+      refuse_downgrade "$name" "$is" "$version"
+    fi
+    if [ "$upgrades" = no ]; then refuse_upgrade "$name" "$is" "$version"; fi
+    ;;
+esac
+export DEBIAN_FRONTEND=noninteractive
+out=/var/lib/chef-rollout/dpkg.out
+# Another user of dpkg (unattended upgrades after the first boot) is waited for; the task's timeout ends the wait.
+until LC_ALL=C dpkg -i "$file" > "$out" 2>&1; do
+  cat "$out"
+  if ! grep -q 'lock.* by another process\|lock.*Resource temporarily unavailable' "$out"; then
+    rm "$out"
+    exit 1
+  fi
+  sleep 2
+done
+cat "$out"
+rm "$out"

@@ -1,0 +1,26 @@
+#!/bin/sh
+# Install a .rpm package if its digest is right and this version is not there. A newer version is never replaced.
+#
+#   url       where it is fetched from; empty if it was uploaded
+#   file      the name of its file
+#   user      the login user to whose home it was uploaded; empty if it is fetched
+#   sha256    its digest, in hexadecimal
+#   upgrades  `no` if it must not go over an older version that is configured, else `yes`
+: "${url?}" "${file?}" "${user?}" "${sha256?}" "${upgrades?}"
+set -eu
+. library/package.sh
+fetch_package
+check_digest
+name=$(rpm -qp --queryformat '%{NAME}' "$file")
+version=$(rpm -qp --queryformat '%{VERSION}-%{RELEASE}' "$file")
+if is=$(rpm -q --queryformat '%{VERSION}-%{RELEASE}' "$name"); then
+  if [ "$is" = "$version" ]; then
+    echo "$name $version is installed already"
+    exit 0
+  fi
+  if ! printf '%s\n' "$is" "$version" | sort -V -C; then
+    refuse_downgrade "$name" "$is" "$version"
+  fi
+  if [ "$upgrades" = no ]; then refuse_upgrade "$name" "$is" "$version"; fi
+fi
+rpm -U "$file"

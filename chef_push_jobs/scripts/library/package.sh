@@ -1,0 +1,34 @@
+# What install-deb.sh and install-rpm.sh share. They are given: url, file, user and sha256.
+: "${url?}" "${file?}" "${user?}" "${sha256?}"
+
+# Set file to the package's path: fetched now, and gone when the script ends; or in the home of who uploaded it.
+fetch_package() {
+  if [ -n "$url" ]; then
+    file=/var/lib/chef-rollout/$file
+    trap 'rm -f "$file"' EXIT
+    curl -fsSL --retry 3 --max-time 600 --output "$file" "$url"
+  else
+    file=$(getent passwd "$user" | cut -d: -f6)/$file
+  fi
+}
+
+check_digest() { printf '%s  %s\n' "$sha256" "$file" | sha256sum --check --strict --quiet; }
+
+# refuse_downgrade NAME INSTALLED WANTED, before the package manager is touched: what a newer version did to the
+# credentials, an older one does not undo.
+refuse_downgrade() {
+  echo "$1 $2 is installed here, but the stack asks for $3: a downgrade is not supported."
+  echo "Rule: the newer version has moved the credentials to where the older one does not look for them."
+  echo "Do:   set the package in the stack's settings to $2 or newer. Nothing was changed here."
+  exit 1
+}
+
+# refuse_upgrade NAME INSTALLED WANTED: where a first installation did not end well, nothing is configured yet: that may
+# go on with another version.
+refuse_upgrade() {
+  if [ "$2" = "$3" ] || [ ! -e /etc/opscode/chef-server-running.json ]; then return; fi
+  echo "$1 $2 is installed here and configured, but the stack asks for $3: a rollout does not upgrade it."
+  echo "Rule: Chef server is stopped for an upgrade, and its data is migrated, by Chef's own procedure."
+  echo "Do:   follow that on all servers, or set the stack's package to $2 again. Nothing was changed here."
+  exit 1
+}

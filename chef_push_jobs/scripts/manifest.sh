@@ -1,0 +1,8 @@
+#!/bin/sh
+# manifest PATH...: the digest and mode of every file and folder under the paths, one a line, sorted.
+set -eu
+export LC_ALL=C
+{
+  find "$@" -type f -exec sha256sum {} +
+  find "$@" -printf '%m %y %p\n'
+} | sort

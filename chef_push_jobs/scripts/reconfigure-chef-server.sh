@@ -1,0 +1,3 @@
+#!/bin/sh
+# Reconfigure Chef server itself.
+chef-server-ctl reconfigure

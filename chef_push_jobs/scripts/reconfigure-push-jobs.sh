@@ -1,0 +1,16 @@
+#!/bin/sh
+# Reconfigure push jobs, on a whole key pair.
+#
+# A first reconfigure that dies between the halves of the key pair leaves a public key, beside which the next one makes
+# an empty private key, for good. Nobody has that half yet: it is shared only after a reconfigure that went through.
+set -eu
+. library/reconfigure.sh
+cd /etc/opscode-push-jobs-server
+if [ -e pushy_pub.pem ] && [ ! -s pushy_priv.pem ]; then
+  if [ -e /var/opt/opscode-push-jobs-server/bootstrapped ]; then
+    echo "$PWD/pushy_priv.pem is lost: put it back from another server of the cluster, with its owner and mode" >&2
+    exit 1
+  fi
+  rm -f pushy_pub.pem pushy_priv.pem
+fi
+reconfigure

@@ -1,0 +1,43 @@
+#!/bin/sh
+# Restart the push jobs service and wait until it listens; but not on a standby, where it must stay down.
+#
+# Nor once more where reconfigure has restarted it already, with all that is new: clients would be cut off twice.
+#
+#   ports         the ports that it must listen on, with spaces between them
+#   unless_fresh  `yes` to leave it alone where it already runs with this package, these settings and credentials
+: "${ports?}" "${unless_fresh?}"
+set -eu
+. library/service.sh
+. library/cluster.sh
+listens() { ss -Hltn "sport = :$1" | grep -q .; }
+all_listen() {
+  for port in $ports; do listens "$port" || return 1; done
+}
+fresh() {
+  [ "$unless_fresh" = yes ] && [ -n "$(running)" ] && [ -e "$started_with" ] &&
+    [ "$(inputs)" = "$(cat "$started_with")" ] && all_listen
+}
+is=$(cluster_status)
+if [ "$is" != master ]; then
+  echo "this backend is $is, not master: the service stays down here, nothing was restarted"
+  if chef-server-ctl status opscode-pushy-server | grep -q '^run: opscode-pushy-server:'; then
+    chef-server-ctl stop opscode-pushy-server
+  fi
+  exit 0
+fi
+if [ -s "$restarted" ] && [ "$(cat "$restarted")" = "$(running)" ]; then
+  echo "reconfigure has restarted the service with its new configuration: not restarted once more"
+  rm "$restarted"
+elif fresh; then
+  echo "the service runs already with all that is here: not restarted"
+else
+  rm -f "$restarted"
+  chef-server-ctl restart opscode-pushy-server
+fi
+for port in $ports; do
+  until listens "$port"; do
+    echo "waiting for port $port"
+    sleep 1
+  done
+done
+if [ "$unless_fresh" = yes ]; then inputs > "$started_with"; fi

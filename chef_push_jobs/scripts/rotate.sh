@@ -1,0 +1,49 @@
+#!/bin/sh
+# Make new credentials where the setting is another than the noted one; a server without a note only notes it.
+#
+# The old ones are removed and the next reconfigure makes new ones, so that this can be ended anywhere and run again.
+#
+#   wanted  the setting rotateCredentials, any text
+: "${wanted?}"
+set -eu
+. library/reconfigure.sh
+noted=/var/lib/chef-rollout/rotated
+note() {
+  printf '%s\n' "$wanted" > "$noted.new"
+  mv "$noted.new" "$noted"
+}
+if [ ! -e "$noted" ]; then
+  note
+  echo "noted: the credentials that are here are those of '$wanted'"
+  exit 0
+fi
+is=$(cat "$noted")
+if [ "$is" = "$wanted" ]; then
+  echo "the credentials were made for '$wanted' already"
+  exit 0
+fi
+# Until it is done, no setting is the one that the credentials are for.
+echo "(under way)" > "$noted"
+cd /etc/opscode-push-jobs-server
+rm -f pushy_pub.pem pushy_priv.pem opscode-push-jobs-server-secrets.json
+version=$(sed -n '1s/.* //p' /opt/opscode-push-jobs-server/version-manifest.txt)
+case $version in
+  1.* | 2.0.* | 2.1.*) ;;
+  *)
+    found=0
+    for secret in pushy_pub_key pushy_priv_key sql_password sql_ro_password; do
+      if chef-server-ctl show-secret push-jobs-server "$secret" > /dev/null 2>&1; then
+        chef-server-ctl remove-secret push-jobs-server "$secret" --yes
+        found=1
+      fi
+    done
+    if [ "$found" = 0 ] && [ "$is" != "(under way)" ]; then
+      printf '%s\n' "$is" > "$noted"
+      echo "nothing was rotated: Chef server shows no credentials of push jobs. It says:"
+      { chef-server-ctl show-secret push-jobs-server pushy_priv_key > /dev/null; } 2>&1
+      exit 1
+    fi ;;
+esac
+reconfigure
+note
+echo "new credentials are made for '$wanted'"

@@ -1,0 +1,115 @@
+"""The script of each task, with the values that it is given; what the script does is said in its file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from chef_push_jobs.model.packages import Package
+from chef_push_jobs.scripts.commands import MARK
+from chef_push_jobs.scripts.rendering import InTurn, Script, in_turn
+
+# How the test's log ends on a backend that is not master.
+STANDBY = "not master: nothing was tested here"
+
+
+def connect(timeout: int, *, adopts: bool = False) -> Script:
+    """The first script of a server. `timeout` is in seconds; `adopts` is for a server that runs already."""
+    preparation = in_turn(
+        Script("note-running-service" if adopts else "wait-for-first-boot"),
+        Script("prepare-server", brings={"manifest": Script("manifest")}),
+    )
+    brings: Mapping[str, Script | InTurn] = {"runner": Script("task"), "preparation": preparation}
+    return Script("connect", {"timeout": str(timeout)}, brings)
+
+
+def uploaded(package: Package) -> str:
+    """Where a package file is uploaded to, relative to the login user's home."""
+    return f"{MARK}-{package.sha256[:12]}-{package.name}"
+
+
+def install(package: Package, user: str, *, upgrades: bool = True) -> Script:
+    """Install a package, uploaded by `user` or fetched.
+
+    Without `upgrades`, not over an older one that is configured.
+    """
+    values = {
+        "url": package.url or "",
+        "file": package.name if package.url else uploaded(package),
+        "user": "" if package.url else user,
+        "sha256": package.sha256,
+        "upgrades": _yes(upgrades),
+    }
+    return Script(f"install-{package.format}", values)
+
+
+def require_chef_server() -> Script:
+    return Script("require-chef-server")
+
+
+def configure(path: str, content: str) -> Script:
+    return Script("configure", {"path": path, "content": content})
+
+
+def reconfigure_chef_server() -> Script:
+    return Script("reconfigure-chef-server")
+
+
+def reconfigure_push_jobs() -> Script:
+    return Script("reconfigure-push-jobs")
+
+
+def rotate(wanted: str) -> Script:
+    return Script("rotate", {"wanted": wanted})
+
+
+def share(user: str, readers: Sequence[tuple[str, str]]) -> Script:
+    """`readers` are the other servers: address and public key."""
+    lines = "\n".join(f"{address} {key}" for address, key in readers)
+    return Script("share", {"user": user, "readers": lines}, {"shared_files": Script("shared-files")})
+
+
+def copy(what: str, user: str, port: int, address: str, host_key: str) -> Script:
+    """`what` is `chef` or `push-jobs`; the rest is how the primary is reached."""
+    return Script("copy", {"what": what, "user": user, "address": address, "port": str(port), "host_key": host_key})
+
+
+def restart_pushy(ports: Iterable[int], *, unless_fresh: bool = False) -> Script:
+    return Script("restart-pushy", {"ports": _words(ports), "unless_fresh": _yes(unless_fresh)})
+
+
+def test() -> Script:
+    return Script("test")
+
+
+def uninstall() -> Script:
+    return Script("uninstall")
+
+
+def check_firewall(ports: Iterable[int]) -> Script:
+    return Script("check-firewall", {"ports": _words(ports)})
+
+
+def require_lvm() -> Script:
+    return Script("require-lvm")
+
+
+def name_device(volume: str, device: str) -> Script:
+    return Script("name-device", {"serial": volume.replace("-", ""), "link": device.removeprefix("/dev/")})
+
+
+def prepare_volume(device: str, vip: str) -> Script:
+    return Script("prepare-volume", {"device": device, "vip": vip})
+
+
+def probe(nonce: str, files: Iterable[str], ports: Iterable[int], versions: Mapping[str, str]) -> Script:
+    """What doctor asks; `versions` are those that the stack wants, by package, empty where it wants none."""
+    packages = "\n".join(f"{name} {version}".strip() for name, version in versions.items())
+    return Script("probe", {"nonce": nonce, "packages": packages, "files": "\n".join(files), "ports": _words(ports)})
+
+
+def _words(ports: Iterable[int]) -> str:
+    return " ".join(str(port) for port in ports)
+
+
+def _yes(condition: bool) -> str:
+    return "yes" if condition else "no"

@@ -1,1 +1,0 @@
-chef-server-ctl reconfigure

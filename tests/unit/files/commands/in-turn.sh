@@ -1,8 +1,0 @@
-set -eu
-(
-echo one
-exit 0
-)
-(
-echo two
-)
