@@ -12,10 +12,10 @@ from chef_push_jobs.model.topology import Role, Server
 from chef_push_jobs.network import existing_network
 from chef_push_jobs.network.existing_network import ExistingNetwork
 from chef_push_jobs.network.security_groups import egress_rules, groups, groups_of, ingress_rules
-from chef_push_jobs.runbook.plan import PlannedTask, StackPlan
+from chef_push_jobs.runbook.plan import StackPlan, TaskId
 
-from .connection import ConnectArgs, ServerTask
-from .existing_servers import ExistingServersArgs
+from .connection import ServerCommand
+from .existing_servers import ExistingServerArgs, ExistingServersArgs
 from .high_availability import HighAvailability, HighAvailabilityArgs
 from .load_balancer import LoadBalancerArgs, ManagedLoadBalancerArgs
 from .network import Network, NetworkArgs
@@ -26,32 +26,30 @@ BASTION_VOLUME = 8  # GiB
 
 
 def existing_servers_args(plan: StackPlan) -> ExistingServersArgs:
-    return ExistingServersArgs(
-        servers=list(plan.settings.existing.values()),
-        connect=connect_args(plan),
-        checks=_server_tasks(plan, "firewall"),
-        departures=_server_tasks(plan, "uninstall"),
-        uninstall=plan.settings.config.uninstall_on_destroy,
+    entries, running = plan.settings.existing, plan.topology.push_jobs_servers
+    servers = [
+        ExistingServerArgs(
+            server=server,
+            address=str(entries[server.name].address),
+            host_key=entries[server.name].host_key,
+            connect=_server_command(plan, "connect", server),
+            check_firewall=_server_command(plan, "firewall", server) if server in running else None,
+            uninstall=_server_command(plan, "uninstall", server),
+        )
+        for server in plan.topology.servers
+    ]
+    return ExistingServersArgs(servers, plan.settings.config.ssh, plan.settings.config.uninstall_on_destroy)
+
+
+def _server_command(plan: StackPlan, step: str, server: Server) -> ServerCommand:
+    task = plan.tasks[TaskId("", step, server.name)]
+    return ServerCommand(
+        name=str(task),
+        command=task.command,
+        script=task.script(plan.context).text,
+        fingerprint=task.fingerprint(plan.context),
+        rerun_tokens=plan.settings.repair(str(task)),
     )
-
-
-def connect_args(plan: StackPlan) -> ConnectArgs:
-    return ConnectArgs(plan.settings.config.ssh, _server_tasks(plan, "connect"))
-
-
-def _server_tasks(plan: StackPlan, step: str) -> dict[str, ServerTask]:
-    """By server, the tasks of a step that belongs to the servers. For `connect`, the machine itself is the trigger."""
-    tasks = [task for task in plan.of("") if task.id.step == step]
-
-    def triggers(task: PlannedTask) -> tuple[str, ...]:
-        if task.id.is_connect:
-            return plan.settings.repair(str(task))
-        return (task.fingerprint(plan.context),)
-
-    return {
-        task.server.name: ServerTask(str(task), task.command, task.script(plan.context).text, triggers(task))
-        for task in tasks
-    }
 
 
 def network_args(settings: Settings, found: ExistingNetwork) -> NetworkArgs:
@@ -120,11 +118,17 @@ def servers_args(plan: StackPlan, network: Network, availability: HighAvailabili
             depends_on=availability.before_machines if availability else (),
         )
         volume = failover.volume_id if failover and server == settings.topology.primary else ""
-        return ServerArgs(server, machine, volume, failover.before_tasks if failover else ())
+        return ServerArgs(
+            server,
+            machine,
+            connect=_server_command(plan, "connect", server),
+            volume_id=volume,
+            before_tasks=failover.before_tasks if failover else (),
+        )
 
     return ServersArgs(
         servers=[server_args(server) for server in settings.topology.servers],
-        connect=connect_args(plan),
+        ssh=config.ssh,
         image=config.machines.image,
         architecture=config.machines.architecture,
         public_key=settings.public_key,

@@ -149,17 +149,17 @@ def make_cluster(plan: StackPlan, opts: pulumi.ResourceOptions | None = None, pr
 
     Components get `opts`. All names begin with `prefix`.
     """
-    base = _existing(plan, opts, prefix) if plan.settings.existing else _managed(plan, opts, prefix)
-    made: Resources = {task.id: base.resources(task) for task in plan.of("")}
+    cluster = _existing(plan, opts, prefix) if plan.settings.existing else _managed(plan, opts, prefix)
+    made: Resources = {task.id: cluster.resources(task) for task in plan.of("")}
     for runbook in plan.runbooks:
-        args = RolloutArgs(runbook, plan, base.servers.servers, made)
+        args = RolloutArgs(runbook, plan, cluster.servers.servers, made)
         rollout = Rollout(f"{prefix}{runbook}", args, opts, prefix=prefix)
         made = rollout.made
     return {
-        "servers": base.servers.summary,
+        "servers": cluster.servers.summary,
         "ports": push_jobs.ports(plan.settings),
         "test": rollout.output("test", push_jobs.tested),
-        **base.outputs,
+        **cluster.outputs,
     }
 
 
@@ -172,7 +172,7 @@ class _Made:
     outputs: Outputs
 
     def resources(self, task: PlannedTask) -> Sequence[pulumi.CustomResource]:
-        """Of a task that belongs to a server."""
+        """Those of a task that belongs to a server."""
         if task.id.step == "firewall":
             return self.firewall
         if task.action is Action.DEPARTURE:

@@ -96,21 +96,18 @@ class ServerGroup(Component):
 
 
 @dataclass(frozen=True)
-class ServerTask:
-    """A task of one server: its name, the command line there, the script piped to it, and what makes it run again."""
+class ServerCommand:
+    """A task that belongs to a server itself: `command` gets `script` as its input.
+
+    `name` is without the cluster's own. `fingerprint` is of what it does; `rerun_tokens` are texts, another of which
+    runs it again.
+    """
 
     name: str
     command: str
     script: str
-    triggers: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class ConnectArgs:
-    """How the operator reaches the servers, and the task that prepares each, by its name."""
-
-    ssh: Ssh
-    tasks: Mapping[str, ServerTask]
+    fingerprint: str
+    rerun_tokens: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -118,6 +115,7 @@ class Reachable:
     """A server that answers SSH at `address`, and its peers at `private_address`.
 
     `identity` changes when another machine takes its place. `host_key` is None where it is trusted at first use.
+    `connect` prepares it for tasks, and prints its keys.
     `volume` is as in its facts. Its tasks wait for the resources in `after`.
     """
 
@@ -125,14 +123,15 @@ class Reachable:
     address: pulumi.Input[str]
     private_address: pulumi.Input[str]
     identity: pulumi.Input[str]
+    connect: ServerCommand
     host_key: str | None = None
     volume: pulumi.Input[str] = ""
     after: Sequence[pulumi.Resource] = ()
 
 
-def _facts(task: str, server: str, told: Sequence[str]) -> ServerIdentity:
+def _facts(server: str, task: str, found: Sequence[str]) -> ServerIdentity:
     try:
-        return ServerIdentity.parse(*told)
+        return ServerIdentity.parse(*found)
     except ValueError as error:
         raise pulumi.RunError(
             f"{task}: {error}\n"
@@ -143,23 +142,23 @@ def _facts(task: str, server: str, told: Sequence[str]) -> ServerIdentity:
 
 @short_trace()
 def connect(
-    args: ConnectArgs, reachable: Reachable, parent: Component, bastion: ManagedBastion | None = None
+    ssh: Ssh, reachable: Reachable, parent: Component, bastion: ManagedBastion | None = None
 ) -> ConnectedServer:
     """Prepares the server for tasks."""
-    task = args.tasks[reachable.server.name]
+    task = reachable.connect
     connected = command.remote.Command(
         f"{parent.prefix}{task.name}",
-        connection=connection(args.ssh, reachable.address, reachable.host_key, bastion),
+        connection=connection(ssh, reachable.address, reachable.host_key, bastion),
         create=task.command,
         stdin=task.script,
-        triggers=[reachable.identity, *task.triggers],
+        triggers=[reachable.identity, *task.rerun_tokens],
         add_previous_output_in_env=False,
         logging=command.remote.Logging.NONE,
         opts=pulumi.ResourceOptions(parent=parent, depends_on=reachable.after),
     )
     known = pulumi.Output.all(reachable.private_address, connected.stdout, reachable.volume)
-    facts = known.apply(partial(_facts, task.name, reachable.server.name))
+    facts = known.apply(partial(_facts, reachable.server.name, task.name))
     # A key that is known needs no edge to the task that finds it; every first task waits for that one anyway.
     host_key = reachable.host_key or facts.apply(lambda found: found.host_key)
-    pinned = connection(args.ssh, reachable.address, host_key, bastion)
+    pinned = connection(ssh, reachable.address, host_key, bastion)
     return ConnectedServer(reachable.server, reachable.address, pinned, connected, facts)

@@ -1,4 +1,4 @@
-"""Tells what to do beside the provider's own error, by a hook on every AWS resource. What it tells: `advice.py`."""
+"""Logs what to do, beside the provider's error, with a hook on each AWS resource (`engine/aws_advice.py`)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def advise_on_errors() -> None:
 
 def _advise(args: pulumi.ErrorHookArgs) -> bool:
     """Whether to try again: never, the provider has done that."""
-    told = advice(args.name, args.failed_operation, args.errors)
-    if told is not None:
-        pulumi.log.error(told)
+    remedy = advice(args.name, args.failed_operation, args.errors)
+    if remedy is not None:
+        pulumi.log.error(remedy)
     return False

@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_command as command
 
 from chef_push_jobs import scripts
-from chef_push_jobs.config.stack_config import ServerEntry
+from chef_push_jobs.config.stack_config import Ssh
 from chef_push_jobs.model.topology import Server
 
-from .connection import ConnectArgs, ConnectedServer, Reachable, ServerGroup, ServerTask, connect
+from .connection import ConnectedServer, Reachable, ServerCommand, ServerGroup, connect
 from .short_trace import short_trace
 
 
 @dataclass(frozen=True)
-class ExistingServersArgs:
-    """`servers` have an address each. `checks` look at the firewall of those that run push jobs, by their names.
+class ExistingServerArgs:
+    """A server at `address`; without `host_key` (an OpenSSH line), its key is trusted at first use.
 
-    `departures` take push jobs off a server that leaves the stack; with `uninstall` only.
+    `check_firewall` is given where push jobs runs.
     """
 
-    servers: Sequence[ServerEntry]
-    connect: ConnectArgs
-    checks: Mapping[str, ServerTask]
-    departures: Mapping[str, ServerTask]
-    uninstall: bool
+    server: Server
+    address: str
+    host_key: str | None
+    connect: ServerCommand
+    check_firewall: ServerCommand | None
+    uninstall: ServerCommand
+
+
+@dataclass(frozen=True)
+class ExistingServersArgs:
+    """Push jobs leaves a server with its resources if it `uninstalls`."""
+
+    servers: Sequence[ExistingServerArgs]
+    ssh: Ssh
+    uninstalls: bool
 
 
 class ExistingServers(ServerGroup):
@@ -41,24 +51,26 @@ class ExistingServers(ServerGroup):
         *,
         prefix: str | None = None,
     ) -> None:
-        props = {
-            "servers": {entry.name: str(entry.address) for entry in args.servers},
-            "uninstall": args.uninstall,
+        addresses = {each.server.name: each.address for each in args.servers}
+        super().__init__("ExistingServers", name, {"servers": addresses, "uninstalls": args.uninstalls}, opts, prefix)
+        self.servers = {each.server.name: connect(args.ssh, _reachable(each), self) for each in args.servers}
+        self.departures = {
+            each.server.name: self._departure(each.uninstall, self.servers[each.server.name], args.uninstalls)
+            for each in args.servers
         }
-        super().__init__("ExistingServers", name, props, opts, prefix)
-        self._args = args
-        self.servers = {entry.name: connect(args.connect, _reachable(entry), self) for entry in args.servers}
-        self.departures = {name: self._departure(name, server) for name, server in self.servers.items()}
-        self.firewall = [self._check(server, task) for server, task in args.checks.items()]
+        self.firewall = [
+            self._check(each.check_firewall, self.servers[each.server.name])
+            for each in args.servers
+            if each.check_firewall
+        ]
         self.register_outputs({"servers": self.summary})
 
     @short_trace()
-    def _departure(self, name: str, server: ConnectedServer) -> command.remote.Command:
+    def _departure(self, task: ServerCommand, server: ConnectedServer, wanted: bool) -> command.remote.Command:
         """Push jobs leaves the server with it, if the stack says so.
 
         The resource is there either way, so that changing one's mind is an update: removing it would be to act.
         """
-        task, wanted = self._args.departures[name], self._args.uninstall
         return command.remote.Command(
             f"{self.prefix}{task.name}",
             connection=server.connection,
@@ -70,21 +82,20 @@ class ExistingServers(ServerGroup):
         )
 
     @short_trace()
-    def _check(self, server: str, task: ServerTask) -> command.remote.Command:
-        connected = self.servers[server]
+    def _check(self, task: ServerCommand, server: ConnectedServer) -> command.remote.Command:
         return command.remote.Command(
             f"{self.prefix}{task.name}",
-            connection=connected.connection,
+            connection=server.connection,
             create=task.command,
             update=scripts.NOTHING,
             stdin=task.script,
-            triggers=[*task.triggers, connected.connected.id],
+            triggers=[task.fingerprint, server.connected.id],
             add_previous_output_in_env=False,
             logging=command.remote.Logging.NONE,
             opts=self.child_opts,
         )
 
 
-def _reachable(entry: ServerEntry) -> Reachable:
-    address, server = str(entry.address), Server(entry.name, entry.fqdn, entry.role)
-    return Reachable(server, address, address, f"{address} {entry.host_key or ''}".strip(), entry.host_key)
+def _reachable(args: ExistingServerArgs) -> Reachable:
+    identity = f"{args.address} {args.host_key or ''}".strip()
+    return Reachable(args.server, args.address, args.address, identity, args.connect, args.host_key)

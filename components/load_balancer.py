@@ -12,7 +12,7 @@ from chef_push_jobs.model.ports import ENTRY_PORTS
 
 from .component import Component, tags
 
-# What tells that a frontend answers, whichever port is asked for.
+# A frontend that accepts connections here is healthy, for the listeners of all ports.
 HEALTH_PORT = 443
 
 

@@ -1,5 +1,5 @@
 """A runbook's tasks as Pulumi resources: a remote command a task, `depends_on` for the order, `triggers` for running
-again. The plan decides which tasks exist, and their edges.
+again. What tasks there are, and their edges, is the plan's matter.
 """
 
 from __future__ import annotations
@@ -25,10 +25,7 @@ Resources = Mapping[TaskId, Sequence[pulumi.CustomResource]]
 
 @dataclass(frozen=True)
 class RolloutArgs:
-    """All tasks of one runbook of a plan, on `servers` by their name.
-
-    `made` are the resources of tasks that were made before: those of the servers, and of runbooks that come first.
-    """
+    """A runbook of a plan, on `servers` by name. `made` are the resources of tasks that were made before."""
 
     runbook: str
     plan: StackPlan
@@ -37,7 +34,7 @@ class RolloutArgs:
 
 
 class Rollout(Component):
-    """All tasks of a runbook on a cluster. `made` are their resources, and those of the tasks made before."""
+    """All tasks of a runbook. `made` are the resources of its tasks, and of those before."""
 
     made: Resources
 
@@ -46,24 +43,25 @@ class Rollout(Component):
     ) -> None:
         super().__init__("Rollout", name, {"runbook": args.runbook, "servers": list(args.servers)}, opts, prefix)
         self._plan, self._servers, self._made = args.plan, args.servers, dict(args.made)
-        for task in args.plan.of(args.runbook):
+        tasks = list(args.plan.of(args.runbook))
+        for task in tasks:
             make = self._upload if task.action is Action.UPLOAD else self._command
             self._made[task.id] = [make(task)]
         self.made = self._made
-        self.register_outputs({"tasks": len(self._made) - len(args.made)})
+        self.register_outputs({"tasks": len(tasks)})
 
     def output(self, step: str, choose: Callable[[Sequence[str]], str]) -> pulumi.Output[str]:
         """What `choose` makes of all that the tasks of `step` showed of their logs; its ValueError ends the run."""
         made = [self._made[task.id][0] for task in self._plan.tasks.values() if task.id.step == step]
-        shown = [task.stdout for task in made if isinstance(task, command.remote.Command)]
+        printed = [task.stdout for task in made if isinstance(task, command.remote.Command)]
 
-        def chosen(told: Sequence[str]) -> str:
+        def chosen(shown: Sequence[str]) -> str:
             try:
-                return choose(told)
+                return choose(shown)
             except ValueError as error:
                 raise pulumi.RunError(str(error)) from None
 
-        return pulumi.Output.all(*shown).apply(chosen)
+        return pulumi.Output.all(*printed).apply(chosen)
 
     @short_trace()
     def _command(self, task: PlannedTask) -> command.remote.Command:

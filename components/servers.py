@@ -11,12 +11,12 @@ import pulumi
 import pulumi_aws as aws
 
 from chef_push_jobs.config.network_checks import BASTION
-from chef_push_jobs.config.stack_config import Image
+from chef_push_jobs.config.stack_config import Image, Ssh
 from chef_push_jobs.model.topology import Server
 
 from .bastion import ManagedBastion, connect_bastion
 from .component import tags
-from .connection import ConnectArgs, Reachable, ServerGroup, connect
+from .connection import Reachable, ServerCommand, ServerGroup, connect
 from .vpc import PlacedSubnet
 
 # EC2's names for ours.
@@ -43,6 +43,7 @@ class ServerArgs:
 
     server: Server
     machine: MachineArgs
+    connect: ServerCommand
     volume_id: pulumi.Input[str] = ""
     before_tasks: Sequence[pulumi.Resource] = ()
 
@@ -63,7 +64,7 @@ class ServersArgs:
     """
 
     servers: Sequence[ServerArgs]
-    connect: ConnectArgs
+    ssh: Ssh
     image: Image
     architecture: Literal["amd64", "arm64"]
     public_key: str | None
@@ -98,7 +99,7 @@ class Servers(ServerGroup):
             for each in args.servers
         }
         self.servers = {
-            each.server.name: connect(args.connect, self._reachable(each), self, self.bastion) for each in args.servers
+            each.server.name: connect(args.ssh, self._reachable(each), self, self.bastion) for each in args.servers
         }
         self.departures = {}
         self.register_outputs({"servers": self.summary, **({"bastion": self.bastion.summary} if self.bastion else {})})
@@ -124,9 +125,7 @@ class Servers(ServerGroup):
     def _bastion(self, args: BastionArgs) -> ManagedBastion:
         machine = self._machine(BASTION, BASTION, args.machine)
         address = machine.public_ip if args.address == "public" else machine.private_ip
-        return connect_bastion(
-            f"{self.prefix}connect-bastion", self._args.connect.ssh, address, machine.id, self.child_opts
-        )
+        return connect_bastion(f"{self.prefix}connect-bastion", self._args.ssh, address, machine.id, self.child_opts)
 
     def _machine(self, name: str, role: str, args: MachineArgs) -> aws.ec2.Instance:
         name, protect = f"{self.prefix}{name}", self._args.protect
@@ -164,9 +163,15 @@ class Servers(ServerGroup):
 
     def _reachable(self, args: ServerArgs) -> Reachable:
         machine = self.machines[args.server.name]
-        address = machine.public_ip if self._args.connect.ssh.address == "public" else machine.private_ip
+        address = machine.public_ip if self._args.ssh.address == "public" else machine.private_ip
         return Reachable(
-            args.server, address, machine.private_ip, machine.id, volume=args.volume_id, after=args.before_tasks
+            args.server,
+            address,
+            machine.private_ip,
+            machine.id,
+            args.connect,
+            volume=args.volume_id,
+            after=args.before_tasks,
         )
 
 

@@ -118,9 +118,9 @@ def say(folder: Path, clusters: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def state(sandbox: Sandbox, folder: Path) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(pulumi(sandbox, "stack", "export", folder=folder))["deployment"][
-        "resources"
-    ]
+    """Secrets in the clear: each run encrypts them anew."""
+    export = json.loads(pulumi(sandbox, "stack", "export", "--show-secrets", folder=folder))
+    found: list[dict[str, Any]] = export["deployment"]["resources"]
     return found
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import pulumi
+import pulumi_aws
 import pytest
 from google.protobuf import json_format  # type: ignore[import-untyped]  # publishes no types
 from hypothesis import given
@@ -259,3 +260,30 @@ def test_deferred_outputs_are_what_they_are_resolved_from(monkeypatch: pytest.Mo
 
     registered(program, monkeypatch)
     assert values == ["a", "b"]
+
+
+def test_resources_and_look_ups_use_the_provider_in_the_clusters_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    used: dict[str, set[str]] = {}
+    monkeypatch.setattr(Notes, "new_resource", noting(used, Notes.new_resource, "typ"))
+    monkeypatch.setattr(Notes, "call", noting(used, Notes.call, "token"))
+    zones: Any = {**PACKAGED["made"], "network": {"zones": ["us-east-1a"]}}
+
+    def program() -> None:
+        elsewhere = pulumi_aws.Provider("elsewhere", region="us-east-1")
+        ChefPushJobsCluster("chef", zones, pulumi.ResourceOptions(providers=[elsewhere]), root=ROOT)
+
+    registered(program, monkeypatch)
+    asked = {kind: providers for kind, providers in used.items() if kind.startswith("aws:")}
+    assert {"aws:ec2/getAmi:getAmi", "aws:ec2/getInstances:getInstances", "aws:ec2/instance:Instance"} <= asked.keys()
+    assert "aws:index/getAvailabilityZones:getAvailabilityZones" in asked
+    assert {provider.partition("::elsewhere::")[1] for providers in asked.values() for provider in providers} == {
+        "::elsewhere::"
+    }
+
+
+def noting(used: dict[str, set[str]], method: Callable[..., Any], kind: str) -> Callable[..., Any]:
+    def noted(self: Notes, args: Any) -> Any:
+        used.setdefault(getattr(args, kind), set()).add(args.provider)
+        return method(self, args)
+
+    return noted
