@@ -104,7 +104,7 @@ class HighAvailability(pulumi.ComponentResource):
             from_port=-1,
             to_port=-1,
             referenced_security_group_id=group.id,
-            description="keepalived's heartbeat between backends",
+            description="heartbeat of keepalived between backends",
             tags=self._tags("heartbeat"),
             opts=self._child,
         )

@@ -58,7 +58,7 @@ def methods(lifecycle: Instances, firewalls: HostFirewalls) -> Mapping[str, Wrap
         "detach_volume": Wrap(attachments.volume_attached),
         "assign_private_ip_addresses": Wrap(attachments.address_movable, fix=attachments.address_moved),
         "import_key_pair": Wrap(compute.key_usable),
-        "create_security_group": Wrap(compute.security_group_named),
+        "create_security_group": Wrap(compute.security_group_in_vpc),
         "delete_security_group": Wrap(edge.security_group_without_balancer),
         "authorize_security_group_ingress": Wrap(compute.ingress_rule_new, then=refresh),
         "authorize_security_group_egress": Wrap(compute.egress_rule_new, then=refresh),

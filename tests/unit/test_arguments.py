@@ -67,9 +67,11 @@ class Notes(Mocks):
     """Everything that the engine is asked for, with its inputs as they go over the wire."""
 
     asked: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    made: list[tuple[str, str, Mapping[str, Any]]] = field(default_factory=list)
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
         self.asked.append((args.typ, args.inputs))
+        self.made.append((args.typ, args.name, args.inputs))
         outputs = {"arn": f"arn:{args.name}", "privateIp": "10.0.0.4", "publicIp": "192.0.2.4", "stdout": KEYS}
         return f"{args.name}-id", {**args.inputs, **outputs}
 
@@ -108,15 +110,24 @@ CASES = {
 
 
 @cache
-def asked_for(name: str) -> list[tuple[str, Mapping[str, Any]]]:
-    """All types and functions of AWS that the program uses, with their arguments."""
+def noted(name: str) -> Notes:
     notes, of = Notes(), CASES[name]
 
     def program() -> None:
         assemble(plan(of))
 
     programs.run(program, notes)
-    return [(token, inputs) for token, inputs in notes.asked if token.startswith("aws:")]
+    return notes
+
+
+def asked_for(name: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """All types and functions of AWS that the program uses, with their arguments."""
+    return [(token, inputs) for token, inputs in noted(name).asked if token.startswith("aws:")]
+
+
+def made_by(name: str) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """Type, name and arguments of each resource of AWS."""
+    return [made for made in noted(name).made if made[0].startswith("aws:")]
 
 
 KNOWN: dict[str, Mapping[str, Input]] = {

@@ -20,6 +20,8 @@ ONCE = "every port is used once"
 CIDR = "it is an IPv4 network in CIDR form without host bits; IPv6 is not supported"
 CIDR_REMEDY = "write it as, for example, 10.1.0.0/24"
 TEXT = "it has letters, digits, spaces and . _ : / @ , = + * ( ) - only"
+TAG_KEY = "a tag's key has 1 to 127 letters, digits, spaces and _ . : / = + @ -, and does not begin with aws:"
+TAG_VALUE = "a tag's value has at most 256 letters, digits, spaces and _ . : / = + @ -, as IAM and load balancers do"
 TEXT_REMEDY = "take quotes, shell and other special characters out"
 WORLD = "for named networks only, not for the world (/8 at the widest)"
 FILE_NAME = "a package file's name ends in .deb or .rpm and has letters, digits and . _ + ~ - only"
@@ -226,7 +228,27 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
             "give publicKeyFile, the .pub file of a key that your ssh-agent holds",
         ),
     ),
-    ({"tags": {"team": "`id`"}}, ("tags.team", "'`id`'", TEXT, TEXT_REMEDY)),
+    *(
+        ({"tags": {key: value}}, (f"tags.{key}", f"'{value}'", TAG_VALUE, "take other characters out"))
+        for key, value in (("team", "`id`"), ("team", "one, two"), ("team", "v" * 257), ("team", "D&T"))
+    ),
+    *(
+        ({"tags": {key: "x"}}, (f"tags.{key}", f"'{key}'", TAG_KEY, "take other characters out"))
+        for key in ("k" * 128, "aws:owner", "AWS:owner", "a,b")
+    ),
+    (
+        {"tags": {"Fqdn": "x"}},
+        ("tags.Fqdn", "'Fqdn'", "the stack gives Name, Fqdn and Role itself", "choose another key"),
+    ),
+    (
+        {"tags": dict.fromkeys(map(str, range(48)), "x")},
+        (
+            "tags",
+            "48 entries",
+            "AWS takes 50 tags a resource, of which the stack gives 3 itself",
+            "give at most 47",
+        ),
+    ),
     (
         {"chefServer": {"apiFqdn": "chef"}},
         (

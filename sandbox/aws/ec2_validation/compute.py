@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from typing import Any
 
 from sandbox.aws.ec2_validation.refusals import Arguments, group_of, refuse
@@ -12,21 +11,15 @@ RESERVED_ADDRESSES = 4  # network, router, DNS, and one for later use; and the l
 MAX_USER_DATA = 16384  # bytes, decoded
 MAX_PORT = 65535
 MAX_GROUPS = 5  # an account's first quota of security groups of an interface
-GROUP_TEXT = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]*")
 STOPPED_ATTRIBUTES = ("user_data", "instance_type", "ebs_optimized", "kernel", "ramdisk")
 
 
 # Security groups
 
 
-def security_group_named(backend: Any, arguments: Arguments) -> None:
-    name, description, vpc_id = arguments["name"], arguments["description"], arguments["vpc_id"]
-    if vpc_id:
-        backend.get_vpc(vpc_id)
-    if name.lower().startswith("sg-") or not GROUP_TEXT.fullmatch(name) or len(name) > 255:
-        refuse("InvalidParameterValue", f"Value ({name}) for parameter GroupName is invalid.")
-    if not GROUP_TEXT.fullmatch(description) or len(description) > 255:
-        refuse("InvalidParameterValue", f"Value ({description}) for parameter GroupDescription is invalid.")
+def security_group_in_vpc(backend: Any, arguments: Arguments) -> None:
+    if arguments["vpc_id"]:
+        backend.get_vpc(arguments["vpc_id"])
 
 
 def ingress_rule_new(backend: Any, arguments: Arguments) -> None:
