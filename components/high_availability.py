@@ -53,7 +53,6 @@ class HighAvailability(pulumi.ComponentResource):
         )
         self.first: Sequence[pulumi.Resource] = [self.volume, address]
         self._role()
-        self._heartbeat(network)
         self.register_outputs({})
 
     def profile(self, server: Server) -> pulumi.Input[str] | None:
@@ -94,20 +93,6 @@ class HighAvailability(pulumi.ComponentResource):
         )
         self._role_name = role.name
         self._profile = aws.iam.InstanceProfile(backend, role=role.name, tags=self._tags(backend), opts=self._child)
-
-    def _heartbeat(self, network: ChefNetwork) -> None:
-        group = network.groups(self._settings.topology.primary)[0]
-        aws.vpc.SecurityGroupIngressRule(
-            "in-heartbeat",
-            security_group_id=group.id,
-            ip_protocol="icmp",
-            from_port=-1,
-            to_port=-1,
-            referenced_security_group_id=group.id,
-            description="heartbeat of keepalived between backends",
-            tags=self._tags("heartbeat"),
-            opts=self._child,
-        )
 
     def _attach(self, primary: aws.ec2.Instance) -> aws.ec2.VolumeAttachment:
         """At first to the primary. After a failover a refresh finds this attachment gone: then it is made as it is now.

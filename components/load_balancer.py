@@ -8,12 +8,12 @@ import pulumi
 import pulumi_aws as aws
 
 from chef_push_jobs.config.settings import Settings
-from chef_push_jobs.model.ports import ENTRY_PORTS
 
 from .network import ChefNetwork
 
-# What tells that a frontend answers, whichever port is asked for.
-HEALTH_PORT = 443
+PORTS = (443, 80)
+# What tells that a frontend serves, whichever port is asked for: its status page, which asks all that it needs.
+HEALTH: aws.lb.TargetGroupHealthCheckArgsDict = {"protocol": "HTTPS", "port": "443", "path": "/_status"}
 
 
 class LoadBalancer(pulumi.ComponentResource):
@@ -40,7 +40,7 @@ class LoadBalancer(pulumi.ComponentResource):
         if settings.makes_load_balancer:
             balancer = self._balancer(name)
             self.address = balancer.dns_name
-            for port in ENTRY_PORTS:
+            for port in PORTS:
                 self._listen(f"{name}-{port}", balancer, port)
             if entry.record:
                 self._record(name, entry.record.zone_id, balancer)
@@ -68,7 +68,9 @@ class LoadBalancer(pulumi.ComponentResource):
             protocol="TCP",
             target_type="instance",
             vpc_id=self._network.vpc.id,
-            health_check={"protocol": "TCP", "port": str(HEALTH_PORT)},
+            # A server that calls the API through the load balancer may be its own target, which works by this alone.
+            preserve_client_ip=None if self._settings.topology.frontends else "false",
+            health_check=HEALTH,
             tags=self._settings.tags(name),
             opts=self._child,
         )

@@ -5,15 +5,24 @@ What there is, and why, is in `subnets.py` and `firewall.py`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
 from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.model.flows import ICMP
 from chef_push_jobs.model.topology import Role, Server
 from chef_push_jobs.network.existing_network import ExistingNetwork
-from chef_push_jobs.network.security_groups import SecurityGroupRule, egress_rules, groups, groups_of, ingress_rules
+from chef_push_jobs.network.security_groups import (
+    NAT_ADDRESS,
+    SecurityGroupRule,
+    egress_rules,
+    groups,
+    groups_of,
+    ingress_rules,
+)
 
 from .vpc import ManagedVpc, Place, found_vpc
 
@@ -31,10 +40,9 @@ class ChefNetwork(pulumi.ComponentResource):
         self._groups = {tier: self._group(tier) for tier in groups(settings)}
         self.push_jobs_rules: list[pulumi.CustomResource] = []
         for rule in ingress_rules(settings):
-            ingress = self._ingress(rule)
-            if rule.push_jobs:
-                self.push_jobs_rules.append(ingress)
-        for rule in egress_rules(settings, self.vpc.inside):
+            if rule.server is None:
+                self._let_in(rule)
+        for rule in egress_rules(settings):
             self._egress(rule)
         self.register_outputs({})
 
@@ -70,21 +78,34 @@ class ChefNetwork(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _ingress(self, rule: SecurityGroupRule) -> aws.vpc.SecurityGroupIngressRule:
-        return aws.vpc.SecurityGroupIngressRule(f"in-{rule.name}", **self._rule(rule))
+    def let_in(self, machines: Mapping[str, aws.ec2.Instance]) -> None:
+        """The rules for public addresses of `machines`, which are known once those are made."""
+        for rule in ingress_rules(self._settings):
+            if rule.server is not None:
+                self._let_in(rule, machines[rule.server].public_ip)
+
+    def _let_in(self, rule: SecurityGroupRule, address: pulumi.Input[str] | None = None) -> None:
+        made = aws.vpc.SecurityGroupIngressRule(f"in-{rule.name}", **self._rule(rule, address))
+        if rule.push_jobs:
+            self.push_jobs_rules.append(made)
 
     def _egress(self, rule: SecurityGroupRule) -> aws.vpc.SecurityGroupEgressRule:
         return aws.vpc.SecurityGroupEgressRule(f"out-{rule.name}", **self._rule(rule))
 
-    def _rule(self, rule: SecurityGroupRule) -> dict[str, Any]:
-        """The arguments, which both directions have in common."""
+    def _rule(self, rule: SecurityGroupRule, address: pulumi.Input[str] | None = None) -> dict[str, Any]:
+        """The arguments, which both directions have in common; `address` is that of a source which AWS chose."""
         other = self._groups.get(rule.source)
+        network: pulumi.Input[str] = rule.source
+        if rule.source == NAT_ADDRESS:
+            address = self.vpc.nat
+        if address is not None:
+            network = pulumi.Output.format("{0}/32", address)
         return {
             "security_group_id": self._groups[rule.group].id,
-            "ip_protocol": "-1" if rule.port is None else "tcp",
-            "from_port": rule.port,
-            "to_port": rule.port,
-            "cidr_ipv4": None if other else rule.source,
+            "ip_protocol": rule.protocol,
+            "from_port": -1 if rule.protocol == ICMP else rule.port,
+            "to_port": -1 if rule.protocol == ICMP else rule.port,
+            "cidr_ipv4": None if other else network,
             "referenced_security_group_id": other.id if other else None,
             "description": rule.reason,
             "tags": self._settings.tags(rule.name),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
@@ -12,7 +12,7 @@ from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.model.subnets import Subnet, block
 from chef_push_jobs.model.topology import Role
 from chef_push_jobs.network.existing_network import ExistingNetwork
-from chef_push_jobs.network.security_groups import ANYWHERE, slug
+from chef_push_jobs.network.security_groups import ANYWHERE
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class Place:
 class Vpc:
     """`servers` are the subnets of a role, `public` those of a bastion and a public load balancer.
 
-    `inside` are the networks of the servers, by what they are called in the names of rules.
+    `nat` is the public address that private servers have on their way out.
     """
 
     id: pulumi.Input[str]
     servers: Mapping[Role, Sequence[Place]]
     public: Sequence[Place]
-    inside: Mapping[str, str] = field(default_factory=dict)
+    nat: pulumi.Input[str] | None = None
 
 
 def found_vpc(settings: Settings, premises: ExistingNetwork) -> Vpc:
@@ -49,9 +49,7 @@ def found_vpc(settings: Settings, premises: ExistingNetwork) -> Vpc:
         Role.BACKEND: places([str(network.backend_subnet_id)]),
         Role.FRONTEND: places(network.frontend_subnet_ids),
     }
-    blocks = {premises.subnets[str(place.id)].block for tier in servers.values() for place in tier}
-    inside = {f"subnet-{slug(cidr)}": cidr for cidr in sorted(blocks)}
-    return Vpc(str(network.vpc_id), servers, places(network.public_subnet_ids), inside)
+    return Vpc(str(network.vpc_id), servers, places(network.public_subnet_ids))
 
 
 class ManagedVpc:
@@ -71,15 +69,17 @@ class ManagedVpc:
         to_internet = self._routes(f"{name}-routes", f"{name}-to-internet", gateway_id=gateway.id)
         public = [self._joined(subnet, made[subnet], to_internet) for subnet in planned if not subnet.private]
         private: list[tuple[Subnet, Place]] = []
+        nat_address: pulumi.Output[str] | None = None
         if any(subnet.private for subnet in planned):
             nat = self._nat(public[0][1], gateway) if config.network.nat else None
+            nat_address = nat.public_ip if nat else None
             out = self._routes(f"{name}-private-routes", f"{name}-to-nat", nat_gateway_id=nat.id if nat else None)
             private = [self._joined(subnet, made[subnet], out) for subnet in planned if subnet.private]
         joined = [*public, *private]
         servers = {role: [place for subnet, place in joined if subnet.role is role] for role in Role}
         doors = [place for subnet, place in public if subnet.role is None]
         door_tier = Role.FRONTEND if servers[Role.FRONTEND] else Role.BACKEND
-        self.vpc = Vpc(self._vpc.id, servers, doors or servers[door_tier], {"vpc": config.vpc_cidr})
+        self.vpc = Vpc(self._vpc.id, servers, doors or servers[door_tier], nat_address)
 
     def _subnet(self, subnet: Subnet) -> aws.ec2.Subnet:
         name = f"{self._name}-{subnet.name}"

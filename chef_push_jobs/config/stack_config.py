@@ -335,6 +335,9 @@ class Network(Section):
     public_subnet_ids: list[SubnetId] = Field(
         [], description="Its subnets for a public load balancer, one a zone; a bastion stands in the first."
     )
+    nat_addresses: list[Address] = Field(
+        [], description="Public addresses of its NAT gateways, by which backends come to a public load balancer."
+    )
 
 
 class Bastion(Section):

@@ -28,7 +28,7 @@ from tests.unit.clusters import SHA256, settings
 
 ROOT = Path(__file__).parents[2]
 PROJECT = "chef-push-jobs:"
-URL = "https://packages.test/{}_1-1_amd64.deb"
+URL = "https://packages.test/{}"
 BALANCED = {"loadBalancer": "internal", "record": {"zoneId": "Z1", "name": "api.chef.test"}}
 ARN = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/chef/0123456789abcdef"
 
@@ -42,6 +42,11 @@ MORE: dict[str, Mapping[str, Any]] = {
         "tags": {"CostCenter": "x"},
     },
     "attached": {"entry": {"targetGroupArn": ARN, "loadBalancerCidrs": ["10.2.0.0/24"]}},
+    "public-addresses": {
+        "ssh": {"keyName": "operators", "address": "public"},
+        "entry": {**BALANCED, "loadBalancer": "public"},
+    },
+    "one-server": {"topology": "standalone", "backends": None, "frontends": None, "entry": BALANCED},
     "key-of-its-own": {"ssh": {"publicKeyFile": "operator.pub"}, "tags": {"CostCenter": "x"}},
     "image-by-id": {"machines": {"image": {"id": "ami-00000001"}}},
 }
@@ -93,8 +98,9 @@ def of_stack(name: str) -> Settings | None:
     content = yaml.safe_load((ROOT / "stacks" / f"Pulumi.{name}.yaml").read_text())["config"]
     given = {key.removeprefix(PROJECT): value for key, value in content.items() if key.startswith(PROJECT)}
     for package in ("chefServer", "pushJobs"):
-        if given.get(package, {}).get("package"):
-            given[package]["package"] = {"url": URL.format(package), "sha256": SHA256}
+        if source := given.get(package, {}).get("package"):
+            own = str(source.get("file") or source["url"]).rsplit("/", 1)[-1]
+            given[package]["package"] = {"url": URL.format(own), "sha256": SHA256}
     given["ssh"] = {**given.get("ssh", {}), "publicKeyFile": None, "keyName": "operators"}
     given = {name: given.get(name) for name in {*given, "backends", "frontends", "domain"}}
     if any("address" in server for server in given.get("servers") or []):

@@ -10,8 +10,13 @@ from typing import Any
 
 import pytest
 
+<<<<<<< HEAD
 from chef_push_jobs.config.settings import SettingsError
 from chef_push_jobs.runbook.stack import load_settings
+=======
+from chef_push_jobs.config.network_checks import CALLS
+from chef_push_jobs.config.settings import SettingsError, load
+>>>>>>> eab23cc (The firewall's rules come from one table of flows, by topology and version of Chef server)
 from tests.unit.clusters import PUSH_JOBS, SHA256, raw, settings
 
 LOWER = "an FQDN has at least two dot-separated labels of lower-case letters, digits and hyphens"
@@ -476,7 +481,7 @@ TABLE += [
         ("servers", "name 'bastion'", "the bastion that the stack makes has that name", "rename the server"),
     ),
     (
-        {"entry": {"loadBalancer": "public"}},
+        {"entry": {"loadBalancer": "internal"}},
         ("chefServer.apiFqdn", "not given", LASTING, "give it, or entry.record.name"),
     ),
     (
@@ -484,16 +489,62 @@ TABLE += [
         ("entry.record", "given", "it is an alias of the load balancer that is made", "take it out"),
     ),
     (
-        {"entry": {"loadBalancer": "public", "record": {"zoneId": "Z1", "name": "b.chef.test"}}, "chefServer": API},
+        {"entry": {"loadBalancer": "internal", "record": {"zoneId": "Z1", "name": "b.chef.test"}}, "chefServer": API},
         ("entry.record.name", "'b.chef.test', with apiFqdn api.chef.test", ONE_NAME, "give the name once"),
     ),
     (
-        {"entry": {"loadBalancer": "public", "targetGroupArn": GROUP_ARN, "loadBalancerCidrs": ["10.2.0.0/24"]}},
+        {"entry": {"loadBalancer": "internal", "targetGroupArn": GROUP_ARN, "loadBalancerCidrs": ["10.2.0.0/24"]}},
         (
             "entry",
-            "loadBalancer public and targetGroupArn",
+            "loadBalancer internal and targetGroupArn",
             "clients enter by one load balancer: one that is made, or an existing one",
             "take one of the two out",
+        ),
+    ),
+    (
+        {"entry": {"loadBalancer": "public"}, "chefServer": API},
+        (
+            "entry.loadBalancer",
+            "public",
+            f"{CALLS}, and without NAT and public addresses they have no way to a public load balancer",
+            "set network.private and network.nat, or entry.loadBalancer to internal",
+        ),
+    ),
+    (
+        {**PRIVATE, "entry": {"loadBalancer": "public"}, "chefServer": API},
+        (
+            "entry.loadBalancer",
+            "public",
+            f"{CALLS}, and without NAT and public addresses they have no way to a public load balancer",
+            "set network.private and network.nat, or entry.loadBalancer to internal",
+        ),
+    ),
+    (
+        {
+            "network": {**FOUND, "publicSubnetIds": ["subnet-0a1b2c3f"]},
+            "entry": {"loadBalancer": "public"},
+            "chefServer": API,
+        },
+        (
+            "network.natAddresses",
+            "not given",
+            f"{CALLS}, and come to a public load balancer by the addresses of NAT gateways",
+            "give the public addresses of the VPC's NAT gateways, or set entry.loadBalancer to internal",
+        ),
+    ),
+    ({"network": {"natAddresses": ["203.0.113.7"]}}, ("network.natAddresses", "given", *FOR_FOUND)),
+    (
+        {
+            **dict.fromkeys(("backends", "frontends")),
+            "topology": "standalone",
+            "entry": {"targetGroupArn": GROUP_ARN, "loadBalancerCidrs": ["10.2.0.0/24"]},
+            "chefServer": API,
+        },
+        (
+            "entry.targetGroupArn",
+            "given for one server",
+            f"{CALLS}, and a server cannot reach itself through a load balancer that keeps clients' addresses",
+            "set chefServer.apiFqdn to backend-0.chef.test, which the server knows as itself, or let one be made",
         ),
     ),
     (
@@ -585,7 +636,7 @@ def test_gravitons_are_known_by_their_names(kind: str, tmp_path: Path) -> None:
 
 
 def test_clients_reach_chef_server_under_the_name_that_is_given_or_the_records_or_the_first_frontends() -> None:
-    balanced = {"loadBalancer": "public", "record": {"zoneId": "Z1", "name": "api.chef.test"}}
+    balanced = {"loadBalancer": "internal", "record": {"zoneId": "Z1", "name": "api.chef.test"}}
     assert settings(entry=balanced).api_fqdn == "api.chef.test"
     assert settings(chefServer={"apiFqdn": "chef.test"}, entry={"loadBalancer": "internal"}).api_fqdn == "chef.test"
     assert settings().api_fqdn == "frontend-0.chef.test"
