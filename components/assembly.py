@@ -55,12 +55,8 @@ def _cluster(plan: StackPlan, opts: pulumi.ResourceOptions | None) -> tuple[Serv
     availability = None
     if settings.config.high_availability:
         availability = HighAvailability("availability", settings, network, opts)
-<<<<<<< HEAD
     servers = ChefServers("servers", plan, network, availability, opts)
-=======
-    servers = ChefServers("servers", settings, network, availability, opts)
     network.let_in(servers.machines)
->>>>>>> eab23cc (The firewall's rules come from one table of flows, by topology and version of Chef server)
     entry = LoadBalancer("entry", settings, network, servers.machines, opts)
     told: Outputs = {"entry": {"apiFqdn": settings.api_fqdn, "loadBalancer": entry.address}}
     told |= {"bastion": servers.bastion.summary} if servers.bastion else {}

@@ -1,6 +1,6 @@
 """The network of a cluster: VPC, subnets, and security groups with one resource a rule, each rule with its reason.
 
-What there is, and why, is in `subnets.py` and `firewall.py`.
+What there is, and why, is in `model/subnets.py`, `model/flows.py` and `network/security_groups.py`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The rules that join the settings of network, bastion and entry; what only AWS can tell is in `premises.py`. Pure."""
+"""The rules that join the settings of network, bastion and entry; what only AWS can tell is in
+`network/existing_network.py`. Pure."""
 
 from __future__ import annotations
 

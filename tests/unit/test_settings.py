@@ -10,13 +10,9 @@ from typing import Any
 
 import pytest
 
-<<<<<<< HEAD
+from chef_push_jobs.config.network_checks import CALLS
 from chef_push_jobs.config.settings import SettingsError
 from chef_push_jobs.runbook.stack import load_settings
-=======
-from chef_push_jobs.config.network_checks import CALLS
-from chef_push_jobs.config.settings import SettingsError, load
->>>>>>> eab23cc (The firewall's rules come from one table of flows, by topology and version of Chef server)
 from tests.unit.clusters import PUSH_JOBS, SHA256, raw, settings
 
 LOWER = "an FQDN has at least two dot-separated labels of lower-case letters, digits and hyphens"
