@@ -58,6 +58,8 @@ def _cluster(plan: StackPlan, opts: pulumi.ResourceOptions | None) -> tuple[Serv
     servers = ChefServers("servers", plan, network, availability, opts)
     network.let_in(servers.machines)
     entry = LoadBalancer("entry", settings, network, servers.machines, opts)
+    # Push jobs and its test call the API as clients do: its way in is open when they begin.
+    servers.firewall = [*network.push_jobs_rules, *entry.way_in]
     told: Outputs = {"entry": {"apiFqdn": settings.api_fqdn, "loadBalancer": entry.address}}
     told |= {"bastion": servers.bastion.summary} if servers.bastion else {}
     return servers, told | ({"vip": settings.vip} if settings.vip else {})

@@ -19,7 +19,7 @@ HEALTH: aws.lb.TargetGroupHealthCheckArgsDict = {"protocol": "HTTPS", "port": "4
 class LoadBalancer(pulumi.ComponentResource):
     """A load balancer that is made, an existing one that the frontends are attached to, or nothing at all.
 
-    `address` is the made one's own name, else None.
+    `address` is the made one's own name, else None; `way_in` leads through it to the servers behind.
     """
 
     def __init__(
@@ -34,6 +34,7 @@ class LoadBalancer(pulumi.ComponentResource):
         self._settings, self._network, self._machines = settings, network, machines
         self._child = pulumi.ResourceOptions(parent=self)
         self.address: pulumi.Output[str] | None = None
+        self.way_in: list[pulumi.CustomResource] = []
         entry = settings.config.entry
         if entry.target_group_arn:
             self._attach(f"{name}-existing", entry.target_group_arn)
@@ -75,7 +76,7 @@ class LoadBalancer(pulumi.ComponentResource):
             opts=self._child,
         )
         self._attach(name, group.arn)
-        aws.lb.Listener(
+        listener = aws.lb.Listener(
             name,
             load_balancer_arn=balancer.arn,
             port=port,
@@ -84,15 +85,17 @@ class LoadBalancer(pulumi.ComponentResource):
             tags=self._settings.tags(name),
             opts=self._child,
         )
+        self.way_in.append(listener)
 
     def _attach(self, name: str, group_arn: pulumi.Input[str]) -> None:
         for server in self._settings.entry_servers:
-            aws.lb.TargetGroupAttachment(
+            attached = aws.lb.TargetGroupAttachment(
                 f"{name}-{server.name}",
                 target_group_arn=group_arn,
                 target_id=self._machines[server.name].id,
                 opts=self._child,
             )
+            self.way_in.append(attached)
 
     def _record(self, name: str, zone_id: str, balancer: aws.lb.LoadBalancer) -> None:
         alias: aws.route53.RecordAliasArgsDict = {
@@ -100,6 +103,7 @@ class LoadBalancer(pulumi.ComponentResource):
             "zone_id": balancer.zone_id,
             "evaluate_target_health": True,
         }
-        aws.route53.Record(
+        record = aws.route53.Record(
             name, zone_id=zone_id, name=self._settings.api_fqdn, type="A", aliases=[alias], opts=self._child
         )
+        self.way_in.append(record)
