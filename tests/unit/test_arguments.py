@@ -19,6 +19,8 @@ import yaml
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 
 from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.model.flows import ICMP
+from chef_push_jobs.network.security_groups import NAT_ADDRESS, egress_rules, ingress_rules
 from chef_push_jobs.runbook.plan import plan
 from components.assembly import assemble
 from sandbox.plugins.aws.plugin import PLUGIN
@@ -227,3 +229,20 @@ def test_every_machine_has_imdsv2_and_an_encrypted_gp3_volume_and_protection_whe
         assert inputs["metadataOptions"]["httpTokens"] == "required"
         assert {"volumeType": "gp3", "encrypted": True}.items() <= inputs["rootBlockDevice"].items()
         assert inputs["disableApiTermination"] is of.config.protect
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_rule_of_the_firewall_is_a_resource_with_its_source_protocol_and_port(name: str) -> None:
+    of, made = CASES[name], {(kind, each): inputs for kind, each, inputs in made_by(name)}
+    known = {NAT_ADDRESS: "192.0.2.4/32"}
+    for way, rules in (("Ingress", ingress_rules(of)), ("Egress", egress_rules(of))):
+        kind = f"aws:vpc/securityGroup{way}Rule:SecurityGroup{way}Rule"
+        prefix = "in" if way == "Ingress" else "out"
+        wanted = {f"{prefix}-{rule.name}": rule for rule in rules}
+        assert {each for given, each in made if given == kind} == set(wanted)
+        for each, rule in wanted.items():
+            inputs = made[kind, each]
+            source = "192.0.2.4/32" if rule.server else known.get(rule.source, rule.source)
+            assert source in (inputs.get("cidrIpv4"), str(inputs.get("referencedSecurityGroupId")).removesuffix("-id"))
+            port = -1 if rule.protocol == ICMP else rule.port
+            assert (inputs["ipProtocol"], inputs.get("fromPort"), inputs.get("toPort")) == (rule.protocol, port, port)
