@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from chef_push_jobs.config.editor_schema import Keys, Schema, resolved
 from chef_push_jobs.config.setting_list import Setting, settings
 from chef_push_jobs.config.settings import FOR_NEW_MACHINES
-from chef_push_jobs.model.ports import RESERVED
+from chef_push_jobs.model.flows import RESERVED
 from chef_push_jobs.model.topology import SHAPES
 
 HEAD = """# Settings
