@@ -63,4 +63,4 @@ packages=$(missing_packages)
 # shellcheck disable=SC2086  # a list of words
 [ -z "$packages" ] || install_packages $packages
 make_environment
-.venv/bin/python -m sandbox.operator.engine || exit 1
+.venv/bin/python -m sandbox.operator.engine > /dev/null || exit 1

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.operator import engine, yaml_language_host
+from sandbox.operator.cache import EngineError, cache
 from tests.unit.test_engine import tool
 
 
@@ -17,7 +18,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("SANDBOX_PLUGINS", "stand-in")
-    tool(engine.cache() / f"pulumi-v{engine.VERSION}", "pulumi", f"echo v{engine.VERSION}")
+    tool(cache() / f"pulumi-v{engine.VERSION}", "pulumi", f"echo v{engine.VERSION}")
 
 
 def test_it_is_built_once_beside_the_cli(tmp_path: Path) -> None:
@@ -38,12 +39,12 @@ def test_the_one_of_a_release_is_used() -> None:
 
 
 def test_without_go_it_says_what_to_install() -> None:
-    with pytest.raises(engine.EngineError, match=r"install Pulumi's release, or Go 1\.26"):
+    with pytest.raises(EngineError, match=r"install Pulumi's release, or Go 1\.26"):
         yaml_language_host.install()
 
 
 def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
     tool(tmp_path / "bin", "go", "exit 1")
-    with pytest.raises(engine.EngineError, match="could not be built"):
+    with pytest.raises(EngineError, match="could not be built"):
         yaml_language_host.install()
     assert [file.name for file in engine.find().pulumi.parent.iterdir()] == ["pulumi"]
