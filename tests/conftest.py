@@ -9,11 +9,21 @@ import pytest
 from hypothesis import settings
 
 from sandbox.operator import environments
+from sandbox.operator.cache import EngineError
+from tests import under_test
 
 WHY = "these tests make network namespaces and mounts, so they need root: run scripts/test with sudo"
 
 settings.register_profile("project", deadline=None, max_examples=40, derandomize="CI" in os.environ)
 settings.load_profile("project")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Which engine and plugins are under test."""
+    try:
+        return f"under test: {under_test.chosen_engine()}"
+    except EngineError as error:
+        return f"under test: no engine, contract and e2e tests cannot run: {error}"
 
 
 @pytest.fixture(scope="session")
