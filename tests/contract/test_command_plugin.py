@@ -608,26 +608,6 @@ class TestEnding:
             (tmp_path / "go").touch()
             assert running.result(20)[1]["stdout"] == "done"
 
-    def test_cancel_lets_a_running_copy_end(self, own_plugin: PluginUnderTest, ssh: SshServer, tmp_path: Path) -> None:
-        os.mkfifo(tmp_path / "slow")
-        inputs = {"connection": ssh.connection(), "source": asset(text="hello"), "remotePath": str(tmp_path / "slow")}
-        with ThreadPoolExecutor() as pool:
-            running = pool.submit(own_plugin.create, COPY, own_plugin.checked(COPY, inputs))
-            wait_until(lambda: ssh.logins == 1, 10, "it is connected")
-            own_plugin.cancel()
-            assert (tmp_path / "slow").read_text() == "hello"
-            running.result(20)
-
-    def assert_cancelled(self, plugin: PluginUnderTest, inputs: dict[str, Any], is_running: Callable[[], bool]) -> None:
-        with ThreadPoolExecutor() as pool:
-            running = pool.submit(plugin.create, COMMAND, inputs)
-            wait_until(is_running, 10, "the operation has begun")
-            started = time.monotonic()
-            plugin.cancel()
-            with pytest.raises(Refused, match=r"cancel"):
-                running.result(20)
-            assert time.monotonic() - started < 5
-
     def test_it_ends_when_the_engine_interrupts_it(self, own_plugin: PluginUnderTest) -> None:
         started = time.monotonic()
         own_plugin.stop()

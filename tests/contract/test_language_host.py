@@ -29,7 +29,7 @@ from tests.contract.ssh_server import is_running, wait_until
 
 HOST = under_test.path(LANGUAGE_HOST)
 # A project names its environment; without, the official host takes the Python on PATH.
-HERE = {"name": "python", "options": {"toolchain": "pip", "virtualenv": sys.prefix}}
+HERE: dict[str, object] = {"name": "python", "options": {"toolchain": "pip", "virtualenv": sys.prefix}}
 
 stand_in_only = under_test.stand_in_only(LANGUAGE_HOST)
 
