@@ -329,6 +329,33 @@ class TestEnding:
         wait_until(lambda: not is_running(program), 15, "the program has ended")
         update.communicate(timeout=30)
 
+    FAILING = """
+        import sys
+        import pulumi_command as command
+        {before}
+        for name in ("one", "two"):
+            command.remote.Command(
+                name, connection={{"host": "127.0.0.1", "port": 1, "dialErrorLimit": 0}}, create="true"
+            )
+        """
+
+    def test_a_failed_resource_interrupts_the_program_too(self, project: Project) -> None:
+        project.write(self.FAILING.format(before="pass"))
+        result = up(project)
+        assert result.returncode != 0
+        assert "KeyboardInterrupt" in result.stdout
+
+    def test_a_failed_resource_is_all_that_is_shown_where_the_program_ends_as_ours_does(self, project: Project) -> None:
+        handled = (
+            f"sys.path.append({str(REPOSITORY)!r}); import components.program_end as it; it.end_when_interrupted()"
+        )
+        project.write(self.FAILING.format(before=handled))
+        result = up(project)
+        assert result.returncode != 0
+        assert "connection refused" in result.stdout
+        assert "Traceback" not in result.stdout
+        assert "unhandled" not in result.stdout
+
     @stand_in_only
     def test_the_host_lives_until_its_health_check_when_the_engine_is_killed(
         self, start: Callable[..., tuple[subprocess.Popen[str], int]]
