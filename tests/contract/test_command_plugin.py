@@ -221,10 +221,15 @@ class TestAuthentication:
     def agent(self, ssh: SshServer, tmp_path: Path) -> Iterator[str]:
         socket = str(tmp_path / "agent")
         process = subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL)
-        wait_until(lambda: os.path.exists(socket), 5, "the agent listens")
-        subprocess.run(
-            ["ssh-add", "-q", ssh.directory / "user_key"], check=True, env={**os.environ, "SSH_AUTH_SOCK": socket}
+        environment = {**os.environ, "SSH_AUTH_SOCK": socket}
+        unreachable = 2
+        asked = ["ssh-add", "-l"]
+        wait_until(
+            lambda: subprocess.run(asked, capture_output=True, check=False, env=environment).returncode != unreachable,
+            5,
+            "the agent listens",
         )
+        subprocess.run(["ssh-add", "-q", ssh.directory / "user_key"], check=True, env=environment)
         yield socket
         process.kill()
         process.wait()
@@ -594,7 +599,12 @@ class TestEnding:
     def test_cancel_ends_dialling(self, own_plugin: PluginUnderTest, ssh: SshServer) -> None:
         ssh.stop()
         inputs = own_plugin.checked(COMMAND, {"connection": ssh.connection(dialErrorLimit=-1), "create": "true"})
-        self.assert_cancelled(own_plugin, inputs, lambda: bool(own_plugin.engine.messages()))
+        with ThreadPoolExecutor() as pool:
+            running = pool.submit(own_plugin.create, COMMAND, inputs)
+            wait_until(lambda: bool(own_plugin.engine.messages()), 10, "it dials")
+            own_plugin.cancel()
+            with pytest.raises(Refused, match=r"context canceled"):
+                running.result(20)
 
     def test_cancel_lets_a_running_command_end_and_its_outputs_come_back(
         self, own_plugin: PluginUnderTest, ssh: SshServer, tmp_path: Path

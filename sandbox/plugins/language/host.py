@@ -6,11 +6,13 @@ Code generation, templates, packing and debuggers are left out: gRPC refuses the
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
 import threading
+import time
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -62,9 +64,15 @@ class Children:
         killer.daemon = True
         killer.start()
 
-    def kill(self) -> None:
+    def finish(self) -> None:
+        """Let those that were interrupted end by themselves, for as long as the engine waits for this process."""
         with self._lock:
-            for child in self._running:
+            running = list(self._running)
+        deadline = time.monotonic() + SECONDS_TO_END
+        for child in running:
+            try:
+                child.wait(max(deadline - time.monotonic(), 0))
+            except subprocess.TimeoutExpired:
                 child.kill()
 
 
@@ -191,7 +199,10 @@ def boundary(context: grpc.ServicerContext) -> Iterator[None]:
 
 
 def _said(argv: list[str], python: Toolchain) -> str:
-    done = subprocess.run(argv, env=python.environment, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(argv, env=python.environment, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise ToolchainError(f"calling `{' '.join(argv)}`: {os.strerror(error.errno or 0).lower()}") from error
     if done.returncode:
         raise ToolchainError(f"`{' '.join(argv)}`: exit status {done.returncode}: {done.stderr.strip()}")
     return done.stdout
@@ -268,5 +279,5 @@ def main() -> None:
     process.serve(
         lambda server: language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server),
         lambda: host.engine,
-        host.children.kill,
+        host.children.finish,
     )
