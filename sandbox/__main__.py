@@ -23,7 +23,7 @@ from sandbox.aws import fault_injection
 from sandbox.hosts import network
 from sandbox.hosts.host import Hosts, HostStatus
 from sandbox.operator import engine, workstation
-from sandbox.operator.cache import EngineError
+from sandbox.operator.plugins import EngineError
 from sandbox.paths import Sandbox
 from sandbox.processes import SandboxError
 

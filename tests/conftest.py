@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 from sandbox.operator import environments
-from sandbox.operator.cache import EngineError
+from sandbox.operator.plugins import EngineError
 from tests import under_test
 
 WHY = "these tests make network namespaces and mounts, so they need root: run scripts/test with sudo"

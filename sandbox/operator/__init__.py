@@ -8,7 +8,6 @@ from the environment that they were started in. `python -m sandbox run -- COMMAN
     engine.py               finds, downloads or builds the Pulumi CLI
     plugins.py              chooses the plugins one by one, and keeps the choice
     releases.py             downloads, checks and unpacks published releases
-    cache.py                where all of that is kept
     versions.py             the versions that are pinned, and whether newer ones can be had
     yaml_language_host.py   the same for Pulumi's YAML language host
     environments.py         Python environments for the policies and the benchmark

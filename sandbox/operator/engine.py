@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from sandbox.cache import cache, made, refused, remember_refusal, say
 from sandbox.operator import plugins, releases
-from sandbox.operator.cache import EngineError, cache, made, refused, remember_refusal, say
-from sandbox.operator.plugins import Chosen
+from sandbox.operator.plugins import Chosen, EngineError
 from sandbox.operator.releases import NotToBeHad, Release
 
 VERSION = "3.274.1"  # the newest that the Go module proxy serves: see versions.py

@@ -23,14 +23,18 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from sandbox.cache import cache, made, refused, remember_refusal, say
 from sandbox.locks import lock
 from sandbox.operator import releases
-from sandbox.operator.cache import EngineError, cache, made, refused, remember_refusal, say
 from sandbox.operator.releases import NotToBeHad, Release
 
 STAND_INS = Path(__file__).parents[1] / "plugins" / "bin"
 CHOICES = ("auto", "official", "stand-in")
 RECORD = "engine.json"  # in a home: what was chosen
+
+
+class EngineError(Exception):
+    """Says what is missing and how to get it."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from sandbox.cache import say
 from sandbox.operator import engine
-from sandbox.operator.cache import EngineError, say
+from sandbox.operator.plugins import EngineError
 
 MODULE = "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml"
 NAME = "pulumi-language-yaml"

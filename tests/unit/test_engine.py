@@ -19,9 +19,9 @@ from typing import Any
 
 import pytest
 
+from sandbox.cache import cache
 from sandbox.operator import engine, plugins, releases, versions
-from sandbox.operator.cache import EngineError, cache
-from sandbox.operator.plugins import AWS, COMMAND, LANGUAGE_HOST, PLUGINS, STAND_INS, Plugin
+from sandbox.operator.plugins import AWS, COMMAND, LANGUAGE_HOST, PLUGINS, STAND_INS, EngineError, Plugin
 
 ENGINE = f"v{engine.VERSION}"
 SDK = version("pulumi")

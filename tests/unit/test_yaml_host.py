@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.cache import cache
 from sandbox.operator import engine, yaml_language_host
-from sandbox.operator.cache import EngineError, cache
+from sandbox.operator.plugins import EngineError
 from tests.unit.test_engine import tool
 
 

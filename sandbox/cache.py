@@ -7,10 +7,6 @@ import sys
 from pathlib import Path
 
 
-class EngineError(Exception):
-    """Says what is missing and how to get it."""
-
-
 def cache() -> Path:
     """The folder; it may not exist yet."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chef-push-jobs"
