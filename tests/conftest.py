@@ -18,12 +18,15 @@ settings.register_profile("project", deadline=None, max_examples=40, derandomize
 settings.load_profile("project")
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    """Which engine and plugins are under test."""
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Which engine and plugins the tests ran on, but for unit tests, which run on none."""
+    if all(Path(argument).parts[:2] == ("tests", "unit") for argument in config.args):
+        return
     try:
-        return f"under test: {under_test.chosen_engine()}"
+        ran_on: object = under_test.chosen_engine()
     except EngineError as error:
-        return f"under test: no engine, contract and e2e tests cannot run: {error}"
+        ran_on = f"no engine: {error}"
+    terminalreporter.write_line(f"ran on {ran_on}")
 
 
 @pytest.fixture(scope="session")

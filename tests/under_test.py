@@ -1,7 +1,7 @@
 """The engine and the plugins that contract, e2e and fault tests run on: as the sandbox chooses them.
 
 SANDBOX_PLUGINS=official tests the official ones, a path in SANDBOX_COMMAND_PLUGIN and the like a certain one: see
-`sandbox.operator.plugins`. The head of pytest's output says what it was.
+`sandbox.operator.plugins`. The end of pytest's output says what it was.
 """
 
 from __future__ import annotations
