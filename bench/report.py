@@ -117,11 +117,11 @@ def _machine() -> Iterator[str]:
     asked = subprocess.run(
         [sys.executable, "-m", "sandbox.operator.engine"], capture_output=True, text=True, check=True
     )
-    engine = (asked.stdout + asked.stderr).strip().splitlines()[-1]
+    engine = asked.stdout.strip()
     tools = [f"{each.name} {each.version()}" for each in contenders.ALL if each.available()]
     yield f"- {datetime.datetime.now(tz=datetime.UTC):%Y-%m-%d}; {len(cpus)} processors ({cpus[0]}), {memory:.0f} GB;"
     yield f"  {platform.system()} {platform.release()}, Python {platform.python_version()}"
-    yield f"- {engine.split(' at ')[0]}, with the stand-in plugins; {', '.join(tools)}\n"
+    yield f"- {engine.split(' at ')[0]}, with{engine.partition(', with')[2]}; {', '.join(tools)}\n"
 
 
 def _plot(results: Results) -> None:

@@ -12,7 +12,7 @@ on AWS by its settings alone.
     rootfs/     the files of every host that this machine does not have
 
 `python -m sandbox` is the command line (`__main__.py`); `lifecycle.py` starts and stops a sandbox; `paths.py` says
-where it keeps its files; `prerequisites.py`, `processes.py` and `locks.py` are shared helpers.
+where it keeps its files; `prerequisites.py`, `processes.py`, `cache.py` and `locks.py` are shared helpers.
 
 Several sandboxes can run on one machine, each with a name. Each keeps its files below /run/chef-sandbox/NAME and its
 processes in network namespaces named after it, so `stop` removes all of them, even after a crash.

@@ -23,6 +23,7 @@ from sandbox.aws import fault_injection
 from sandbox.hosts import network
 from sandbox.hosts.host import Hosts, HostStatus
 from sandbox.operator import engine, workstation
+from sandbox.operator.plugins import EngineError
 from sandbox.paths import Sandbox
 from sandbox.processes import SandboxError
 
@@ -76,7 +77,7 @@ def run(sandbox: Sandbox, command: Sequence[str]) -> None:
         raise SandboxError(f"sandbox {sandbox.name} is not running; `python -m sandbox start` starts it")
     try:
         found = engine.environment(sandbox.run / "home")
-    except engine.EngineError as error:
+    except EngineError as error:
         raise SandboxError(str(error)) from error
     _become([*network.enter(sandbox.operator), *command], workstation.environment(sandbox, found))
 

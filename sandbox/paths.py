@@ -28,11 +28,6 @@ def default_name(environment: Mapping[str, str] = os.environ, clone: Path = CLON
     return environment.get("SANDBOX") or "s" + hashlib.sha256(str(clone).encode()).hexdigest()[:6]
 
 
-def cache() -> Path:
-    """The per-user cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chef-push-jobs"
-
-
 @dataclass(frozen=True)
 class Sandbox:
     """One sandbox's paths (below a tmpfs of its own) and namespace names. Raises ValueError for a name that is none."""

@@ -73,4 +73,4 @@ packages=$(missing_packages)
 [ -z "$packages" ] || install_packages $packages
 make_environment
 install_command
-.venv/bin/python -m sandbox.operator.engine || exit 1
+.venv/bin/python -m sandbox.operator.engine > /dev/null || exit 1

@@ -9,11 +9,24 @@ import pytest
 from hypothesis import settings
 
 from sandbox.operator import environments
+from sandbox.operator.plugins import EngineError
+from tests import under_test
 
 WHY = "these tests make network namespaces and mounts, so they need root: run scripts/test with sudo"
 
 settings.register_profile("project", deadline=None, max_examples=40, derandomize="CI" in os.environ)
 settings.load_profile("project")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Which engine and plugins the tests ran on, but for unit tests, which run on none."""
+    if all(Path(argument).parts[:2] == ("tests", "unit") for argument in config.args):
+        return
+    try:
+        ran_on: object = under_test.chosen_engine()
+    except EngineError as error:
+        ran_on = f"no engine: {error}"
+    terminalreporter.write_line(f"ran on {ran_on}")
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from sandbox.cache import cache
 from sandbox.locks import lock
-from sandbox.paths import cache
 from sandbox.processes import SandboxError
 
 SUITE = "bookworm"

@@ -76,6 +76,7 @@ def environment(sandbox: Sandbox, engine: Mapping[str, str], own: Mapping[str, s
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_REGION": REGION,
+        "PIP_NO_INDEX": "true",  # there is no way to one
         "PULUMI_BACKEND_URL": f"file://{sandbox.state}",
         "PULUMI_CONFIG_PASSPHRASE": "sandbox",
         "PULUMI_DIY_BACKEND_ZSTD": "true",

@@ -8,8 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from sandbox.cache import say
 from sandbox.operator import engine
-from sandbox.operator.engine import EngineError
+from sandbox.operator.plugins import EngineError
 
 MODULE = "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml"
 NAME = "pulumi-language-yaml"
@@ -27,7 +28,7 @@ def _build(folder: Path) -> Path:
     go = shutil.which("go")
     if go is None:
         raise EngineError(f"no {NAME} in {folder}, and no Go to build it with: install Pulumi's release, or Go 1.26")
-    engine.say("building Pulumi's YAML language host from source: once, 2 minutes or so")
+    say("building Pulumi's YAML language host from source: once, 2 minutes or so")
     with tempfile.TemporaryDirectory(dir=folder) as built:
         command = [go, "build", "-mod=readonly", "-ldflags", "-s -w", "-o", f"{built}/{NAME}", MODULE]
         try:

@@ -1,4 +1,4 @@
-"""Stand-ins for Pulumi's plugins, used only where the official ones cannot be downloaded.
+"""Stand-ins for Pulumi's plugins, used where the official ones cannot be had.
 
 A machine that cannot reach Pulumi's releases builds the Pulumi CLI from source and runs it with these plugins. The
 engine starts them through `bin/`, as it starts the official ones, and talks to them over the same gRPC protocol.
@@ -10,8 +10,8 @@ engine starts them through `bin/`, as it starts the official ones, and talks to 
     bin/         the executables that the engine looks for
 
 Each does what this project needs, as the official one does it, and refuses everything else with a sentence. The
-contract tests run against whichever plugin is in use, and so show where the two differ. `SANDBOX_PLUGINS` chooses
-(`auto`, `official`, `stand-in`).
+contract tests run against whichever plugin is in use, and so show where the two differ. How one is chosen:
+`sandbox.operator.plugins`.
 
 Left out: schemas, components, parameters, listing, code generation, and resource types that no stack here has.
 """

@@ -1,30 +1,19 @@
-"""Fixtures of the contract tests.
-
-What is tested is a stand-in, or the program that the environment variable COMMAND_PLUGIN or LANGUAGE_HOST names. The
-engine is what PULUMI names, else the one in the cache, else the one on PATH.
-"""
+"""Fixtures of the contract tests. What they run on: `tests/under_test.py`."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from sandbox.operator.plugins import COMMAND
+from tests import under_test
 from tests.contract.plugin import PluginUnderTest
 from tests.contract.ssh_server import SshServer
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-LAUNCHERS = REPOSITORY / "sandbox" / "plugins" / "bin"
-COMMAND_PLUGIN = os.environ.get("COMMAND_PLUGIN", str(LAUNCHERS / "pulumi-resource-command"))
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "chef-push-jobs")
-
-stand_in_only = pytest.mark.skipif(
-    "COMMAND_PLUGIN" in os.environ,
-    reason="COMMAND_PLUGIN is set, and this is where the stand-in is stricter or quicker",
-)
+COMMAND_PLUGIN = under_test.path(COMMAND)
 
 
 @pytest.fixture
@@ -63,11 +52,3 @@ def own_plugin() -> Iterator[PluginUnderTest]:
     running = PluginUnderTest(COMMAND_PLUGIN, "command")
     yield running
     running.stop()
-
-
-@pytest.fixture(scope="session")
-def pulumi_cli() -> str:
-    cached = sorted(CACHE.glob("pulumi-v*/pulumi"))
-    found = os.environ.get("PULUMI") or (str(cached[-1]) if cached else shutil.which("pulumi"))
-    assert found, "no Pulumi engine: set PULUMI, or run scripts/up once"
-    return found

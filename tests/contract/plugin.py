@@ -77,6 +77,7 @@ class PluginUnderTest:
     def __init__(self, executable: str, package: str, environment: Mapping[str, str] | None = None) -> None:
         self.package = package
         self.engine = NotingEngine()
+        self._channel: Any = None
         self._server = grpc.server(ThreadPoolExecutor(max_workers=16))
         engine_pb2_grpc.add_EngineServicer_to_server(self.engine, self._server)
         address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
@@ -89,11 +90,23 @@ class PluginUnderTest:
             env={**inherited, **(environment or {})},
             start_new_session=True,
         )
+        try:
+            self._connect(address)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _connect(self, engine: str) -> None:
+        """As the engine does: a plugin without Handshake has the engine's address from its command line alone."""
         assert self.process.stdout is not None
         self.port = int(self.process.stdout.readline())
         self._channel = grpc.insecure_channel(f"127.0.0.1:{self.port}")
         self.stub = provider_pb2_grpc.ResourceProviderStub(self._channel)
-        self.stub.Handshake(provider_pb2.ProviderHandshakeRequest(engine_address=address), timeout=10)
+        try:
+            self.stub.Handshake(provider_pb2.ProviderHandshakeRequest(engine_address=engine), timeout=10)
+        except grpc.RpcError as error:
+            if error.code() != grpc.StatusCode.UNIMPLEMENTED:
+                raise
         self.configure({})
 
     def configure(self, config: Mapping[str, object]) -> None:
@@ -102,7 +115,8 @@ class PluginUnderTest:
         )
 
     def stop(self) -> None:
-        self._channel.close()
+        if self._channel is not None:
+            self._channel.close()
         self.process.send_signal(signal.SIGINT)
         try:
             self.process.wait(5)

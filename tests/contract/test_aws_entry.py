@@ -1,17 +1,14 @@
-"""What a program may rely on in pulumi-aws beyond EC2's own: NAT, load balancers, records, and look-ups of many.
-
-Runs against the stand-in, or the plugin that the environment variable AWS_PLUGIN names.
-"""
+"""What a program may rely on in pulumi-aws beyond EC2's own: NAT, load balancers, records, and look-ups of many."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sandbox.operator.plugins import AWS
+from tests import under_test
 from tests.contract.aws_harness import (
     ADDRESS,
     ATTACHMENT,
@@ -38,8 +35,7 @@ from tests.contract.aws_harness import (
 )
 from tests.contract.plugin import Refused, plain
 
-LAUNCHER = Path(__file__).resolve().parents[2] / "sandbox" / "plugins" / "bin" / "pulumi-resource-aws"
-AWS_PLUGIN = os.environ.get("AWS_PLUGIN", str(LAUNCHER))
+AWS_PLUGIN = under_test.path(AWS)
 
 
 @pytest.fixture(scope="module")

@@ -1,16 +1,13 @@
 """What a program may rely on in pulumi-aws: each type made, read, changed, replaced and deleted, through gRPC.
 
-Runs against the stand-in, or the plugin that the environment variable AWS_PLUGIN names. Where the stand-in is stricter
-or quicker than the real one on purpose, a test says so and is for the stand-in only.
+Where the stand-in is stricter or quicker than the real one on purpose, a test says so and is for the stand-in only.
 """
 
 from __future__ import annotations
 
 import base64
 import inspect
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pulumi_aws
@@ -20,9 +17,11 @@ from pulumi_aws import _inputs as provider_inputs
 from pulumi_aws import provider as pulumi_aws_provider
 
 from sandbox.aws.fault_injection import Faults
+from sandbox.operator.plugins import AWS
 from sandbox.paths import FAULTS_FILE
 from sandbox.plugins.aws.plugin import PLUGIN
 from sandbox.plugins.framework.table import Input
+from tests import under_test
 from tests.contract.aws_harness import (
     ASSOCIATION,
     EGRESS,
@@ -46,14 +45,11 @@ from tests.contract.aws_harness import (
 )
 from tests.contract.plugin import UNKNOWN, Refused, is_secret, plain, struct
 
-LAUNCHER = Path(__file__).resolve().parents[2] / "sandbox" / "plugins" / "bin" / "pulumi-resource-aws"
-AWS_PLUGIN = os.environ.get("AWS_PLUGIN", str(LAUNCHER))
+AWS_PLUGIN = under_test.path(AWS)
 SECONDS_FOR_FAILURE = 1
 ANY = "0.0.0.0/0"
 
-stand_in_only = pytest.mark.skipif(
-    "AWS_PLUGIN" in os.environ, reason="AWS_PLUGIN is set, and this is where the stand-in is stricter or quicker"
-)
+stand_in_only = under_test.stand_in_only(AWS)
 
 
 @pytest.fixture(scope="module")

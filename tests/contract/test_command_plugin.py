@@ -1,4 +1,4 @@
-"""The contract of the command plugin, over real SSH. With COMMAND_PLUGIN the official plugin is tested instead."""
+"""The contract of the command plugin, over real SSH."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
 
+import grpc  # type: ignore[import-untyped]  # publishes no types
 import pytest
+from pulumi.runtime.proto import provider_pb2
 
-from tests.contract.conftest import COMMAND_PLUGIN, stand_in_only
+from sandbox.operator import plugins
+from tests import under_test
+from tests.contract.conftest import COMMAND_PLUGIN
 from tests.contract.plugin import (
     LOGGED_ERROR,
     LOGGED_INFO,
@@ -30,6 +34,7 @@ from tests.contract.plugin import (
 )
 from tests.contract.ssh_server import SshServer, free_port, is_running, make_key, wait_until
 
+stand_in_only = under_test.stand_in_only(plugins.COMMAND)
 COMMAND = "remote:Command"
 COPY = "remote:CopyToRemote"
 Run = Callable[..., dict[str, Any]]
@@ -158,10 +163,13 @@ class TestLogging:
         assert sorted(line.message for line in lines) == shown
         assert all(line.ephemeral and line.urn.endswith("::it") for line in lines), "beside the resource, not kept"
 
-    def test_another_word_for_logging_is_refused(self, plugin: PluginUnderTest, ssh: SshServer) -> None:
-        inputs = {"connection": ssh.connection(), "create": "true", "logging": "loud"}
-        failures = plugin.check(COMMAND, inputs).failures
-        assert [failure.property for failure in failures] == ["logging"]
+    def test_another_word_for_logging_is_accepted_and_shows_nothing(
+        self, own_plugin: PluginUnderTest, ssh: SshServer
+    ) -> None:
+        inputs = {"connection": ssh.connection(), "create": "echo out; echo err >&2", "logging": "loud"}
+        outputs = own_plugin.create(COMMAND, own_plugin.checked(COMMAND, inputs))[1]
+        assert outputs["stdout"] == "out"
+        assert own_plugin.engine.messages(LOGGED_INFO) == []
 
     @stand_in_only
     def test_a_shown_line_of_more_than_64_kib_fails_where_the_official_plugin_hangs(self, run: Run) -> None:
@@ -213,10 +221,15 @@ class TestAuthentication:
     def agent(self, ssh: SshServer, tmp_path: Path) -> Iterator[str]:
         socket = str(tmp_path / "agent")
         process = subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL)
-        wait_until(lambda: os.path.exists(socket), 5, "the agent listens")
-        subprocess.run(
-            ["ssh-add", "-q", ssh.directory / "user_key"], check=True, env={**os.environ, "SSH_AUTH_SOCK": socket}
+        environment = {**os.environ, "SSH_AUTH_SOCK": socket}
+        unreachable = 2
+        asked = ["ssh-add", "-l"]
+        wait_until(
+            lambda: subprocess.run(asked, capture_output=True, check=False, env=environment).returncode != unreachable,
+            5,
+            "the agent listens",
         )
+        subprocess.run(["ssh-add", "-q", ssh.directory / "user_key"], check=True, env=environment)
         yield socket
         process.kill()
         process.wait()
@@ -417,7 +430,8 @@ class TestUpdating:
         self, plugin: PluginUnderTest, ssh: SshServer, state: dict[str, Any]
     ) -> None:
         before = ssh.logins
-        answer = plugin.read(COMMAND, "it", state, state)
+        inputs = {key: value for key, value in state.items() if key not in ("stdout", "stderr")}
+        answer = plugin.read(COMMAND, "it", state, inputs)
         assert answer.id == "it"
         assert dict(answer.properties)["stdout"] == "created"
         assert ssh.logins == before
@@ -577,30 +591,32 @@ class TestCopying:
 
     def test_the_source_comes_back_as_it_was(self, copy: Any, tmp_path: Path) -> None:
         source = asset(text="hello")
-        assert copy(source, tmp_path / "t")["source"] == source
+        kept = copy(source, tmp_path / "t")["source"]
+        assert {key: value for key, value in kept.items() if value} == source, "what is empty may be left out"
 
 
 class TestEnding:
     def test_cancel_ends_dialling(self, own_plugin: PluginUnderTest, ssh: SshServer) -> None:
         ssh.stop()
         inputs = own_plugin.checked(COMMAND, {"connection": ssh.connection(dialErrorLimit=-1), "create": "true"})
-        self.assert_cancelled(own_plugin, inputs, lambda: bool(own_plugin.engine.messages()))
-
-    @stand_in_only
-    def test_cancel_ends_a_running_command(self, own_plugin: PluginUnderTest, ssh: SshServer, tmp_path: Path) -> None:
-        command = f"touch {tmp_path}/runs; exec sleep 60"
-        inputs = own_plugin.checked(COMMAND, {"connection": ssh.connection(), "create": command})
-        self.assert_cancelled(own_plugin, inputs, (tmp_path / "runs").exists)
-
-    def assert_cancelled(self, plugin: PluginUnderTest, inputs: dict[str, Any], is_running: Callable[[], bool]) -> None:
         with ThreadPoolExecutor() as pool:
-            running = pool.submit(plugin.create, COMMAND, inputs)
-            wait_until(is_running, 10, "the operation has begun")
-            started = time.monotonic()
-            plugin.cancel()
-            with pytest.raises(Refused, match=r"cancel"):
+            running = pool.submit(own_plugin.create, COMMAND, inputs)
+            wait_until(lambda: bool(own_plugin.engine.messages()), 10, "it dials")
+            own_plugin.cancel()
+            with pytest.raises(Refused, match=r"context canceled"):
                 running.result(20)
-            assert time.monotonic() - started < 5
+
+    def test_cancel_lets_a_running_command_end_and_its_outputs_come_back(
+        self, own_plugin: PluginUnderTest, ssh: SshServer, tmp_path: Path
+    ) -> None:
+        command = f"touch {tmp_path}/runs; until [ -e {tmp_path}/go ]; do sleep 0.05; done; echo done"
+        inputs = own_plugin.checked(COMMAND, {"connection": ssh.connection(), "create": command})
+        with ThreadPoolExecutor() as pool:
+            running = pool.submit(own_plugin.create, COMMAND, inputs)
+            wait_until((tmp_path / "runs").exists, 10, "the command runs")
+            own_plugin.cancel()
+            (tmp_path / "go").touch()
+            assert running.result(20)[1]["stdout"] == "done"
 
     def test_it_ends_when_the_engine_interrupts_it(self, own_plugin: PluginUnderTest) -> None:
         started = time.monotonic()
@@ -609,17 +625,48 @@ class TestEnding:
         assert time.monotonic() - started < 2, "the engine would wait for 5 s, at the end of every run"
 
     @stand_in_only
-    def test_it_ends_when_the_engine_is_gone(self) -> None:
-        # An engine that is killed tells nobody: a process of its own starts the plugin here, and is killed.
+    @pytest.mark.parametrize("address", ["", "127.0.0.1:1"])
+    def test_without_an_engine_it_lives_until_its_health_check_and_for_ever_where_none_was_named(
+        self, address: str
+    ) -> None:
+        """The official plugin checks every five minutes, which no test waits for."""
+        process = subprocess.Popen(
+            [COMMAND_PLUGIN, *([address] if address else [])],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "SANDBOX_HEALTH_CHECK": "1"},
+        )
+        try:
+            assert process.stdout is not None
+            assert int(process.stdout.readline()) > 0
+            if address:
+                assert process.wait(20) == 1
+            else:
+                with pytest.raises(subprocess.TimeoutExpired):
+                    process.wait(3)
+        finally:
+            process.kill()
+            process.wait()
+
+    @stand_in_only
+    def test_a_killed_engine_is_not_noticed_before_the_health_check(self, tmp_path: Path) -> None:
         engine = "import subprocess, sys, time; print(subprocess.Popen(sys.argv[1:]).pid, flush=True); time.sleep(60)"
-        parent = subprocess.Popen([sys.executable, "-c", engine, COMMAND_PLUGIN], stdout=subprocess.PIPE, text=True)
+        parent = subprocess.Popen(
+            [sys.executable, "-c", engine, COMMAND_PLUGIN, "127.0.0.1:1"], stdout=subprocess.PIPE, text=True
+        )
         assert parent.stdout is not None
         plugin, port = int(parent.stdout.readline()), int(parent.stdout.readline())
         assert port > 0
         parent.kill()
         parent.wait()
+        time.sleep(1)
         try:
-            wait_until(lambda: not is_running(plugin), 5, "the plugin has ended")
+            assert is_running(plugin)
         finally:
-            if is_running(plugin):
-                os.kill(plugin, signal.SIGKILL)
+            os.kill(plugin, signal.SIGKILL)
+
+
+def test_it_has_no_handshake_and_the_engine_names_itself_by_the_command_line(own_plugin: PluginUnderTest) -> None:
+    with pytest.raises(grpc.RpcError) as refused:
+        own_plugin.stub.Handshake(provider_pb2.ProviderHandshakeRequest(engine_address="127.0.0.1:1"), timeout=10)
+    assert refused.value.code() == grpc.StatusCode.UNIMPLEMENTED

@@ -1,4 +1,4 @@
-"""The contract of the Python language host, with the real engine. With LANGUAGE_HOST the official one is tested."""
+"""The contract of the Python language host, with the real engine."""
 
 from __future__ import annotations
 
@@ -9,25 +9,29 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]  # publishes no types
 import pytest
-from google.protobuf import empty_pb2  # type: ignore[import-untyped]  # publishes no types
+from google.protobuf import empty_pb2, json_format, struct_pb2  # type: ignore[import-untyped]  # publishes no types
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc
 
-from tests.contract.conftest import LAUNCHERS, REPOSITORY
+from sandbox.operator import plugins
+from sandbox.operator.plugins import LANGUAGE_HOST
+from tests import under_test
+from tests.contract.conftest import REPOSITORY
 from tests.contract.ssh_server import is_running, wait_until
 
-LANGUAGE_HOST = os.environ.get("LANGUAGE_HOST", str(LAUNCHERS / "pulumi-language-python"))
+HOST = under_test.path(LANGUAGE_HOST)
+# A project names its environment; without, the official host takes the Python on PATH.
+HERE: dict[str, object] = {"name": "python", "options": {"toolchain": "pip", "virtualenv": sys.prefix}}
 
-stand_in_only = pytest.mark.skipif(
-    "LANGUAGE_HOST" in os.environ, reason="LANGUAGE_HOST is set, and this is where the stand-in differs on purpose"
-)
+stand_in_only = under_test.stand_in_only(LANGUAGE_HOST)
 
 
 @dataclass
@@ -35,21 +39,20 @@ class Project:
     """A program, its stack and a state of its own, and the engine to run them with."""
 
     directory: Path
-    cli: str
     environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         (self.directory / "state").mkdir()
         (self.directory / "program").mkdir()
-        self.write(runtime={"name": "python"})
+        self.write(runtime=HERE)
+        engine, home = under_test.chosen_engine(), self.directory / "home"
+        plugins.link(home, engine.plugins)
         self.environment = {
             **os.environ,
-            "PATH": f"{Path(LANGUAGE_HOST).parent}:{os.environ['PATH']}",
-            "PULUMI_HOME": str(self.directory / "home"),
+            **engine.environment(home),
             "PULUMI_BACKEND_URL": f"file://{self.directory / 'state'}",
             "PULUMI_CONFIG_PASSPHRASE": "test",
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "SANDBOX_HEALTH_CHECK": "1",  # where a test kills the engine, the stand-ins end soon
         }
         assert self("stack", "init", "dev").returncode == 0
 
@@ -63,7 +66,7 @@ class Project:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [self.cli, *arguments, "--non-interactive"],
+            ["pulumi", *arguments, "--non-interactive"],
             cwd=self.directory / "program",
             env=self.environment,
             stdout=subprocess.PIPE,
@@ -78,7 +81,7 @@ class Project:
 
     def outputs(self) -> dict[str, Any]:
         shown = subprocess.run(
-            [self.cli, "stack", "output", "--json", "--show-secrets"],
+            ["pulumi", "stack", "output", "--json", "--show-secrets"],
             cwd=self.directory / "program",
             env=self.environment,
             capture_output=True,
@@ -89,8 +92,8 @@ class Project:
 
 
 @pytest.fixture
-def project(tmp_path: Path, pulumi_cli: str) -> Project:
-    return Project(tmp_path, pulumi_cli)
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
 
 
 def up(project: Project) -> subprocess.CompletedProcess[str]:
@@ -111,6 +114,7 @@ class TestRunning:
         assert preview.returncode == 0, preview.stdout
         assert "the program speaks" in preview.stdout
         assert re.search(r"preview\s*: true", preview.stdout), "it knows that it is previewed"
+        assert "warning" not in preview.stdout, "as where a plugin is taken from PATH"
         result = up(project)
         assert result.returncode == 0, result.stdout
         assert project.outputs() == {"preview": False, "names": ["tiny", "dev", "organization"]}
@@ -178,13 +182,40 @@ class TestRunning:
         assert result.returncode == 0, result.stdout
         assert project.outputs()["used"] == [str(environment)] * 2
 
-    def test_a_virtual_environment_that_is_not_there_is_named(self, project: Project) -> None:
-        project.write("", runtime={"name": "python", "options": {"virtualenv": "nowhere"}})
+    @pytest.mark.parametrize("empty", [False, True])
+    def test_a_virtual_environment_that_is_missing_or_empty_is_made(
+        self, project: Project, tmp_path: Path, empty: bool
+    ) -> None:
+        """By pip, from requirements.txt; here with a package index in a folder, and the SDK of this environment."""
+        index = tmp_path / "index"
+        index.mkdir()
+        sdk = str(Path(grpc.__file__).parents[1])
+        wheel(index, "setuptools", {})
+        wheel(index, "wheel", {})
+        wheel(index, "sdk-of-here", {"sdk.pth": sdk})
+        project.environment |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index), "PIP_CONFIG_FILE": os.devnull}
+        program = project.directory / "program"
+        (program / "requirements.txt").write_text("sdk-of-here\n")
+        if empty:
+            (program / "made").mkdir()
+        project.write(
+            "import sys, pulumi; pulumi.export('used', sys.prefix)",
+            runtime={"name": "python", "options": {"virtualenv": "made"}},
+        )
+        result = up(project)
+        assert result.returncode == 0, result.stdout
+        assert project.outputs()["used"] == str(program / "made")
+
+    def test_a_folder_that_is_no_virtual_environment_is_refused_and_left_alone(self, project: Project) -> None:
+        folder = project.directory / "program" / "other"
+        folder.mkdir()
+        (folder / "mine").touch()
+        project.write("", runtime={"name": "python", "options": {"virtualenv": "other"}})
         result = up(project)
         assert result.returncode != 0
-        assert "nowhere" in result.stdout
-        assert "-m venv" in result.stdout, "what to do"
+        assert "no such file" in result.stdout or "doesn't appear to be a virtual environment" in result.stdout
         assert "Traceback" not in result.stdout
+        assert [file.name for file in folder.iterdir()] == ["mine"]
 
 
 class TestFailing:
@@ -200,7 +231,14 @@ class TestFailing:
         assert result.returncode != 0
         assert "error: two things are wrong:\n    - the first\n    - the second\n" in result.stdout
         assert "Traceback" not in result.stdout
-        assert result.stdout.split("Diagnostics:")[1].count("error:") == 1 or "LANGUAGE_HOST" in os.environ
+        assert "an unhandled error occurred: program exited with non-zero exit code: 1" in result.stdout
+
+    def test_exit_status_32_says_that_the_error_has_been_shown(self, project: Project) -> None:
+        project.write("import sys, pulumi\npulumi.log.error('it is wrong')\nsys.exit(32)")
+        result = up(project)
+        assert result.returncode != 0
+        assert result.stdout.split("Diagnostics:")[1].count("error:") == 1
+        assert "unhandled" not in result.stdout
 
     def test_another_exception_shows_the_programs_own_frames(self, project: Project) -> None:
         project.write("import broken\nbroken.go()", broken="def go():\n    raise KeyError('missing')")
@@ -235,46 +273,100 @@ class TestFailing:
 
 class TestEnding:
     WAITING = """
-        import os, pathlib, time
+        import os, pathlib, signal, time
+        {before}
         pathlib.Path("pid").write_text(str(os.getpid()))
         time.sleep(60)
         """
 
     @pytest.fixture
-    def waiting(self, project: Project) -> Iterator[tuple[subprocess.Popen[str], int]]:
-        """An update whose program does not end, and the program's process id."""
-        project.write(self.WAITING)
-        update = project.start("up", "--yes", "--skip-preview")
-        pid = project.directory / "program" / "pid"
-        wait_until(lambda: pid.exists() and pid.read_text() != "", 20, "the program runs")
-        yield update, int(pid.read_text())
-        update.kill()
-        update.communicate()
+    def start(self, project: Project) -> Iterator[Callable[..., tuple[subprocess.Popen[str], int]]]:
+        """Begins an update whose program does not end: the update, and the program's process id."""
+        started: list[tuple[subprocess.Popen[str], list[int]]] = []
 
-    def test_a_cancelled_update_ends_the_program(self, waiting: tuple[subprocess.Popen[str], int]) -> None:
-        update, program = waiting
+        def begin(before: str = "pass") -> tuple[subprocess.Popen[str], int]:
+            project.write(self.WAITING.format(before=before))
+            update = project.start("up", "--yes", "--skip-preview")
+            pid = project.directory / "program" / "pid"
+            wait_until(lambda: pid.exists() and pid.read_text() != "", 20, "the program runs")
+            program = int(pid.read_text())
+            started.append((update, [program, parent_of(program)]))
+            return update, program
+
+        yield begin
+        for update, others in started:
+            update.kill()
+            for other in filter(is_running, others):
+                os.kill(other, signal.SIGKILL)
+            update.communicate()
+
+    def test_a_cancelled_update_interrupts_the_program_which_shows_what_python_does_of_that(
+        self, start: Callable[..., tuple[subprocess.Popen[str], int]]
+    ) -> None:
+        update, program = start()
         update.send_signal(signal.SIGINT)
-        wait_until(lambda: not is_running(program), 10, "the program has ended")
-        output, _ = update.communicate(timeout=20)
+        wait_until(lambda: not is_running(program), 15, "the program has ended")
+        output, _ = update.communicate(timeout=30)
         assert update.returncode != 0
-        assert "Traceback" not in output or "LANGUAGE_HOST" in os.environ
+        assert "KeyboardInterrupt" in output
+
+    def test_a_program_that_handles_the_interrupt_ends_without_a_word(
+        self, start: Callable[..., tuple[subprocess.Popen[str], int]]
+    ) -> None:
+        update, program = start("signal.signal(signal.SIGINT, lambda *_: os._exit(32))")
+        update.send_signal(signal.SIGINT)
+        wait_until(lambda: not is_running(program), 15, "the program has ended")
+        output, _ = update.communicate(timeout=30)
+        assert update.returncode != 0
+        assert "Traceback" not in output
+        assert "unhandled" not in output
+
+    def test_a_program_that_ignores_the_interrupt_is_killed(
+        self, start: Callable[..., tuple[subprocess.Popen[str], int]]
+    ) -> None:
+        update, program = start("signal.signal(signal.SIGINT, signal.SIG_IGN)")
+        update.send_signal(signal.SIGINT)
+        wait_until(lambda: not is_running(program), 15, "the program has ended")
+        update.communicate(timeout=30)
+
+    FAILING = """
+        import sys
+        import pulumi_command as command
+        {before}
+        for name in ("one", "two"):
+            command.remote.Command(
+                name, connection={{"host": "127.0.0.1", "port": 1, "dialErrorLimit": 0}}, create="true"
+            )
+        """
+
+    def test_a_failed_resource_interrupts_the_program_too(self, project: Project) -> None:
+        project.write(self.FAILING.format(before="pass"))
+        result = up(project)
+        assert result.returncode != 0
+        assert "KeyboardInterrupt" in result.stdout
+
+    def test_a_failed_resource_is_all_that_is_shown_where_the_program_ends_as_ours_does(self, project: Project) -> None:
+        handled = (
+            f"sys.path.append({str(REPOSITORY)!r}); import components.program_end as it; it.end_when_interrupted()"
+        )
+        project.write(self.FAILING.format(before=handled))
+        result = up(project)
+        assert result.returncode != 0
+        assert "connection refused" in result.stdout
+        assert "Traceback" not in result.stdout
+        assert "unhandled" not in result.stdout
 
     @stand_in_only
-    def test_the_program_and_the_host_end_with_a_killed_engine(
-        self, waiting: tuple[subprocess.Popen[str], int]
+    def test_the_host_lives_until_its_health_check_when_the_engine_is_killed(
+        self, start: Callable[..., tuple[subprocess.Popen[str], int]]
     ) -> None:
-        update, program = waiting
+        """The official one checks every five minutes, which no test waits for."""
+        update, program = start()
         host = parent_of(program)
         assert host != update.pid, "the host is between the engine and the program"
         update.kill()
-        wait_until(lambda: not is_running(program), 5, "the program has ended")
-        wait_until(lambda: not is_running(host), 5, "the host has ended")
-
-    @stand_in_only
-    def test_the_program_ends_with_a_killed_host(self, waiting: tuple[subprocess.Popen[str], int]) -> None:
-        _, program = waiting
-        os.kill(parent_of(program), signal.SIGKILL)
-        wait_until(lambda: not is_running(program), 5, "the program has ended")
+        wait_until(lambda: not is_running(host), 10, "the host has ended")
+        wait_until(lambda: not is_running(program), 10, "the program has ended")
 
 
 def parent_of(pid: int) -> int:
@@ -287,10 +379,16 @@ class TestPlugins:
 
     @pytest.fixture
     def process(self) -> Iterator[subprocess.Popen[str]]:
-        process = subprocess.Popen([LANGUAGE_HOST, "127.0.0.1:1"], stdout=subprocess.PIPE, text=True)
+        path = f"{sys.prefix}/bin:{os.environ['PATH']}"
+        process = subprocess.Popen(
+            [HOST, "127.0.0.1:1"], stdout=subprocess.PIPE, text=True, env={**os.environ, "PATH": path}
+        )
         yield process
         process.send_signal(signal.SIGINT)
-        process.wait(5)
+        try:
+            process.wait(5)
+        finally:
+            process.kill()
 
     @pytest.fixture
     def host(self, process: subprocess.Popen[str]) -> Iterator[language_pb2_grpc.LanguageRuntimeStub]:
@@ -298,12 +396,21 @@ class TestPlugins:
         with grpc.insecure_channel(f"127.0.0.1:{int(process.stdout.readline())}") as channel:
             yield language_pb2_grpc.LanguageRuntimeStub(channel)
 
-    def request(self, directory: Path, kind: str, *arguments: str) -> Any:
-        info = language_pb2.ProgramInfo(
-            root_directory=str(directory), program_directory=str(directory), entry_point="."
+    def info(self, directory: Path, **options: str) -> Any:
+        return language_pb2.ProgramInfo(
+            root_directory=str(directory),
+            program_directory=str(directory),
+            entry_point=".",
+            options=json_format.ParseDict({"virtualenv": sys.prefix} | options, struct_pb2.Struct()),
         )
+
+    def request(self, directory: Path, kind: str, *arguments: str, **options: str) -> Any:
         return language_pb2.RunPluginRequest(
-            pwd=str(directory.parent), args=arguments, env=["GIVEN=value"], info=info, kind=kind
+            pwd=str(directory.parent),
+            args=arguments,
+            env=["GIVEN=value"],
+            info=self.info(directory, **options),
+            kind=kind,
         )
 
     def run(self, host: language_pb2_grpc.LanguageRuntimeStub, request: Any) -> tuple[str, str, int]:
@@ -324,39 +431,72 @@ class TestPlugins:
         assert stderr == "err\n"
         assert status == 1
 
-    @stand_in_only
     def test_a_directory_without_a_program_is_refused(
         self, host: language_pb2_grpc.LanguageRuntimeStub, tmp_path: Path
     ) -> None:
         with pytest.raises(grpc.RpcError) as refused:
             self.run(host, self.request(tmp_path, "resource"))
-        assert "neither __main__.py nor pyproject.toml" in refused.value.details()
+        assert "neither __main__.py nor a buildable pyproject.toml" in refused.value.details()
 
-    def test_cancel_ends_what_runs_and_can_come_twice(
+    def test_a_provider_that_names_no_environment_runs_in_one_beside_it_and_never_in_the_python_on_path(
         self, host: language_pb2_grpc.LanguageRuntimeStub, tmp_path: Path
     ) -> None:
-        (tmp_path / "__main__.py").write_text("import time\nprint('runs', flush=True)\ntime.sleep(60)")
-        answers = host.RunPlugin(self.request(tmp_path, "resource"), timeout=30)
-        assert next(answers).stdout.startswith(b"runs")
-        started = time.monotonic()
-        host.Cancel(empty_pb2.Empty())
-        host.Cancel(empty_pb2.Empty())
-        list(answers)
-        assert time.monotonic() - started < 5
+        (tmp_path / "__main__.py").write_text("")
+        with pytest.raises(grpc.RpcError) as refused:
+            self.run(host, self.request(tmp_path, "resource", virtualenv=""))
+        assert str(tmp_path / "venv") in refused.value.details()
 
-    def test_what_runs_ends_with_the_host(
-        self, host: language_pb2_grpc.LanguageRuntimeStub, process: subprocess.Popen[str], tmp_path: Path
+    def test_what_is_installed_for_a_provider_goes_into_the_environment_that_it_names(
+        self, host: language_pb2_grpc.LanguageRuntimeStub, tmp_path: Path
     ) -> None:
+        """Whoever else uses it: so none names the environment of a project."""
+        python = tmp_path / "used" / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        python.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/ran\n')
+        python.chmod(0o755)
+        (tmp_path / "requirements.txt").touch()
+        on_path = tmp_path / "python3"
+        on_path.write_text("#!/bin/sh\nexit 0\n")
+        on_path.chmod(0o755)
+        request = language_pb2.InstallDependenciesRequest(info=self.info(tmp_path, virtualenv="used"), is_plugin=True)
+        list(host.InstallDependencies(request, timeout=60))
+        ran = (tmp_path / "ran").read_text()
+        assert "-m pip install --upgrade pip setuptools wheel" in ran
+        assert "-m pip install -r requirements.txt" in ran
+
+    def test_a_plugin_ends_with_its_request(self, host: language_pb2_grpc.LanguageRuntimeStub, tmp_path: Path) -> None:
         (tmp_path / "__main__.py").write_text("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)")
         answers = host.RunPlugin(self.request(tmp_path, "resource"), timeout=30)
         running = int(next(answers).stdout)
-        process.send_signal(signal.SIGINT)
-        wait_until(lambda: not is_running(running), 5, "it has ended")
+        host.Cancel(empty_pb2.Empty())
+        host.Cancel(empty_pb2.Empty())
+        assert is_running(running), "Cancel is for the program, and may come twice"
+        answers.cancel()
+        wait_until(lambda: not is_running(running), 10, "it has ended")
 
     def test_it_tells_its_interpreter(self, host: language_pb2_grpc.LanguageRuntimeStub) -> None:
         answer = host.About(language_pb2.AboutRequest())
         assert answer.version == ".".join(map(str, sys.version_info[:3]))
         assert os.access(answer.executable, os.X_OK)
 
-    def test_the_engine_needs_no_packages_beforehand(self, host: language_pb2_grpc.LanguageRuntimeStub) -> None:
-        assert not host.GetRequiredPackages(language_pb2.GetRequiredPackagesRequest()).packages
+    def test_the_plugins_of_the_programs_packages_are_named(self, host: language_pb2_grpc.LanguageRuntimeStub) -> None:
+        request = language_pb2.GetRequiredPackagesRequest(info=self.info(REPOSITORY))
+        found = {(each.name, each.kind, each.version) for each in host.GetRequiredPackages(request).packages}
+        assert found == {
+            ("aws", "resource", f"v{version('pulumi-aws')}"),
+            ("command", "resource", f"v{version('pulumi-command')}"),
+        }
+
+
+def wheel(folder: Path, name: str, files: dict[str, str]) -> None:
+    """A package that pip can install, newer than any other."""
+    module, number = name.replace("-", "_"), "999.0"
+    info = f"{module}-{number}.dist-info"
+    with zipfile.ZipFile(folder / f"{module}-{number}-py3-none-any.whl", "w") as archive:
+        for path, text in {
+            **files,
+            f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {number}\n",
+            f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            f"{info}/RECORD": "",
+        }.items():
+            archive.writestr(path, text)

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from policy.rules import POLICIES
-from tests.contract.conftest import LAUNCHERS
 from tests.contract.test_language_host import Project
 
 PLANTED = """
@@ -74,10 +73,9 @@ EXPECTED = [
 
 
 @pytest.fixture
-def project(tmp_path: Path, pulumi_cli: str) -> Project:
+def project(tmp_path: Path) -> Project:
     """Settings of a stack as ours, with ports of its own."""
-    made = Project(tmp_path, pulumi_cli)
-    made.environment["PATH"] += f":{LAUNCHERS}"
+    made = Project(tmp_path)
     for name, value in {
         "aws:region": "us-east-1",
         "aws:accessKey": "none",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from sandbox.operator import yaml_language_host
+from sandbox.operator import environments, yaml_language_host
 from sandbox.paths import CLONE
 from tests.e2e import documents
 from tests.e2e.desk import Desk
@@ -172,6 +172,7 @@ def without_the_package(desk: Desk) -> None:
     del content["packages"]
     file.write_text(yaml.safe_dump(content))
     yaml_language_host.install()
+    environments.make(CLONE / "provider")
 
 
 def names_the_package(desk: Desk) -> None:

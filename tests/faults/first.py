@@ -92,11 +92,13 @@ def _link(own: Lane, task: TaskId, fault: Fault) -> list[str]:
             held.reached()
         fault.strike(Strike(own, task, held, engine))
         status = engine.wait()
+    except BaseException:
+        engine.end()
+        raise
     finally:
         fault.mend(own, task)
         held.remove()
-    if own.locked():
-        own.pulumi("cancel", "--yes")
+        own.unlock()
     if fault.fails is not None and (status != 0) != fault.fails:
         return [f"pulumi up ended with status {status}:\n{engine.text[-2000:]}"]
     return []

@@ -32,6 +32,7 @@ LIMIT = 8  # seconds for every step: short, so that a hang is
 ENGINE_SECONDS = 240.0
 # A server that is gone is noticed after 4 s instead of 150 (command) or 920 (upload, whose data nobody acknowledges).
 KEEPALIVE, RETRIES = "1,1,3", "3"
+HEALTH_CHECK = "2"  # seconds, instead of 300, until the stand-ins notice that the engine is gone
 
 
 @dataclass
@@ -59,9 +60,19 @@ class Engine:
             self.process.wait()
             raise AssertionError(f"pulumi up hung:\n{self.text[-2000:]}") from None
 
+    def end(self) -> None:
+        """Kill it and all that it started, if it still runs."""
+        if self.process.poll() is None:
+            for process in [Process.of(self.process.pid), *self.note_children()]:
+                if process:
+                    process.end()
+        self.process.wait()
+
     def plugin(self, name: str) -> Process:
+        """The stand-in, or the official one."""
         for process in self.note_children():
-            if f"sandbox.plugins.{name}" in Path(f"/proc/{process.pid}/cmdline").read_text():
+            command = Path(f"/proc/{process.pid}/cmdline").read_text()
+            if f"sandbox.plugins.{name}" in command or f"pulumi-resource-{name}" in command:
                 return process
         raise AssertionError(f"no plugin {name} runs")
 
@@ -96,7 +107,8 @@ class Lane:
         return [f"backend-{n}" for n in range(BACKENDS)] + [f"frontend-{n}" for n in range(FRONTENDS)]
 
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "SANDBOX": self.sandbox.name, "SANDBOX_KEEPALIVE": KEEPALIVE}
+        quicker = {"SANDBOX_KEEPALIVE": KEEPALIVE, "SANDBOX_HEALTH_CHECK": HEALTH_CHECK}
+        return {**os.environ, "SANDBOX": self.sandbox.name, **quicker}
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "sandbox", "run", "--", "pulumi", *arguments, "--stack", STACK]
@@ -129,8 +141,20 @@ class Lane:
         exported: dict[str, Any] = json.loads(self.pulumi("stack", "export"))
         return exported
 
+    def recorded(self, task: TaskId) -> bool:
+        """Whether the state has the task as done."""
+        found = [each for each in self.state()["deployment"]["resources"] if each["urn"] == self.urns[str(task)]]
+        return bool(found) and not any(each.get("taint") or each.get("delete") for each in found)
+
     def locked(self) -> bool:
         return any(path.is_file() for path in (self.sandbox.state / ".pulumi" / "locks").rglob("*"))
+
+    def unlock(self) -> bool:
+        """Whether the stack was locked; it is not any more."""
+        locked = self.locked()
+        if locked:
+            self.pulumi("cancel", "--yes")
+        return locked
 
     def taint(self, task: TaskId) -> None:
         """The next `pulumi up` runs the task again, and every one after it until it succeeded."""

@@ -6,10 +6,12 @@ import asyncio
 import json
 import typing
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
+import yaml
 from pydantic import BaseModel
 
 from chef_push_jobs.config.package_schema import NAME, OUTPUTS, TOKEN, schema
@@ -19,8 +21,17 @@ from chef_push_jobs.runbook.stack import load_settings
 from components.cluster import ChefPushJobsCluster, plan_of
 from tests.unit.clusters import DEFAULTS, ROOT, raw
 
+PROVIDER = Path(__file__).resolve().parents[2] / "provider"
 SCHEMA = schema()
 COMPONENT = SCHEMA["resources"][TOKEN]
+
+
+def test_the_engine_installs_the_provider_into_an_environment_that_is_the_providers_own() -> None:
+    """It has pip upgrade what is there: in the project's, a run could find other packages than the one before."""
+    description = yaml.safe_load((PROVIDER / "PulumiPlugin.yaml").read_text())
+    environment = PROVIDER / description["runtime"]["options"]["virtualenv"]
+    assert environment.resolve().parent == PROVIDER
+    assert "-r ../requirements.txt" in (PROVIDER / "requirements.txt").read_text()
 
 
 def sections(model: type[BaseModel]) -> Iterator[type[BaseModel]]:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.cache import cache
 from sandbox.operator import engine, yaml_language_host
-from sandbox.paths import cache
+from sandbox.operator.plugins import EngineError
 from tests.unit.test_engine import tool
 
 
@@ -39,12 +40,12 @@ def test_the_one_of_a_release_is_used() -> None:
 
 
 def test_without_go_it_says_what_to_install() -> None:
-    with pytest.raises(engine.EngineError, match=r"install Pulumi's release, or Go 1\.26"):
+    with pytest.raises(EngineError, match=r"install Pulumi's release, or Go 1\.26"):
         yaml_language_host.install()
 
 
 def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
     tool(tmp_path / "bin", "go", "exit 1")
-    with pytest.raises(engine.EngineError, match="could not be built"):
+    with pytest.raises(EngineError, match="could not be built"):
         yaml_language_host.install()
     assert [file.name for file in engine.find().pulumi.parent.iterdir()] == ["pulumi"]

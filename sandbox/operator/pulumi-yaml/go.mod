@@ -1,4 +1,4 @@
-// The YAML language host, built from the Go module proxy where no release of Pulumi can be had (see yaml_host.py).
+// The YAML language host, built from the Go module proxy where no release of Pulumi can be had (see yaml_language_host.py).
 module chef-push-jobs/sandbox/operator/pulumi-yaml
 
 go 1.26

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]  # publishes no types
@@ -24,9 +23,8 @@ from sandbox.plugins.aws.security_group_rule import RULES
 from sandbox.plugins.aws.subnet import SUBNET
 from sandbox.plugins.aws.target_group import ATTACHMENT, LISTENER, TARGET_GROUP
 from sandbox.plugins.aws.vpc import VPC
-from sandbox.plugins.framework import diff, process
-from sandbox.plugins.framework.protocol import provider_pb2_grpc
-from sandbox.plugins.framework.provider import Provider
+from sandbox.plugins.framework import diff
+from sandbox.plugins.framework.provider import Provider, serve
 from sandbox.plugins.framework.table import Plugin
 from sandbox.plugins.framework.values import from_struct, to_struct
 
@@ -85,5 +83,4 @@ class AwsProvider(Provider):
 
 def main() -> None:
     """Serve as the engine starts it."""
-    provider = AwsProvider(PLUGIN, process.EngineLog(sys.argv[1] if len(sys.argv) > 1 else ""))
-    process.serve(lambda server: provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server))
+    serve(PLUGIN, AwsProvider)

@@ -9,8 +9,8 @@
 Real: SSH and SFTP (asyncssh), when a resource is updated or replaced, retries while dialling, and what is logged. The
 rules are taken from the official plugin's source.
 
-Differs where the official plugin would only cost the sandbox: a connection is closed after its command, Cancel ends a
-running command, and a logged line over 64 KiB is an error (the official plugin hangs).
+Differs where the official plugin would only cost the sandbox: a connection is closed after its command, and a logged
+line over 64 KiB is an error (the official plugin hangs).
 
 Left out: local commands, and CopyFile, which is deprecated. Both are refused.
 """

@@ -6,6 +6,7 @@ Leaves out closing: the caller's exit stack does it (the official plugin leaves 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import os
 import socket
@@ -21,6 +22,7 @@ from sandbox.plugins.framework.values import Values
 
 FIRST_DELAY, DELAY_GROWTH, LONGEST_DELAY = 0.1, 1.5, 5.0
 UNLIMITED = -1
+CANCELLED = asyncio.Event()  # by the engine; of the one loop that all dialling is done on
 # What Go's net.Dialer asks of the kernel, seconds and probes: a server that is gone ends a command after 150 s. It is
 # the only end there is: 1.2.1 has no limit on a command, and a custom timeout ends dialling only.
 KEEPALIVE = {socket.TCP_KEEPIDLE: 15, socket.TCP_KEEPINTVL: 15, socket.TCP_KEEPCNT: 9}
@@ -131,7 +133,10 @@ async def _agent(path: str) -> asyncssh.SSHAgentClient:
 
 
 async def _retried(what: str, limit: int, dial: Callable[[], Awaitable[Result]], login: Login, tell: Tell) -> Result:
-    """Dial until it succeeds, or has failed once more than the limit; each failure is logged."""
+    """Dial until it succeeds, or has failed once more than the limit; each failure is logged.
+
+    The engine's Cancel ends the wait for the next attempt. An attempt that succeeds after it is used, as by 1.2.1.
+    """
     delay, dials = FIRST_DELAY, 0
     while True:
         try:
@@ -141,8 +146,15 @@ async def _retried(what: str, limit: int, dial: Callable[[], Awaitable[Result]],
                 raise PluginError(f"after {dials} failed attempts: {login.explain(error)}") from error
         dials += 1
         tell("info", f"{what} {dials}/{'inf' if limit == UNLIMITED else limit} failed: retrying")
-        await asyncio.sleep(delay)
+        if await _cancelled_within(delay):
+            raise PluginError("context canceled")
         delay = min(delay * DELAY_GROWTH, LONGEST_DELAY)
+
+
+async def _cancelled_within(seconds: float) -> bool:
+    with contextlib.suppress(TimeoutError):
+        return await asyncio.wait_for(CANCELLED.wait(), seconds)
+    return False
 
 
 async def connect_within(

@@ -1,7 +1,8 @@
 """One command on one connection, as pulumi-command 1.2.1 runs it: environment, input, shown output, and how it ends.
 
-Differs from the official plugin where that would only cost the sandbox: the connection is closed after the command, and
-Cancel ends a running one. Where the official plugin would hang (a shown line over 64 KiB) this one fails and says so.
+Nothing ends a running command, the engine's Cancel neither. Differs from the official plugin where that would only cost
+the sandbox: the connection is closed after the command. Where the official plugin would hang (a shown line over 64 KiB)
+this one fails and says so.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import sys
 from types import ModuleType
 
 from sandbox.plugins.framework.table import Call, Failure, Input, Plugin, ResourceType
-from sandbox.plugins.framework.values import UNKNOWN, Archive, Asset, Values, same
+from sandbox.plugins.framework.values import Archive, Asset, Values, same
 
 SERVER = {
     "host": Input(str, required=True),
@@ -26,7 +26,7 @@ SERVER = {
 }
 CONNECTION = Input(dict, required=True, secret=True, fields=SERVER | {"proxy": Input(dict, fields=SERVER)})
 TRIGGERS = Input(list, replaces=True)
-SHOWN = {
+SHOWN = {  # by `logging`; any other word is accepted too, and shows nothing
     "stdout": frozenset({"stdout"}),
     "stderr": frozenset({"stderr"}),
     "stdoutAndStderr": frozenset({"stdout", "stderr"}),
@@ -52,7 +52,7 @@ def run(call: Call, command: str, inputs: Values, previous: Values) -> Values:
         stdin=inputs.get("stdin", ""),
         environment=inputs.get("environment", {}),
         optional_environment=carried,
-        shown=SHOWN[inputs.get("logging", "stdoutAndStderr")],
+        shown=SHOWN.get(inputs.get("logging", "stdoutAndStderr"), frozenset()),
     )
     stdout, stderr = ssh_loop().execute(call, inputs["connection"], execution)
     return {"stdout": stdout.removesuffix("\n"), "stderr": stderr.removesuffix("\n")}
@@ -77,13 +77,6 @@ def update_command(call: Call) -> Values:
 def delete_command(call: Call) -> None:
     if call.state.get("delete") is not None:
         run(call, call.state["delete"], call.state, call.state)
-
-
-def check_command(values: Values) -> list[Failure]:
-    logging = values.get("logging")
-    if logging in (None, UNKNOWN) or logging in SHOWN:
-        return []
-    return [Failure("logging", f"{logging!r} is none of {', '.join(SHOWN)}")]
 
 
 def create_copy(call: Call) -> tuple[str, Values]:
@@ -132,7 +125,6 @@ RESOURCES = (
         create=create_command,
         update=update_command,
         delete=delete_command,
-        check=check_command,
         nested_replaces=False,  # a change within triggers is an update here: it is the SDK that asks to replace
         preview_id=new_id,  # as the official one: a preview's id is known, and another in the run
     ),
@@ -167,4 +159,12 @@ def explain(error: Exception) -> str | None:
     return str(error) if isinstance(error, ssh_loop().DIAL_ERRORS) else None
 
 
-PLUGIN = Plugin(name="command", version="1.2.1", resources=RESOURCES, refused=REFUSED, cancel=cancel, explain=explain)
+PLUGIN = Plugin(
+    name="command",
+    version="1.2.1",
+    resources=RESOURCES,
+    refused=REFUSED,
+    handshake=False,
+    cancel=cancel,
+    explain=explain,
+)

@@ -13,7 +13,7 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from sandbox.plugins.command import dial, execution, sftp
-from sandbox.plugins.framework.table import Call, Cancelled
+from sandbox.plugins.framework.table import Call
 from sandbox.plugins.framework.values import Archive, Asset, Values
 
 DIAL_ERRORS = dial.DIAL_ERRORS
@@ -27,34 +27,15 @@ class Loop:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._running: set[asyncio.Task[Any]] = set()
-        self._cancelled = False
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
 
     def start(self, work: Coroutine[Any, Any, Result]) -> Future[Result]:
         """Do the work there; its result is waited for here."""
-        return asyncio.run_coroutine_threadsafe(self._tracked(work), self._loop)
-
-    async def _tracked(self, work: Coroutine[Any, Any, Result]) -> Result:
-        task = asyncio.ensure_future(work)
-        self._running.add(task)
-        if self._cancelled:
-            task.cancel()
-        try:
-            return await task
-        except asyncio.CancelledError:
-            raise Cancelled("cancelled") from None
-        finally:
-            self._running.discard(task)
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def cancel(self) -> None:
-        """End what is running, and whatever is still to come."""
-        self._loop.call_soon_threadsafe(self._cancel)
-
-    def _cancel(self) -> None:
-        self._cancelled = True
-        for task in self._running:
-            task.cancel()
+        """End what still dials; what is connected goes on to its end."""
+        self._loop.call_soon_threadsafe(dial.CANCELLED.set)
 
 
 LOOP = Loop()
@@ -72,14 +53,12 @@ def copy(call: Call, connection: Values, source: Asset | Archive, target: str) -
 
 
 def cancel() -> None:
-    """End whatever runs."""
+    """End dialling."""
     LOOP.cancel()
 
 
 def _there(call: Call, work: Callable[[dial.Tell], Coroutine[Any, Any, Any]]) -> Any:
     """Do the work on the loop, and pass what it tells to the engine's log from this thread, in order."""
-    if call.stop.is_set():
-        raise Cancelled("cancelled")
     messages: SimpleQueue[tuple[str, str] | None] = SimpleQueue()
 
     async def telling() -> Any:

@@ -17,7 +17,10 @@ from sandbox.plugins.framework.protocol import engine_pb2, engine_pb2_grpc
 from sandbox.plugins.framework.table import Log
 
 WORKERS = 512  # threads are made as they are needed; a waiting command holds one
-PARENT_CHECK_SECONDS = 0.25
+# How often the official plugins and language host ask whether the engine is still there: until then they go on without
+# one that was killed. SANDBOX_HEALTH_CHECK gives other seconds, for tests that cannot wait.
+HEALTH_CHECK_SECONDS, SOONER_HEALTH_CHECK = 300.0, "SANDBOX_HEALTH_CHECK"
+ANSWER_SECONDS = 10.0
 UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 SEVERITIES = {
     "debug": engine_pb2.DEBUG,
@@ -27,9 +30,13 @@ SEVERITIES = {
 }
 
 
-def serve(register: Callable[[grpc.Server], None], at_end: Callable[[], None] | None = None) -> NoReturn:
-    """Serve on a free loopback port until the engine interrupts the process, or is gone: then call `at_end` and end."""
-    parent = os.getppid()
+def serve(
+    register: Callable[[grpc.Server], None], engine: Callable[[], str], at_end: Callable[[], None] | None = None
+) -> NoReturn:
+    """Serve on a free loopback port until the engine interrupts the process, or is found gone: then call `at_end`, end.
+
+    `engine` is the engine's address, "" where nobody has named one: then nobody is asked.
+    """
     interrupted = threading.Event()
     signal.signal(
         signal.SIGINT, lambda *_: interrupted.set()
@@ -39,17 +46,32 @@ def serve(register: Callable[[grpc.Server], None], at_end: Callable[[], None] | 
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
-    while os.getppid() == parent and not interrupted.wait(PARENT_CHECK_SECONDS):
+    every = float(os.environ.get(SOONER_HEALTH_CHECK, HEALTH_CHECK_SECONDS))
+    while not interrupted.wait(every) and healthy(engine()):
         pass
     if at_end is not None:
         at_end()
     os._exit(0 if interrupted.is_set() else 1)  # threads still at work have nobody to answer to
 
 
+def healthy(address: str) -> bool:
+    """Whether the engine answers there, if only that it knows no such request."""
+    if not address:
+        return True
+    with grpc.insecure_channel(address) as channel:
+        check = channel.unary_unary("/grpc.health.v1.Health/Check")
+        try:
+            check(b"", timeout=ANSWER_SECONDS)
+        except grpc.RpcError as error:
+            return bool(error.code() == grpc.StatusCode.UNIMPLEMENTED)
+    return True
+
+
 class EngineLog:
-    """Lines to the engine's log, about one resource or about the whole run."""
+    """Lines to the engine's log, about one resource or about the whole run. `engine` is its address."""
 
     def __init__(self, address: str) -> None:
+        self.engine = ""
         self._lock = threading.Lock()
         self._engine: engine_pb2_grpc.EngineStub | None = None
         if address:
@@ -57,6 +79,7 @@ class EngineLog:
 
     def connect(self, address: str) -> None:
         """Log to the engine at this address from now on."""
+        self.engine = address
         with self._lock:
             self._engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address, options=UNLIMITED))
 

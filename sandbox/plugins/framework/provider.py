@@ -30,11 +30,14 @@ from sandbox.plugins.framework.values import Path, Values, from_struct, to_struc
 Row = TypeVar("Row", ResourceType, Function)
 
 
-def serve(plugin: Plugin) -> NoReturn:
+def serve(plugin: Plugin, kind: type[Provider] | None = None) -> NoReturn:
     """Run the plugin as the engine starts it: the port on stdout, until the engine is gone."""
     engine = sys.argv[1] if len(sys.argv) > 1 and not sys.argv[1].startswith("-") else ""
-    provider = Provider(plugin, process.EngineLog(engine))
-    process.serve(lambda server: provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server))
+    provider = (kind or Provider)(plugin, process.EngineLog(engine))
+    process.serve(
+        lambda server: provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server),
+        lambda: provider.log.engine,
+    )
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
@@ -51,6 +54,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     # The plugin itself
 
     def Handshake(self, request: Any, context: grpc.ServicerContext) -> Any:
+        if not self.plugin.handshake:
+            self.refuse(context, "has no Handshake, as the real one")
         if request.engine_address:
             self.log.connect(request.engine_address)
         return provider_pb2.ProviderHandshakeResponse(accept_secrets=True)

@@ -143,6 +143,7 @@ class Plugin:
 
     `refused` gives types and functions that the real plugin has and this one does not, with the reason.
     `configure` is called with the configuration (nested values parsed from their JSON) and may raise `PluginError`.
+    `handshake` is False where the real plugin has no such request: the engine then names itself by the command line.
     `explain` turns a library's exception into a sentence, or None where it is not one that it knows.
     """
 
@@ -152,6 +153,7 @@ class Plugin:
     functions: Sequence[Function] = ()
     config: Mapping[str, Input] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
+    handshake: bool = True
     configure: Callable[[Values], None] | None = None
     explain: Callable[[Exception], str | None] | None = None
     cancel: Callable[[], None] | None = None

@@ -1,18 +1,21 @@
 """Serves the engine's LanguageRuntime protocol: runs Python programs, policy packs and provider plugins.
 
-Code generation, templates, packing, debuggers and installing packages are left out: gRPC refuses them.
+Code generation, templates, packing and debuggers are left out: gRPC refuses them.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
+import time
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, Any
@@ -22,34 +25,26 @@ from google.protobuf import empty_pb2, json_format  # type: ignore[import-untype
 
 from sandbox.plugins.framework import process
 from sandbox.plugins.framework.protocol import language_pb2, language_pb2_grpc, plugin_pb2
-from sandbox.plugins.language import interpreter
-from sandbox.plugins.language.interpreter import InterpreterError
+from sandbox.plugins.language import toolchain
+from sandbox.plugins.language.toolchain import Toolchain, ToolchainError
 
 VERSION = "0.0.0-sandbox"
 PROGRAM = Path(__file__).with_name("program.py")
 SHOWN = 32
 SECONDS_TO_END = 5.0
-LIST_PACKAGES = """
-import importlib.metadata, json, re, sys
-normal = lambda name: re.sub("[-_.]+", "-", name).lower()
-found = {normal(d.metadata["Name"]): d for d in importlib.metadata.distributions()}
-needed = {normal(re.match("[A-Za-z0-9._-]+", r)[0]) for d in found.values() for r in d.requires or ()}
-print(json.dumps([(n, d.version) for n, d in sorted(found.items()) if sys.argv[1] == "all" or n not in needed]))
-"""
+PACKAGES = Path(__file__).with_name("packages.py")
+WITHOUT_PLUGIN = ("pulumi-policy", "pulumi-esc-sdk")
 
 
 class Children:
-    """The processes that run for the engine; they end when it cancels."""
+    """The processes that run for the engine."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: set[subprocess.Popen[bytes]] = set()
-        self._cancelled = False
 
     def start(self, argv: list[str], **options: Any) -> subprocess.Popen[bytes]:
         with self._lock:
-            if self._cancelled:
-                raise InterpreterError("cancelled")
             child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, **options)
             self._running.add(child)
             return child
@@ -69,17 +64,15 @@ class Children:
         killer.daemon = True
         killer.start()
 
-    def cancel(self) -> None:
+    def finish(self) -> None:
+        """Let those that were interrupted end by themselves, for as long as the engine waits for this process."""
         with self._lock:
-            self._cancelled = True
             running = list(self._running)
+        deadline = time.monotonic() + SECONDS_TO_END
         for child in running:
-            self.end(child)
-
-    def kill(self) -> None:
-        with self._lock:
-            self._cancelled = True
-            for child in self._running:
+            try:
+                child.wait(max(deadline - time.monotonic(), 0))
+            except subprocess.TimeoutExpired:
                 child.kill()
 
 
@@ -89,6 +82,8 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     def __init__(self, engine: str) -> None:
         self.engine = engine
         self.children = Children()
+        self.cancelled = threading.Event()
+        self._programs: list[subprocess.Popen[bytes]] = []
 
     def Handshake(self, request: Any, context: grpc.ServicerContext) -> Any:
         self.engine = request.engine_address or self.engine
@@ -98,25 +93,35 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         return plugin_pb2.PluginInfo(version=VERSION)
 
     def GetRequiredPackages(self, request: Any, context: grpc.ServicerContext) -> Any:
-        return language_pb2.GetRequiredPackagesResponse()  # the SDK names the version with each registration
+        """The plugins of the program's packages. An environment that is missing is made first, as before each run."""
+        with boundary(context):
+            python = toolchain.resolve(_options(request.info), request.info.root_directory)
+            log = process.EngineLog(self.engine).about("")
+            python.ensure(request.info.program_directory, lambda severity, text: log(severity, text, status=True))
+            needed = [each for row in _packages(python, "all") if (each := _plugin_of(*row))]
+            return language_pb2.GetRequiredPackagesResponse(packages=needed)
 
     def GetRequiredPlugins(self, request: Any, context: grpc.ServicerContext) -> Any:
         return language_pb2.GetRequiredPluginsResponse()
 
     def Run(self, request: Any, context: grpc.ServicerContext) -> Any:
-        try:
-            python = interpreter.find(_options(request.info), request.info.root_directory)
+        with boundary(context):
+            python = toolchain.resolve(_options(request.info), request.info.root_directory)
             if request.attach_debugger:
-                raise InterpreterError("this stand-in language host has no debugger")
-            argv = [python.executable, str(PROGRAM), *self._program_arguments(request)]
+                raise ToolchainError("this stand-in language host has no debugger")
+            python.validate()
+            argv = [python.python, str(PROGRAM), *self._program_arguments(request)]
             child = self.children.start(argv, env={**python.environment, **_configuration(request)})
-        except InterpreterError as error:
-            return language_pb2.RunResponse(error=str(error))
+        self._programs.append(child)
+        # The engine ends the request when it needs the program no longer, because something else has failed.
         context.add_callback(lambda: self.children.end(child))
+        if self.cancelled.is_set():
+            self.children.end(child)
         status = self.children.wait(child)
         if status == SHOWN:
             return language_pb2.RunResponse(bail=True)
-        return language_pb2.RunResponse(error=f"the program ended with exit status {status}" if status else "")
+        said = f"program exited with non-zero exit code: {status}" if status > 0 else "program exited unexpectedly"
+        return language_pb2.RunResponse(error=said if status else "")
 
     def _program_arguments(self, request: Any) -> list[str]:
         named = {
@@ -128,24 +133,22 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             "root-directory": request.info.root_directory,
             "pwd": request.pwd,
             "parallel": str(request.parallel),
-            "parent": str(os.getpid()),
         }
         options = [f"--{name}={value}" for name, value in named.items() if value]
         return [*options, *(["--dry-run"] if request.dryRun else []), "--", request.info.entry_point, *request.args]
 
     def RunPlugin(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         """A policy pack or a provider in Python: its output and its exit status, as they come."""
-        directory = request.info.program_directory
-        try:
-            python = interpreter.find(_options(request.info), directory)
-            argv = [python.executable, *_plugin_arguments(request.kind, directory, list(request.args))]
+        root, directory = request.info.root_directory, request.info.program_directory
+        policies = request.kind == "analyzer"
+        with boundary(context):
+            python = toolchain.resolve(_options(request.info), root, plugin=not policies)
+            python.validate()
+            argv = [python.python, *_plugin_arguments(request.kind, root, directory, list(request.args))]
             environment = {**python.environment, **dict(entry.split("=", 1) for entry in request.env)}
-            cwd = directory if request.kind == "analyzer" else request.pwd
+            cwd = directory if policies else request.pwd
             pipe = subprocess.PIPE
             child = self.children.start(argv, env=environment, cwd=cwd, stdout=pipe, stderr=pipe)
-        except InterpreterError as error:
-            context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
-            return
         context.add_callback(lambda: self.children.end(child))
         for stream, text in _output(child):
             answer = language_pb2.RunPluginResponse()
@@ -154,26 +157,76 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         yield language_pb2.RunPluginResponse(exitcode=self.children.wait(child))
 
     def InstallDependencies(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-        note = "This stand-in language host installs nothing: use pip install -r requirements.txt\n"
-        yield language_pb2.InstallDependenciesResponse(stdout=note.encode())
+        """Into the environment that the options name, whatever else it is used for."""
+        told: SimpleQueue[bytes] = SimpleQueue()
+        with boundary(context):
+            python = toolchain.resolve(_options(request.info), request.info.root_directory, plugin=request.is_plugin)
+            told.put(b"Installing dependencies...\n\n")
+            python.install(request.info.program_directory, lambda _, text: told.put(text.encode()))
+            told.put(b"Finished installing dependencies\n\n")
+        while not told.empty():
+            yield language_pb2.InstallDependenciesResponse(stdout=told.get())
 
     def About(self, request: Any, context: grpc.ServicerContext) -> Any:
-        return language_pb2.AboutResponse(
-            executable=sys.executable, version=sys.version.split()[0], metadata={"language host": "sandbox stand-in"}
-        )
+        with boundary(context):
+            python = toolchain.resolve(_options(request.info), request.info.root_directory)
+            ask = "import sys; print(sys.executable, sys.version.split()[0])"
+            executable, version = _said([python.python, "-c", ask], python).rsplit(" ", 1)
+            metadata = {"toolchain": "Pip", "language host": "sandbox stand-in"}
+            return language_pb2.AboutResponse(executable=executable, version=version.strip(), metadata=metadata)
 
     def GetProgramDependencies(self, request: Any, context: grpc.ServicerContext) -> Any:
-        python = interpreter.find(_options(request.info), request.info.root_directory)
-        argv = [python.executable, "-c", LIST_PACKAGES, "all" if request.transitiveDependencies else "direct"]
-        listed = subprocess.run(argv, env=dict(python.environment), capture_output=True, text=True, check=True)
-        packages = [
-            language_pb2.DependencyInfo(name=name, version=version) for name, version in json.loads(listed.stdout)
-        ]
-        return language_pb2.GetProgramDependenciesResponse(dependencies=packages)
+        with boundary(context):
+            python = toolchain.resolve(_options(request.info), request.info.root_directory)
+            rows = _packages(python, "all" if request.transitiveDependencies else "direct")
+            packages = [language_pb2.DependencyInfo(name=name, version=version) for name, version, _ in rows]
+            return language_pb2.GetProgramDependenciesResponse(dependencies=packages)
 
     def Cancel(self, request: Any, context: grpc.ServicerContext) -> Any:
-        self.children.cancel()
+        """Ends the program. Plugins that run are ended by their own requests."""
+        self.cancelled.set()
+        for child in self._programs:
+            self.children.end(child)
         return empty_pb2.Empty()
+
+
+@contextmanager
+def boundary(context: grpc.ServicerContext) -> Iterator[None]:
+    try:
+        yield
+    except ToolchainError as error:
+        context.abort(grpc.StatusCode.UNKNOWN, str(error))
+
+
+def _said(argv: list[str], python: Toolchain) -> str:
+    try:
+        done = subprocess.run(argv, env=python.environment, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise ToolchainError(f"calling `{' '.join(argv)}`: {os.strerror(error.errno or 0).lower()}") from error
+    if done.returncode:
+        raise ToolchainError(f"`{' '.join(argv)}`: exit status {done.returncode}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def _packages(python: Toolchain, which: str) -> list[tuple[str, str, str | None]]:
+    """(name, version, pulumi-plugin.json) of what is installed for the program."""
+    rows: list[tuple[str, str, str | None]] = json.loads(_said([python.python, str(PACKAGES), which], python))
+    return rows
+
+
+def _plugin_of(name: str, version: str, described: str | None) -> Any:
+    """The plugin that a package needs; None where it has none, or where its version is no plugin's."""
+    description = json.loads(described) if described is not None else {}
+    if name in WITHOUT_PLUGIN or (described is None and not name.startswith("pulumi-")):
+        return None
+    if described is not None and not description.get("resource"):
+        return None
+    wanted = str(description.get("version") or version).removeprefix("v")
+    if not re.match(r"\d+\.\d+\.\d+", wanted):
+        return None
+    plugin = description.get("name") or name.removeprefix("pulumi-")
+    server = description.get("server", "")
+    return plugin_pb2.PackageDependency(name=plugin, kind="resource", version=f"v{wanted}", server=server)
 
 
 def _options(info: Any) -> dict[str, Any]:
@@ -187,14 +240,14 @@ def _configuration(request: Any) -> Mapping[str, str]:
     }
 
 
-def _plugin_arguments(kind: str, directory: str, arguments: list[str]) -> list[str]:
+def _plugin_arguments(kind: str, root: str, directory: str, arguments: list[str]) -> list[str]:
     if kind == "analyzer":
         return ["-u", "-m", "pulumi.policy", *arguments, directory]
-    if Path(directory, "__main__.py").exists():
+    if Path(root, "__main__.py").exists():
         return [directory, *arguments]
-    project = Path(directory, "pyproject.toml")
+    project = Path(root, "pyproject.toml")
     if not project.exists():
-        raise InterpreterError(f"{directory} is no Python plugin: it has neither __main__.py nor pyproject.toml")
+        raise ToolchainError("plugin is not runnable, it provides neither __main__.py nor a buildable pyproject.toml")
     name = tomllib.loads(project.read_text()).get("project", {}).get("name", "")
     return ["-m", "pulumi.run.plugin", name, *arguments]
 
@@ -224,5 +277,7 @@ def main() -> None:
     engine = next((argument for argument in reversed(sys.argv[1:]) if not argument.startswith("-")), "")
     host = LanguageHost(engine)
     process.serve(
-        lambda server: language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server), host.children.kill
+        lambda server: language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server),
+        lambda: host.engine,
+        host.children.finish,
     )

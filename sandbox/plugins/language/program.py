@@ -1,7 +1,7 @@
 """Runs a Pulumi program in its own interpreter, as `pulumi-language-python-exec` of the official language host does.
 
 Started by path, by any Python that has the SDK: imports nothing of this repository. Leaves out tracing and debuggers.
-Exit status 32 says that the error has been shown to the user already.
+Nothing is done about an interrupt, as there: it is the program's own to handle.
 """
 
 from __future__ import annotations
@@ -15,20 +15,23 @@ import asyncio
 import logging
 import os
 import runpy
-import threading
-import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 
-SHOWN = 32
-INTERRUPTED = 130
+FAILED = 1
+SHOWN = 32  # the error has been shown to the user
 
 try:
     import pulumi
     import pulumi.runtime
 except ImportError as error:
-    print(f"{sys.executable} cannot import the Pulumi SDK ({error}): pip install -r requirements.txt", file=sys.stderr)
-    sys.exit(1)
+    print(
+        f"{sys.executable} cannot import the Pulumi SDK ({error}).\n"
+        "It looks like the Pulumi SDK has not been installed. Have you run pip install?\n"
+        "In a virtualenv, run pip install -r requirements.txt in it.",
+        file=sys.stderr,
+    )
+    sys.exit(FAILED)
 
 
 def arguments() -> argparse.Namespace:
@@ -37,17 +40,9 @@ def arguments() -> argparse.Namespace:
         parser.add_argument(f"--{name}")
     parser.add_argument("--parallel", type=int, default=1)
     parser.add_argument("--dry-run", action="store_true")
-    parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("program")
     parser.add_argument("arguments", nargs="*")
     return parser.parse_args()
-
-
-def end_with(parent: int) -> None:
-    """End when the language host is gone: what the program makes then, nobody records."""
-    while os.getppid() == parent:
-        time.sleep(0.25)
-    os._exit(1)
 
 
 def configure(args: argparse.Namespace) -> None:
@@ -100,9 +95,7 @@ def run(program: str, parallel: int) -> int:
         loop.run_until_complete(pulumi.runtime.run_in_stack(main_module))
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
-        return SHOWN
-    except KeyboardInterrupt:
-        os._exit(INTERRUPTED)  # cancelled: threads that wait for the engine would hold the process up
+        return FAILED
     except Exception:  # whatever the program raises is shown, with its own frames
         pulumi.log.error(f"Program failed with an unhandled exception:\n{own_traceback(program)}")
         return SHOWN
@@ -114,7 +107,6 @@ def run(program: str, parallel: int) -> int:
 
 def main() -> int:
     args = arguments()
-    threading.Thread(target=end_with, args=(args.parent,), daemon=True).start()
     configure(args)
     sys.argv = [args.program, *args.arguments]
     if args.pwd:

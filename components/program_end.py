@@ -1,0 +1,39 @@
+"""How the program ends when it must not go on, as Pulumi's Python language host expects it.
+
+The host sends SIGINT when the run is cancelled or another resource has failed. Exit status 32 says that the error has
+been shown; with any other the engine adds "an unhandled error occurred".
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import pulumi
+
+SHOWN = 32
+
+
+def end_when_interrupted() -> None:
+    """Ends at once, without a traceback: threads that wait for the engine would hold it up until the host kills it."""
+    signal.signal(signal.SIGINT, _end)
+
+
+def _end(_number: int, _frame: object) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(SHOWN)
+
+
+@contextmanager
+def errors_shown() -> Iterator[None]:
+    """Shows a pulumi.RunError by itself, and ends the program."""
+    try:
+        yield
+    except pulumi.RunError as error:
+        pulumi.log.error(str(error))
+        sys.exit(SHOWN)

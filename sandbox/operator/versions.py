@@ -1,0 +1,79 @@
+"""Which versions of Pulumi are pinned here, and whether newer ones can be had; asks the registries' own clients.
+
+python -m sandbox.operator.versions   exit status 1 where there are newer ones
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sandbox.operator import engine
+from sandbox.operator.plugins import numbers
+from sandbox.paths import CLONE
+
+GO_MODULE = "github.com/pulumi/pulumi/pkg/v3"
+BUILT_BY = Path(__file__).parent / "pulumi-cli"
+ASK_SECONDS = 120
+
+
+def pinned_sdk() -> str:
+    """As requirements.txt pins it."""
+    found = re.search(r"^pulumi==(.+)$", (CLONE / "requirements.txt").read_text(), re.MULTILINE)
+    assert found, "requirements.txt pins the SDK"
+    return found[1]
+
+
+def pinned_cli() -> dict[str, str]:
+    """Each place that names the CLI's version, and what it says."""
+    module = (BUILT_BY / "go.mod").read_text()
+    workflow = (CLONE / ".github" / "workflows" / "preview.yml").read_text()
+    return {
+        "sandbox/operator/engine.py": engine.VERSION,
+        "sandbox/operator/pulumi-cli/go.mod": re.findall(rf"{GO_MODULE} v(\S+)", module)[0],
+        ".github/workflows/preview.yml": re.findall(r"--version (\S+)", workflow)[0],
+    }
+
+
+def newest(listed: str) -> str:
+    """Of all version numbers in the text that are whole ones."""
+    found: list[str] = re.findall(r"\bv?(\d+\.\d+\.\d+)(?![\w.+-])", listed)
+    return max(found, key=numbers)
+
+
+def newer() -> list[str]:
+    """A line for each that is behind. Raises subprocess.SubprocessError or OSError where nobody can be asked."""
+    go = shutil.which("go") or "go"
+    asked = {
+        ("CLI", engine.VERSION): [go, "list", "-m", "-versions", GO_MODULE],
+        ("Python SDK", pinned_sdk()): [sys.executable, "-m", "pip", "index", "versions", "pulumi"],
+    }
+    found = {what: newest(_output(command)) for what, command in asked.items()}
+    return [
+        f"{name}: {served} can be had, {ours} is pinned"
+        for (name, ours), served in found.items()
+        if numbers(served) > numbers(ours)
+    ]
+
+
+def _output(command: Sequence[str]) -> str:
+    done = subprocess.run(command, cwd=BUILT_BY, capture_output=True, text=True, check=True, timeout=ASK_SECONDS)
+    return done.stdout
+
+
+def main() -> int:
+    try:
+        lines = newer()
+    except (subprocess.SubprocessError, OSError) as error:
+        print(f"error: the registries could not be asked: {error}", file=sys.stderr)
+        return 2
+    print("\n".join(lines) or f"CLI {engine.VERSION} and Python SDK {pinned_sdk()}: the newest that can be had")
+    return 1 if lines else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
