@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import secrets
+import sys
 import zlib
 from itertools import cycle
 from typing import Any
@@ -126,6 +127,15 @@ def rotate(groups: Groups, group: str, name: str) -> None:
 def of_erchef(groups: Groups) -> str:
     """The password of its database user."""
     return (groups.get("opscode_erchef") or groups["postgresql"])["sql_password"]
+
+
+def ingest(arguments: list[str]) -> int:
+    """`veil-ingest-secret GROUP.NAME`: of the standard input, without its last line break."""
+    group, name = arguments[0].split(".", 1)
+    groups = load()
+    groups.setdefault(group, {})[name] = sys.stdin.read().rstrip("\n")
+    save(groups, veil=True)
+    return 0
 
 
 def main(arguments: list[str]) -> int:
