@@ -76,8 +76,8 @@ give_up() {
 }
 
 optional() { # NAME VERB FAILURE
-  [ -x $bin/$$1 ] || return 0
-  $bin/$$1 $$2 >>$log 2>&1 || give_up "$$3 $$2 failed"
+  [ -x "$bin/$$1" ] || return 0
+  "$bin/$$1" "$$2" >>$log 2>&1 || give_up "$$3 $$2 failed"
   log_me "$$3 $$2 success"
 }
 

@@ -188,9 +188,8 @@ def graceful_kill(name: str) -> bool:
     if not enabled(name):
         return False
     pid = pid_of(name)
-    if pid and not control("stop", name) and pid_of(name) == pid:
-        group = os.getpgid(pid)
-        os.kill(pid, signal.SIGKILL) if group == os.getpgrp() else os.killpg(group, signal.SIGKILL)
+    if not control("stop", name) and pid and pid_of(name) == pid:
+        os.killpg(os.getpgid(pid), signal.SIGKILL)
     return True
 
 
