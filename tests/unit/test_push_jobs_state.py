@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -136,7 +137,7 @@ def test_a_job_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> 
     job = wire.start("a", timeout=5)
     wire.says("a", "ack_commit", "j")
     now = job.deadline + 1
-    monkeypatch.setattr(push_jobs_state.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     wire.state.tick()
     assert (job.status, job.nodes) == ("timed_out", {"a": "timed_out"})
     assert wire.sent[-1] == ("a", "abort")
