@@ -5,6 +5,7 @@ python -m sandbox stop                remove all of it, also after a crash; safe
 python -m sandbox status              its hosts; exit status 1 when it is not running
 python -m sandbox exec HOST -- CMD…   a command as root on a host, by name or id
 python -m sandbox run -- CMD…         a command where the operator works, with Pulumi's environment
+python -m sandbox job [COMMAND]       a command as a push job on both clients, which are set up first
 python -m sandbox inject              the faults that its AWS API can answer with, and those that wait for a request
 python -m sandbox inject FAULT [ACTION] [TIMES]   answer the next requests with one; ACTION as in RunInstances
 python -m sandbox inject clear        remove those that wait
@@ -18,7 +19,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from sandbox import lifecycle, prerequisites
+from sandbox import job_clients, lifecycle, prerequisites
 from sandbox.aws import fault_injection
 from sandbox.hosts import network
 from sandbox.hosts.host import Hosts, HostStatus
@@ -49,6 +50,8 @@ def main(arguments: Sequence[str]) -> int:
                 inject(sandbox, rest)
             case ["run"], [_, *_]:
                 run(sandbox, command)
+            case ["job", *words], None if len(words) <= 1:
+                job(sandbox, *words)
             case _:
                 print(__doc__, file=sys.stderr)
                 return 2
@@ -80,6 +83,14 @@ def run(sandbox: Sandbox, command: Sequence[str]) -> None:
     except EngineError as error:
         raise SandboxError(str(error)) from error
     _become([*network.enter(sandbox.operator), *command], workstation.environment(sandbox, found))
+
+
+def job(sandbox: Sandbox, command: str = job_clients.COMMAND) -> None:
+    """Raises SandboxError."""
+    prerequisites.need_root()
+    if not lifecycle.running(sandbox):
+        raise SandboxError(f"sandbox {sandbox.name} is not running; `python -m sandbox start` starts it")
+    job_clients.run_job(sandbox, command, say)
 
 
 def inject(sandbox: Sandbox, words: Sequence[str]) -> None:

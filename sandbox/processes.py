@@ -52,6 +52,13 @@ class Process:
         found = _stat(self.pid)
         return found is not None and int(found[19]) == self.started and not int(found[6]) & PF_EXITING
 
+    def works_in(self, directory: str) -> bool:
+        """Whether its working directory, as it is called in its own root, is below this one."""
+        try:
+            return os.readlink(f"/proc/{self.pid}/cwd").startswith(f"{directory}/")
+        except OSError:
+            return False
+
     def end(self, number: signal.Signals = signal.SIGKILL, seconds: float = DEATH_SECONDS) -> bool:
         """Signal it and wait until it is gone; False when it still runs. Another process with its pid is left alone."""
         try:

@@ -16,8 +16,10 @@ namespace. moto alone would accept a program that fails on AWS, for instance one
     string_validation.py      refuses strings that AWS refuses
     fault_injection.py        the table of faults, and those that wait for a request
     metadata_service.py       what an instance finds at 169.254.169.254: metadata, credentials, the EC2 API
+    resolver.py               what it finds at 169.254.169.253: names
+    load_balancers.py         the traffic of load balancers
     iam_policies.py           whether an instance's role allows a request
 
-Error codes and messages are those of AWS. Left out: traffic through route tables, NAT gateways and load balancers (the
-API holds them, the network does not), block devices, signatures, and IAM for the operator's own requests.
+Error codes and messages are those of AWS. Left out: traffic through route tables and NAT gateways (the API holds them,
+the network does not), block devices, signatures, and IAM for the operator's own requests.
 """

@@ -41,6 +41,14 @@ IMAGES = (
         layer="chef-server",
         created="2026-01-02T00:00:00.000Z",
     ),
+    Image(
+        id="ami-0c4a000000000003c",
+        name="sandbox-ubuntu-chef-ha",
+        description="A bare server with SSH, and with Chef's high availability add-on for a Chef server to come",
+        owner=ACCOUNT,
+        layer="chef-ha",
+        created="2026-01-03T00:00:00.000Z",
+    ),
 )
 
 LAYERS: Mapping[str, str] = {image.id: image.layer for image in IMAGES}

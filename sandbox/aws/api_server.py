@@ -30,7 +30,7 @@ SETTINGS = {
 }
 
 
-def serve(hosts: moto_patches.Hosts, directory: Path, port: int = PORT) -> ThreadedMotoServer:
+def serve(hosts: moto_patches.Hosts, directory: Path, port: int = PORT, router: str = "") -> ThreadedMotoServer:
     """Start the API with these hosts; `directory` holds its files: images, faults, recorded actions. Once a process."""
     if "moto" in sys.modules:
         raise RuntimeError("moto is imported already, without the settings of the sandbox")
@@ -39,7 +39,7 @@ def serve(hosts: moto_patches.Hosts, directory: Path, port: int = PORT) -> Threa
     os.environ.update(SETTINGS, MOTO_AMIS_PATH=str(images))
     from sandbox.aws import moto_patches  # noqa: PLC0415 - moto reads its settings when it is imported
 
-    return moto_patches.start(hosts, ADDRESS, port, directory)
+    return moto_patches.start(hosts, ADDRESS, port, directory, router)
 
 
 def main(name: str) -> None:
@@ -50,11 +50,12 @@ def main(name: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())  # not blocked: the hosts' processes would inherit that
     sandbox = Sandbox(name)
-    server = serve(Hosts(sandbox), sandbox.run)
-    from sandbox.aws import metadata_service, preexisting_resources  # noqa: PLC0415 - moto reads its settings when it is imported
+    server = serve(Hosts(sandbox), sandbox.run, router=sandbox.router)
+    from sandbox.aws import metadata_service, preexisting_resources, resolver  # noqa: PLC0415 - moto reads its settings when it is imported
 
     preexisting_resources.create()
     metadata_service.start(sandbox.namespace_path(sandbox.router))
+    resolver.start(sandbox.namespace_path(sandbox.router))
     sandbox.cloud_ready.touch()
     ended.wait()
     sandbox.cloud_ready.unlink(missing_ok=True)

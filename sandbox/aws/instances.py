@@ -38,6 +38,8 @@ class Hosts(Protocol):
 
     def reboot(self, host_id: str) -> None: ...
 
+    def take_volume(self, host_id: str, volume: str) -> None: ...
+
 
 class Instances:
     """Each method is called by moto's method of that name, with the lock held, and returns at once."""
@@ -91,6 +93,9 @@ class Instances:
                 raise EC2ClientError("IncorrectInstanceState", message)
             self._later(instance, partial(self._reboot, instance))
         return chosen
+
+    def volume_detached(self, backend: Any, arguments: Arguments, attachment: Any) -> None:
+        self._hosts.take_volume(arguments["instance_id"], arguments["volume_id"])
 
     # What the threads do
 

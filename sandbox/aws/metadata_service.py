@@ -7,11 +7,8 @@ is refused. On AWS the API has an address of its own, and checks signatures; thi
 
 from __future__ import annotations
 
-import ctypes
 import json
-import os
 import secrets
-import socket
 import threading
 import urllib.error
 import urllib.request
@@ -29,9 +26,9 @@ from moto.iam.models import iam_backends
 from sandbox.aws import iam_policies
 from sandbox.aws.amis import ACCOUNT
 from sandbox.aws.moto_wrapping import LOCK
+from sandbox.hosts import network
 from sandbox.paths import CLOUD_URL, METADATA, REGION
 
-NEW_NETWORK = 0x40000000  # CLONE_NEWNET
 IMDS = "/latest/meta-data/"
 CREDENTIALS = f"{IMDS}iam/security-credentials/"
 LIVE = ("pending", "running")
@@ -178,24 +175,7 @@ class Server(ThreadingHTTPServer):
 
 
 def start(router: Path) -> Server:
-    """Serve in the network namespace `router`, which this process is not in: a socket stays where it was made."""
-    server = Server((METADATA, 80), Handler, bind_and_activate=False)
-    thread = threading.Thread(target=_listen, args=(server, router))
-    thread.start()
-    thread.join()
+    """Serve in the network namespace `router`."""
+    server = network.inside(router, lambda: Server((METADATA, 80), Handler))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
-
-
-def _listen(server: Server, router: Path) -> None:
-    """In a thread of its own, which alone enters the namespace, and ends there."""
-    handle = os.open(router, os.O_RDONLY)
-    try:
-        if ctypes.CDLL(None, use_errno=True).setns(handle, NEW_NETWORK) != 0:
-            raise OSError(ctypes.get_errno(), f"cannot enter {router}")
-        server.socket.close()
-        server.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        server.server_bind()
-        server.server_activate()
-    finally:
-        os.close(handle)

@@ -16,7 +16,7 @@ from moto.ec2.responses import instances as instance_requests
 from moto.elbv2.models import ELBv2Backend
 from moto.server import ThreadedMotoServer
 
-from sandbox.aws import host_firewalls, instances, moto_fixes, request_interceptor
+from sandbox.aws import host_firewalls, instances, load_balancers, moto_fixes, request_interceptor
 from sandbox.aws.amis import ACCOUNT
 from sandbox.aws.ec2_validation import attachments, compute, edge, networks
 from sandbox.aws.fault_injection import Faults
@@ -55,7 +55,7 @@ def methods(lifecycle: Instances, firewalls: HostFirewalls) -> Mapping[str, Wrap
         "create_route": Wrap(networks.gateway_reachable),
         "replace_route": Wrap(networks.gateway_reachable),
         "attach_volume": Wrap(attachments.volume_free),
-        "detach_volume": Wrap(attachments.volume_attached),
+        "detach_volume": Wrap(attachments.volume_attached, fix=lifecycle.volume_detached),
         "assign_private_ip_addresses": Wrap(attachments.address_movable, fix=attachments.address_moved, then=refresh),
         "import_key_pair": Wrap(compute.key_usable),
         "create_security_group": Wrap(compute.security_group_in_vpc),
@@ -85,8 +85,11 @@ BALANCER_METHODS = {
 }
 
 
-def start(hosts: Hosts, address: str, port: int, directory: Path) -> ThreadedMotoServer:
-    """Serve; returns when requests are answered. Once a process. `directory` holds the interceptor's files."""
+def start(hosts: Hosts, address: str, port: int, directory: Path, router: str = "") -> ThreadedMotoServer:
+    """Serve; returns when requests are answered. Once a process. `directory` holds the interceptor's files.
+
+    `router` is the network namespace in which load balancers listen; without one, none does.
+    """
     moto_fixes.images_without_alias(
         ec2_backends[ACCOUNT][REGION]
     )  # makes the backend, too: slow, so before any request
@@ -102,6 +105,8 @@ def start(hosts: Hosts, address: str, port: int, directory: Path) -> ThreadedMot
         request_interceptor.RequestInterceptor(Faults(directory / FAULTS_FILE), directory / ACTIONS_FILE)
     )
     install(BALANCER_METHODS, ELBv2Backend)
+    if router:
+        load_balancers.Traffic(router, firewalls).start()
     server = ThreadedMotoServer(address, port, verbose=False)
     server.start()
     return server

@@ -1,13 +1,14 @@
 """The instances: Linux hosts in network namespaces, reached over SSH as on AWS.
 
 A host has an address on the sandbox's bridge, a root of its own, a small init as pid 1, and sshd. It boots, runs its
-user data once, reboots, and ends. Its root is an overlay: this machine's /usr, without what is not the operating
-system, below a layer of base files, a layer for its image, and a disk of its own in memory.
+user data once, reboots, and ends. Its root is an overlay: a Debian of the hosts' own, below a layer of base files, a
+layer for its image, and a disk of its own in memory.
 
     host.py            boots, reboots, ends and lists hosts: start reading here
     registry.py        which hosts exist: one JSON file each
     launch.py          starts pid 1 in new namespaces with few capabilities; `setup.sh` mounts its root
-    layers.py          the base layer, from this machine's system and from `sandbox/rootfs`
+    root_image.py      the system below all of them: Debian, made once per user
+    layers.py          the base layer, from `sandbox/rootfs`
     image_builder.py   a layer with packages that dpkg has installed
     network.py         the bridge and the namespaces on it
     nftables.py        the rules of security groups as an nftables script

@@ -15,12 +15,13 @@ from sandbox.hosts import image_builder, launch, layers, network
 from sandbox.hosts.registry import HostError, Record, Registry
 from sandbox.locks import lock
 from sandbox.paths import Sandbox
-from sandbox.processes import Process, end_all, run
+from sandbox.processes import Process, end_all, inside, run
 
 __all__ = ["HostError", "HostSpec", "HostStatus", "Hosts"]
 
 SSH_PORT = 22
 BOOT_SECONDS = 60.0
+VOLUMES = "/usr/lib/chef-sandbox/volumes"  # where a host has the data of all volumes
 INIT = "/usr/lib/chef-sandbox/init"
 
 
@@ -105,6 +106,13 @@ class Hosts:
         if not network.exists(namespace):
             raise HostError(f"there is no host {host_id}, so it has no firewall to set")
         run([*network.enter(namespace), "nft", "-f", "-"], stdin=ruleset)
+
+    def take_volume(self, host_id: str, volume: str) -> None:
+        """End what works on a volume's data: its disk is gone. Nothing happens where there is no host."""
+        namespace, place = self._sandbox.namespace(host_id), f"{VOLUMES}/{volume}"
+        for process in inside([self._sandbox.namespace_path(namespace)]) if network.exists(namespace) else ():
+            if process.works_in(place):
+                process.end()
 
     def command(self, host: str, argv: Sequence[str]) -> list[str]:
         """The command that runs `argv` as root inside a host (id or name) from this machine. Raises HostError."""

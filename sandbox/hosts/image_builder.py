@@ -15,6 +15,7 @@ ARCHIVES = "var/cache/apt/archives"
 PACKAGES: Mapping[str, tuple[str, ...]] = {  # file name patterns, by image; the last file of several is taken
     layers.BASE: (),
     "chef-server": ("chef-server-core_*.deb",),
+    "chef-ha": ("chef-ha_*.deb",),
 }
 
 

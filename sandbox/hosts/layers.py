@@ -39,6 +39,7 @@ def build_base(sandbox: Sandbox) -> None:
     for path in layer.rglob("*"):  # whatever the umask of who cloned this
         path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
     shutil.copy2(root_image.place() / HOSTNAME, layer / "usr/lib/chef-sandbox/hostname")
+    (layer / "usr/lib/chef-sandbox/volumes").mkdir(mode=0o755)
     _devices(layer / "dev")
     layer.rename(sandbox.layer(BASE))
 

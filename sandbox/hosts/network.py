@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import hashlib
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
+from typing import TypeVar
 
-from sandbox.paths import METADATA, NAMESPACES, ROOT, Sandbox
+from sandbox.paths import METADATA, NAMESPACES, RESOLVER, ROOT, Sandbox
 from sandbox.processes import run
 
+T = TypeVar("T")
+
+NEW_NETWORK = 0x40000000  # CLONE_NEWNET
 BRIDGE = "br0"
 BRIDGE_MAC = "02:00:00:00:00:01"  # fixed: else it follows its ports, and hosts go on sending to the gateway's old one
 ROUTER_SETTINGS = {"ip_forward": "1", "conf/all/send_redirects": "0", "conf/default/send_redirects": "0"}
@@ -50,7 +57,7 @@ def create_router(sandbox: Sandbox) -> None:
     settings = "; ".join(f"echo {value} >/proc/sys/net/ipv4/{key}" for key, value in ROUTER_SETTINGS.items())
     run([*enter(sandbox.router), "sh", "-euc", settings])
     batch(sandbox.router, f"link add {BRIDGE} address {BRIDGE_MAC} type bridge\nlink set {BRIDGE} up\nlink set lo up\n")
-    batch(sandbox.router, f"addr add {METADATA}/32 dev lo\n")
+    batch(sandbox.router, f"addr add {METADATA}/32 dev lo\naddr add {RESOLVER}/32 dev lo\n")
 
 
 def attach(sandbox: Sandbox, namespace: str, interface: IPv4Interface) -> None:
@@ -88,6 +95,25 @@ def gateway(interface: IPv4Interface) -> IPv4Address:
 
 def batch(namespace: str, commands: str) -> None:
     run([*enter(namespace), "ip", "-batch", "-"], stdin=commands)
+
+
+def inside(namespace: Path, do: Callable[[], T]) -> T:
+    """What `do` gives in a network namespace that this process is not in: a socket stays where it was made.
+
+    In a thread of its own, which alone enters the namespace, and ends there. Raises what `do` raises.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(_entered, namespace, do).result()
+
+
+def _entered(namespace: Path, do: Callable[[], T]) -> T:
+    handle = os.open(namespace, os.O_RDONLY)
+    try:
+        if ctypes.CDLL(None, use_errno=True).setns(handle, NEW_NETWORK) != 0:
+            raise OSError(ctypes.get_errno(), f"cannot enter {namespace}")
+    finally:
+        os.close(handle)
+    return do()
 
 
 def listens(pid: int, port: int) -> bool:

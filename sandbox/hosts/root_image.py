@@ -25,18 +25,22 @@ PACKAGES = (
     *("ca-certificates", "curl", "hostname", "iproute2", "iputils-ping", "less", "nftables", "openssh-client"),
     *("openssh-server", "openssl", "perl", "procps", "python3", "sudo"),
     # What Chef server brings in its own package
-    *("keepalived", "nginx-light", "postgresql-15", "python3-psycopg2", "python3-zmq", "runit"),
+    *("keepalived", "nginx-light", "postgresql-15", "python3-psycopg2", "python3-zmq", "ruby"),
+    "runit",
 )
 # No manuals: they are a third of the files. Nothing is flushed to the disk: an interrupted image is thrown away.
 DPKG = (
     *("force-unsafe-io", "path-exclude=/usr/share/doc/*", "path-exclude=/usr/share/man/*"),
     *("path-exclude=/usr/share/locale/*", "path-include=/usr/share/doc/*/copyright"),
 )
-# Run in the new root. A host makes its own SSH host keys, and a Chef server its own database.
+# Run in the new root. A host makes its own SSH host keys; a Chef server's database starts as a copy of an empty one.
 FINISH = f"""\
 set -eu
 rm -f /etc/ssh/ssh_host_* /etc/hostname /etc/resolv.conf
 pg_dropcluster 15 main
+install -d -o postgres /usr/lib/chef-sandbox/postgresql
+chpst -u postgres /usr/lib/postgresql/15/bin/initdb --pgdata=/usr/lib/chef-sandbox/postgresql --username=opscode-pgsql \
+  --auth=peer --encoding=UTF8 --locale=C.UTF-8 --wal-segsize=1 --no-sync > /dev/null
 useradd --create-home --shell /bin/bash --uid {LOGIN_UID} --password '*' {LOGIN_USER}
 """
 # A killed build leaves no process and no mount behind: both are of a namespace that ends with it.

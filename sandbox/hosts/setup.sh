@@ -10,6 +10,9 @@ ip -batch "$HOST_DIR/network"
 mount -t overlay -o "lowerdir=$LOWER,upperdir=$HOST_DIR/root,workdir=$HOST_DIR/root.work,redirect_dir=on" \
     overlay "$HOST_DIR/mnt"
 mount -t proc -o nosuid,nodev,noexec proc "$HOST_DIR/mnt/proc"
+# What a volume holds: all hosts have it, and none looks at it unless the volume is attached to it.
+mkdir -p "$HOST_DIR/../../volumes"
+mount --bind "$HOST_DIR/../../volumes" "$HOST_DIR/mnt/usr/lib/chef-sandbox/volumes"
 
 cd "$HOST_DIR/mnt"
 pivot_root . mnt

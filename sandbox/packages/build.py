@@ -38,6 +38,8 @@ PACKAGES = (
     Package("chef-server-core", "12.19.31", CORE),
     Package("opscode-push-jobs-server", "1.1.6", PUSH_JOBS),
     Package("opscode-push-jobs-server", "2.2.8", PUSH_JOBS, NEEDS_VEIL),
+    Package("push-jobs-client", "2.4.5", "opt/push-jobs-client"),
+    Package("chef-ha", "1.0.0", "opt/chef-ha"),
 )
 VARIANTS = (
     Package("opscode-push-jobs-server", "2.2.8", PUSH_JOBS, NEEDS_VEIL, architecture="arm64"),

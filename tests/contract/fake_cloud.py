@@ -41,6 +41,8 @@ class NotingHosts:
         time.sleep(0.2)
         self._note("terminate", id=host_id)
 
+    def take_volume(self, host_id: str, volume: str) -> None: ...
+
     def reboot(self, host_id: str) -> None:
         self._note("reboot", id=host_id)
 

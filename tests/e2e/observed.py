@@ -54,7 +54,7 @@ class Host:
         return cls(
             frozenset(name.removesuffix(".sh") for name in parts["scripts"] if name),
             [" ".join(argv) for argv in lines if argv[0] in CTL and argv[1] not in LOOKS],
-            sum("runsv: started pid" in line for line in parts["starts"]),
+            sum("opscode-pushy-server: starting" in line for line in parts["starts"]),
             sum("Accepted " in line for line in parts["logins"]),
         )
 

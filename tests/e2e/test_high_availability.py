@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from sandbox.job_clients import run_job
 from sandbox.paths import REGION
 from tests.e2e.conftest import Stack, stack
 from tests.e2e.observed import calls, change, listed, tasks
@@ -61,11 +62,6 @@ except StandinError as error:
 """
 FIRST_VERSION = "curl -s -o /dev/null -w '%{http_code}' http://169.254.169.254/latest/meta-data/instance-id"
 STATUS = "cat /var/opt/opscode/keepalived/current_cluster_status"
-# Asked through the address, as frontends do: where clients are told to send their heartbeat.
-ADVERTISED = (
-    f'import json, urllib.request as u; a = u.urlopen("http://{VIP}:{API}/organizations/a/pushy/config/b", timeout=5);'
-    'print(json.load(a)["push_jobs"]["heartbeat"]["out_addr"])'
-)
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +107,7 @@ def test_the_primary_is_master_with_the_address_and_the_encrypted_volume(cluster
     assert on_hosts(cluster, "backend-0", "backend-1") == ["backend-0"]
     assert cluster.lab.reaches("frontend-0", VIP, API), "frontends use the address that moves"
     assert not cluster.lab.reaches("stranger-0", VIP, API)
+    run_job(cluster.sandbox, "hostname", print)
     assert operations(cluster) == set()
 
 
@@ -132,9 +129,11 @@ def test_when_keepalived_stops_on_the_master_the_other_backend_takes_over(cluste
     becomes_master(cluster, "backend-1")
     assert in_cloud(cluster) == {"vip": ["backend-1"], "data": [["backend-1", "/dev/xvdf"]], "encrypted": True}
     assert on_hosts(cluster, "backend-0", "backend-1") == ["backend-1"]
-    cluster.output("backend-1", "opscode-push-jobs-server-ctl test")
+    until(lambda: cluster.output("backend-0", STATUS) == "backup", seconds=60)
     cluster.output("backend-1", "chef-server-ctl ha-status")
-    assert cluster.output("frontend-0", f"python3 -c '{ADVERTISED}'") == f"tcp://{VIP}:10000"
+    run_job(cluster.sandbox, "hostname", print)
+    found = cluster.output("client-0", "knife job list").splitlines()
+    assert [line.split("\t")[1] for line in found] == ["complete", "complete"], "jobs of before are known after"
 
 
 def test_a_failover_is_no_change_to_pulumi(cluster: Stack) -> None:
@@ -154,7 +153,7 @@ def test_the_next_test_is_the_new_masters(cluster: Stack) -> None:
 def test_without_its_permissions_a_backend_takes_over_nothing_and_up_gives_them_back(cluster: Stack) -> None:
     """A refresh finds the first attachment gone too: it is made as it is, and the volume stays where it is."""
     inside(cluster, sys.executable, "-c", WITHOUT_POLICY, REGION)
-    tried = cluster.lab.shell("backend-0", "/opt/opscode/embedded/bin/ha-backend-ip attach")
+    tried = cluster.lab.shell("backend-0", "/var/opt/opscode/keepalived/bin/ha_backend_ip attach")
     assert tried.returncode != 0
     assert "UnauthorizedOperation" in tried.stderr
     attachment, policy = "aws:ec2/volumeAttachment:VolumeAttachment", "aws:iam/rolePolicy:RolePolicy"
@@ -165,15 +164,15 @@ def test_without_its_permissions_a_backend_takes_over_nothing_and_up_gives_them_
 
 def test_a_backend_that_comes_back_takes_nothing_away_and_takes_over_from_a_dead_machine(cluster: Stack) -> None:
     cluster.output("backend-0", "chef-server-ctl start keepalived")
-    cluster.output("backend-0", "chef-server-ctl ha-status")
+    until(lambda: cluster.lab.shell("backend-0", "chef-server-ctl ha-status").returncode == 0, seconds=60)
     assert on_hosts(cluster, "backend-0", "backend-1") == ["backend-1"]
     pid = next(host.pid for host in cluster.lab.hosts.list() if host.name == "backend-1")
     assert pid is not None
     os.kill(pid, 9)
     becomes_master(cluster, "backend-0")
     assert in_cloud(cluster) == {"vip": ["backend-0"], "data": [["backend-0", "/dev/xvdf"]], "encrypted": True}
-    cluster.output("backend-0", "opscode-push-jobs-server-ctl test")
     assert cluster.lab.reaches("frontend-0", VIP, API)
+    run_job(cluster.sandbox, "hostname", print)
 
 
 def test_destroy_leaves_nothing(cluster: Stack) -> None:

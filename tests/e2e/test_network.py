@@ -69,6 +69,9 @@ def test_a_cluster_in_private_subnets_comes_up_through_its_bastion_and_stays_as_
     outputs = private.outputs()
     assert outputs["test"].endswith("0 failures")
     assert outputs["entry"]["apiFqdn"] == "api.chef.test"
+    ask = "curl -ksf -m 5 https://api.chef.test/_status"
+    assert '"status": "pong"' in private.output("client-0", ask), "by its name, and through the load balancer"
+    assert private.lab.shell("stranger-0", ask).returncode != 0
     assert 'api_fqdn "api.chef.test"' in private.output("frontend-0", "cat /etc/opscode/chef-server.rb")
     bastion = outputs["bastion"]["host"]
     for name in outputs["servers"]:

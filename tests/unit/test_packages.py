@@ -10,6 +10,7 @@ import pytest
 
 from sandbox.packages.build import PACKAGES, VARIANTS, Package, build
 from sandbox.packages.host import chef_config, keepalived, push_jobs_config, ruby, secrets_file
+from sandbox.packages.host.chef_config import Core
 from sandbox.packages.host.files import StandinError
 
 HA = """
@@ -27,7 +28,7 @@ opscode_erchef['max_request_size'] = 1_0
 
 
 def chef(text: str, fqdn: str) -> dict[str, Any]:
-    return chef_config.running(chef_config.evaluate(ruby.read(text, "chef-server.rb")), fqdn)
+    return chef_config.running(chef_config.evaluate(ruby.read(text, "chef-server.rb")), fqdn, Core.of("12.19.31"))
 
 
 @pytest.fixture(scope="module")
@@ -262,13 +263,21 @@ def test_a_wrong_settings_file_is_refused() -> None:
 
 
 def test_the_newer_secrets_file_gives_back_what_went_in_and_shows_none_of_it() -> None:
-    groups = {
-        "push-jobs-server": {"pushy_priv_key": "-----BEGIN RSA PRIVATE KEY-----"},
-        "drbd": {"shared_secret": "ab12"},
-    }
+    groups = secrets_file.Groups(
+        {
+            "push-jobs-server": {"pushy_priv_key": "-----BEGIN RSA PRIVATE KEY-----"},
+            "drbd": {"shared_secret": "ab12"},
+        }
+    )
     document = secrets_file.encode(groups)
     assert secrets_file.decode(document) == groups
-    assert document == secrets_file.encode(groups), "equal secrets give equal bytes"
+    assert document != secrets_file.encode(groups), "other bytes at each save, as encrypted"
+    password = secrets_file.derived(groups, "push-jobs-server", "sql_password", 50)
+    again = secrets_file.decode(document)
+    assert secrets_file.derived(again, "push-jobs-server", "sql_password", 50) == password, "by the hasher"
+    again["push-jobs-server"]["sql_password"] = password
+    secrets_file.rotate(again, "push-jobs-server", "sql_password")
+    assert again["push-jobs-server"]["sql_password"] != password
     for word in ("push-jobs-server", "BEGIN", "ab12"):
         assert word not in str(document), "the real one is encrypted: nobody may find keys in it by searching"
 
@@ -283,7 +292,7 @@ def test_the_cluster_script_names_the_services_that_it_moves() -> None:
 def test_the_scripts_pass_shellcheck(tmp_path: Path) -> None:
     trees = Path(__file__).parents[2] / "sandbox" / "packages"
     scripts = [path for path in trees.glob("*/DEBIAN/*") if path.name != "control"]
-    assert len(scripts) == 8, scripts
+    assert len(scripts) == 11, scripts
     generated = tmp_path / "cluster.sh"
     generated.write_text(keepalived.cluster_script(["nginx"]), encoding="utf-8")
     done = subprocess.run(["shellcheck", *scripts, generated], capture_output=True, text=True, check=False)

@@ -503,8 +503,9 @@ def test_there_are_only_the_sandboxs_own_images_and_at_once(ec2: Any) -> None:
     assert {name: image["OwnerId"] for name, image in found.items()} == {
         "sandbox-ubuntu": "099720109477",
         "sandbox-ubuntu-chef-server": "123456789012",
+        "sandbox-ubuntu-chef-ha": "123456789012",
     }
-    for owner, names in (("self", ["sandbox-ubuntu-chef-server"]), ("amazon", [])):
+    for owner, names in (("self", ["sandbox-ubuntu-chef-server", "sandbox-ubuntu-chef-ha"]), ("amazon", [])):
         assert [image["Name"] for image in ec2.describe_images(Owners=[owner])["Images"]] == names
     image = found["sandbox-ubuntu"]
     assert (image["Architecture"], image["RootDeviceName"], image["RootDeviceType"]) == ("x86_64", "/dev/sda1", "ebs")

@@ -77,12 +77,15 @@ class Machine:
     def here(cls, ha: dict[str, Any]) -> Machine:
         return cls(_metadata("instance-id"), str(ha["ebs_volume_id"]), str(ha["ebs_device"]))
 
-    def take(self, address: str) -> None:
-        """Have address and volume, whoever has them: also from a machine that is dead."""
+    def take_address(self, address: str) -> None:
+        """Have it, whoever has it: also from a machine that is dead."""
         found = _ask("DescribeInstances", {"InstanceId.1": self.id})
         interface = _text(found, ".//networkInterfaceSet/item/networkInterfaceId")
         moved = {"NetworkInterfaceId": interface, "PrivateIpAddress.1": address, "AllowReassignment": "true"}
         _ask("AssignPrivateIpAddresses", moved)
+
+    def take_volume(self) -> None:
+        """Have it, whoever has it: also from a machine that is dead."""
         holder = self._holder()
         if holder == self.id:
             return
@@ -90,8 +93,10 @@ class Machine:
             self._detach(holder)
         _ask("AttachVolume", {"VolumeId": self.volume, "InstanceId": self.id, "Device": self.device})
 
-    def give(self) -> None:
-        """Let the volume go; the address is taken by whoever wants it."""
+    def has_volume(self) -> bool:
+        return self._holder() == self.id
+
+    def give_volume(self) -> None:
         if self._holder() == self.id:
             self._detach(self.id)
 

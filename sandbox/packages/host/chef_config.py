@@ -44,7 +44,27 @@ MASHES = [
     "redis_lb",
     "user",
 ]
-SERVICES = {"backend": ("postgresql", "opscode-erchef", "nginx"), "frontend": ("opscode-erchef", "nginx")}
+FRONTEND_SERVICES = ("oc_bifrost", "oc_id", "opscode-erchef", "nginx")
+BACKEND_SERVICES = (
+    *("postgresql", "oc_bifrost", "oc_id", "opscode-solr4", "opscode-expander", "bookshelf", "opscode-erchef"),
+    *("redis_lb", "nginx", "rabbitmq"),
+)
+SHARED = "/var/opt/opscode/drbd/data"  # where the volume that moves with the master is mounted
+
+
+@dataclass(frozen=True)
+class Core:
+    """What differs between the packages of Chef server that this source makes."""
+
+    version: str
+    veil: bool
+    postgresql: str
+    superuser_by_tcp: bool
+
+    @classmethod
+    def of(cls, version: str) -> Core:
+        newer = tuple(int(number) for number in version.split(".")[:2]) >= (12, 14)
+        return cls(version, newer, "9.6" if newer else "9.2", newer)
 
 
 @dataclass
@@ -121,7 +141,7 @@ def is_bootstrap(config: ChefConfig, fqdn: str) -> bool:
     return config.topology != "ha" or bool(config.servers[fqdn].get("bootstrap"))
 
 
-def running(config: ChefConfig, fqdn: str) -> dict[str, Any]:
+def running(config: ChefConfig, fqdn: str, core: Core) -> dict[str, Any]:
     """The `private_chef` part of chef-server-running.json, without secrets."""
     role = role_of(config, fqdn)
     api_fqdn = config.settings.get("api_fqdn") or fqdn
@@ -134,28 +154,46 @@ def running(config: ChefConfig, fqdn: str) -> dict[str, Any]:
         "backend_vips": vip,
         "bootstrap": {"enable": role == "backend" and is_bootstrap(config, fqdn)},
     }
-    database = vip["ipaddress"] if role == "frontend" else "127.0.0.1"
+    ha = config.topology == "ha" and role == "backend"
+    place = f"/var/opt/opscode/postgresql/{core.postgresql}"
+    alone = not config.servers
     _default(chef, "lb", api_fqdn=api_fqdn, web_ui_fqdn=api_fqdn)
-    _default(chef, "nginx", dir="/var/opt/opscode/nginx", server_name=api_fqdn)
+    _default(chef, "nginx", dir="/var/opt/opscode/nginx", server_name=api_fqdn, url=f"https://{api_fqdn}")
+    _default(chef, "nginx", ssl_port=443, non_ssl_port=80, ssl_protocols="TLSv1.2")
     _default(chef, "user", username="opscode", home="/opt/opscode/embedded")
-    _default(chef, "postgresql", vip=database, port=5432, db_superuser="opscode-pgsql")
+    _default(
+        chef,
+        "postgresql",
+        vip=vip["ipaddress"] if role == "frontend" else "127.0.0.1",
+        port=5432,
+        db_superuser="opscode-pgsql",
+        username="opscode-pgsql",
+        version=core.postgresql,
+        home="/var/opt/opscode/postgresql",
+        dir=place,
+        data_dir=f"{SHARED}/postgresql_{core.postgresql}" if ha else f"{place}/data",
+        listen_address="localhost" if alone else "*",
+        md5_auth_cidr_addresses=["127.0.0.1/32", "::1/128"] if alone else ["0.0.0.0/0"],
+        sql_user="opscode_chef",
+    )
     _default(chef, "keepalived", enable=False, dir="/var/opt/opscode/keepalived")
-    if config.topology == "ha" and role == "backend":
-        _check_provider(chef.get("ha", {}))
+    if ha:
+        _check_provider(chef.setdefault("ha", {}))
+        others = [server for name, server in config.servers.items() if server.get("role") == "backend" and name != fqdn]
         chef["keepalived"].update(
             enable=True,
             vrrp_instance_interface=vip["device"],
             vrrp_instance_ipaddress=vip["ipaddress_with_netmask"],
             vrrp_instance_ipaddress_dev=vip["device"],
+            vrrp_instance_vrrp_unicast_bind=config.servers[fqdn]["ipaddress"],
+            vrrp_instance_vrrp_unicast_peer=others[-1]["ipaddress"] if others else None,
         )
     return chef
 
 
 def _check_provider(ha: dict[str, Any]) -> None:
     """`drbd` is the default. The real one needs a user's keys where the machine has no role."""
-    provider = ha.get("provider", "drbd")
-    if provider not in ("drbd", "aws"):
-        raise StandinError(f"ha['provider'] is drbd or aws, not {provider}")
+    provider = ha.setdefault("provider", "drbd")
     missing = [name for name in ("ebs_volume_id", "ebs_device") if not ha.get(name)]
     if provider == "aws" and missing:
         raise StandinError(f"ha['provider'] aws needs {' and '.join(missing)} in {PATH}")

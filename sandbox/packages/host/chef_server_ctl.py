@@ -7,11 +7,12 @@ import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import chef_server, command, keepalived, secrets_file, services
+from . import command, keepalived, secrets_file, services
+from .chef_config import Core
 from .files import StandinError
+from .running import RUNNING, running_config
 
 MANIFEST = "/opt/opscode/version-manifest.txt"
-VEIL_SINCE = (12, 14)
 
 
 def version() -> str:
@@ -19,17 +20,18 @@ def version() -> str:
     return Path(MANIFEST).read_text(encoding="utf-8").split("\n", 1)[0]
 
 
-def _has_veil() -> bool:
-    numbers = version().split()[-1].split(".")
-    return tuple(int(number) for number in numbers[:2]) >= VEIL_SINCE
+def _core() -> Core:
+    return Core.of(version().split()[-1])
 
 
 def _reconfigure(_: Sequence[str]) -> int:
-    return chef_server.reconfigure(veil=_has_veil())
+    from . import chef_server  # noqa: PLC0415 - its database library would slow down every other command
+
+    return chef_server.reconfigure(_core())
 
 
 def _secret(arguments: Sequence[str], count: int) -> tuple[secrets_file.Groups, str, str]:
-    if not _has_veil():
+    if not _core().veil:
         raise StandinError("I don't know that command: Chef server keeps secrets in a store from 12.14 on")
     if len(arguments) != count:
         raise StandinError("it takes GROUP and NAME, and to remove one without a question --yes")
@@ -59,28 +61,32 @@ def _chosen(arguments: Sequence[str]) -> list[str]:
     return [name for name in (arguments[:1] or services.all_services()) if services.enabled(name)]
 
 
-def _control(*actions: str) -> Callable[[Sequence[str]], int]:
-    """A command that tries the actions on each service until one comes about; its status is the number of failures."""
+def _control(action: str) -> Callable[[Sequence[str]], int]:
+    """A command on each service; its status is the number of failures."""
 
     def run(arguments: Sequence[str]) -> int:
-        names = _chosen(arguments)
-        if names:
-            services.start_supervisor()
         failures = 0
-        for name in names:
-            ok = any(services.control(action, name) for action in actions)
+        for name in _chosen(arguments):
+            ok = services.control(action, name)
             failures += not ok
-            print(f"{'ok' if ok else 'timeout'}: {services.describe(name)}")
+            print(f"{'ok' if ok else 'timeout'}: {services.describe(name)}", flush=True)
         return failures
 
     return run
+
+
+def _graceful_kill(arguments: Sequence[str]) -> int:
+    """Unlike the others, it fails for a service that is not enabled."""
+    names = arguments[:1] or [name for name in services.all_services() if services.enabled(name)]
+    failed = [name for name in names if not services.graceful_kill(name)]
+    return 1 if failed else 0
 
 
 def _status(arguments: Sequence[str]) -> int:
     names = _chosen(arguments)
     for name in names:
         print(services.describe(name))
-    return 3 if any(services.state(name)["pid"] == 0 for name in names) else 0
+    return 3 if any(services.pid_of(name) == 0 for name in names) else 0
 
 
 def _service_list(_: Sequence[str]) -> int:
@@ -99,32 +105,52 @@ def _recover(state: str) -> Callable[[Sequence[str]], int]:
 
 
 def _test(_: Sequence[str]) -> int:
-    running = chef_server.running_config()
+    running = running_config()
     if running is None:
-        raise StandinError(f"{chef_server.RUNNING} is missing: run chef-server-ctl reconfigure first")
+        raise StandinError(f"{RUNNING} is missing: run chef-server-ctl reconfigure first")
     expected = [name for name in services.all_services() if services.enabled(name)]
     if running["private_chef"]["keepalived"]["enable"] and keepalived.status() != "master":
         expected = []
-    down = [name for name in expected if services.state(name)["pid"] == 0]
+    down = [name for name in expected if services.pid_of(name) == 0]
     for name in down:
         print(f"{name} is not running")
     print(f"\n{len(expected)} examples, {len(down)} failures")
     return 1 if down else 0
 
 
+def _organizations(name: str) -> Callable[[Sequence[str]], int]:
+    def run(arguments: Sequence[str]) -> int:
+        from . import organizations  # noqa: PLC0415 - as above
+
+        return organizations.COMMANDS[name](arguments)
+
+    return run
+
+
 COMMANDS = {
+    "user-create": command.Command("Create a user.", _organizations("user-create")),
+    "user-delete": command.Command("Delete a user.", _organizations("user-delete")),
+    "user-list": command.Command("List users.", _organizations("user-list")),
+    "org-create": command.Command("Create an organization, with its first user.", _organizations("org-create")),
+    "org-delete": command.Command("Delete an organization.", _organizations("org-delete")),
+    "org-list": command.Command("List organizations.", _organizations("org-list")),
+    "org-user-add": command.Command("Associate a user with an organization.", _organizations("org-user-add")),
     "reconfigure": command.Command("Reconfigure the application.", _reconfigure),
-    "start": command.Command("Start services if they are down, and restart them if they stop.", _control("up")),
-    "stop": command.Command("Stop the services, and do not restart them.", _control("down")),
+    "start": command.Command("Start services if they are down, and restart them if they stop.", _control("start")),
+    "stop": command.Command("Stop the services, and do not restart them.", _control("stop")),
+    "hup": command.Command("Send the services a HUP.", _control("hup")),
+    "int": command.Command("Send the services an INT.", _control("int")),
+    "term": command.Command("Send the services a TERM.", _control("term")),
+    "kill": command.Command("Send the services a KILL.", _control("kill")),
     "restart": command.Command("Stop the services if they are running, then start them again.", _control("restart")),
-    "graceful-kill": command.Command("Stop the services, with SIGKILL if need be.", _control("down", "kill")),
+    "graceful-kill": command.Command("Stop the services, with SIGKILL if need be.", _graceful_kill),
     "status": command.Command("Show the status of all the services.", _status),
     "service-list": command.Command("List all the services (enabled services appear with a *).", _service_list),
     "test": command.Command("Check that the services run (the real one runs an API test suite).", _test),
     "show-secret": command.Command("Show the value of the given secret in the secret store.", _show_secret),
     "remove-secret": command.Command("Remove secret NAME of GROUP.", _remove_secret),
     "ha-status": command.Command(
-        "Show the status of high availability services.", lambda _: keepalived.ha_status(chef_server.running_config())
+        "Show the status of high availability services.", lambda _: keepalived.ha_status(running_config())
     ),
     "master-recover": command.Command("Set this server to HA master state, ignoring VRRP.", _recover("master")),
     "backup-recover": command.Command("Set this server to HA backup state, ignoring VRRP.", _recover("backup")),
@@ -134,3 +160,9 @@ COMMANDS = {
 def main(arguments: Sequence[str]) -> int:
     """`arguments` starts with the name that the command was called by."""
     return command.run(os.path.basename(arguments[0]), arguments[1:], COMMANDS, version())
+
+
+def erchef_main() -> int:
+    from . import erchef  # noqa: PLC0415 - as above
+
+    return erchef.main(version().split()[-1])

@@ -12,7 +12,12 @@ from .chef_config import assign
 from .files import StandinError
 from .ruby import Assignment, Call
 
-PATH = "/etc/opscode-push-jobs-server/opscode-push-jobs-server.rb"
+ETC = "/etc/opscode-push-jobs-server"
+PATH = f"{ETC}/opscode-push-jobs-server.rb"
+RUNNING = f"{ETC}/opscode-push-jobs-server-running.json"
+SERVICE = "opscode-pushy-server"
+VAR = "/var/opt/opscode-push-jobs-server"
+SETTINGS = f"{VAR}/stand-in.json"  # what the service reads when it starts
 MASHES = ["opscode_pushy_server", "postgresql", "bootstrap"]
 NIL = "undefined method `[]' for nil:NilClass"
 DEFAULTS = {
@@ -44,33 +49,61 @@ class Generation:
     vip_can_be_set: bool
     running_mode: int
     config_name: str
+    encrypts: bool  # the command socket
+    database_everywhere: bool  # its reconfigure works on the database on every server, by TCP
+    keeps_down: bool  # in ha, runit does not start the service by itself
 
 
 def generation(version: str) -> Generation:
     if version.startswith("1."):
-        return Generation(version, DEFAULTS, False, False, 0o644, "etc/app.config")
+        return Generation(version, DEFAULTS, False, False, 0o644, "etc/app.config", False, False, False)
     newer = {**DEFAULTS, "heartbeat_interval": "10000", "max_body_size": 65536, "server_name_advertised": None}
-    return Generation(version, newer, True, True, 0o600, "sys.config")
+    return Generation(version, newer, True, True, 0o600, "sys.config", True, True, True)
 
 
 def evaluate(statements: list[Call | Assignment], path: str = PATH) -> dict[str, dict[str, Any]]:
-    """The settings file's tables. Unknown keys are kept, as in the real one; there are no calls in it."""
-    tables: dict[str, dict[str, Any]] = {}
+    """The settings file's tables; `node.override` is that of the run. Unknown keys are kept, as in the real one."""
+    tables: dict[str, dict[str, Any]] = {"node.override": {}}
     for statement in statements:
         if isinstance(statement, Call):
             raise StandinError(f"Error loading file: {path}:{statement.line}: undefined method `{statement.name}'")
-        assign(tables, MASHES, statement, path)
+        if statement.name == "node.override":
+            _override(tables["node.override"], statement)
+        else:
+            assign(tables, MASHES, statement, path)
     return tables
+
+
+def _override(table: dict[str, Any], statement: Assignment) -> None:
+    """Tables on the way are made, as Chef's node makes them."""
+    *outer, last = statement.keys
+    for key in outer:
+        table = table.setdefault(key, {})
+    table[last] = statement.value
+
+
+def overridden(chef: dict[str, Any], given: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Chef server's own settings as this run sees them."""
+    return _merged(chef, given.get("node.override", {}).get("private_chef", {}))
+
+
+def _merged(table: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    inner = {
+        k: _merged(table[k], v) if isinstance(table.get(k), dict) and isinstance(v, dict) else v
+        for k, v in over.items()
+    }
+    return {**table, **inner}
 
 
 def settings(kind: Generation, chef: dict[str, Any], given: dict[str, dict[str, Any]], fqdn: str) -> dict[str, Any]:
     """The `pushy` part of opscode-push-jobs-server-running.json."""
     pushy = dict(given.get("opscode_pushy_server", {}))
     topology = chef["topology"]
-    vip = chef["backend_vips"]["ipaddress"] if topology in ("ha", "tier") else chef["lb"]["api_fqdn"]
+    vip_moves = topology in ("ha", "tier")
+    vip = chef["backend_vips"]["ipaddress"] if vip_moves else chef["lb"]["api_fqdn"]
     pushy["vip"] = (kind.vip_can_be_set and pushy.get("vip")) or vip
     bootstrap = {"enable": True, **given.get("bootstrap", {})}
-    if topology in ("ha", "tier"):
+    if vip_moves:
         pushy["ha"] = topology == "ha"
         if role(chef, fqdn) == "frontend":
             bootstrap["enable"] = pushy["enable"] = False
@@ -78,10 +111,13 @@ def settings(kind: Generation, chef: dict[str, Any], given: dict[str, dict[str, 
     if "server_name_advertised" in kind.defaults:
         pushy["server_name_advertised"] = pushy["server_name_advertised"] or pushy["vip"]
     database = {
+        "database_name": "opscode_pushy",
         "sql_user": "opscode_pushy",
-        "vip": chef["postgresql"]["vip"],
-        "port": 5432,
+        "sql_ro_user": "opscode_pushy_ro",
+        "db_superuser": chef["postgresql"]["db_superuser"],
         **given.get("postgresql", {}),
+        "port": chef["postgresql"]["port"],
+        "vip": chef["postgresql"]["vip"] if kind.database_everywhere or not vip_moves else vip,
     }
     return {"opscode-pushy-server": pushy, "postgresql": database, "bootstrap": bootstrap}
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from . import keys, secrets_file
 from .files import StandinError, pretty, read_json, remove, write
+from .push_jobs_config import ETC
 
-ETC = "/etc/opscode-push-jobs-server"
 SECRETS = f"{ETC}/opscode-push-jobs-server-secrets.json"
 PRIVATE = f"{ETC}/pushy_priv.pem"
 PUBLIC = f"{ETC}/pushy_pub.pem"
@@ -27,6 +27,7 @@ PASSWORDS = ("sql_password", "sql_ro_password")
 class Credentials:
     private: str
     public: str
+    password: str  # of the service's database user
 
 
 def ensure_own(user: str) -> None:
@@ -51,7 +52,7 @@ def ensure_shared() -> None:
     if pivotal:
         secrets_file.add(groups, "chef-server", "superuser_key", pivotal)
     for name in PASSWORDS:
-        secrets_file.add(groups, GROUP, name, keys.hexadecimal(50))
+        secrets_file.add(groups, GROUP, name, secrets_file.derived(groups, GROUP, name, 50))
     if "pushy_priv_key" not in groups[GROUP]:
         groups[GROUP]["pushy_priv_key"] = keys.private_key()
     secrets_file.add(groups, GROUP, "pushy_pub_key", keys.public_key(groups[GROUP]["pushy_priv_key"]))
@@ -70,14 +71,27 @@ def _migrate(groups: secrets_file.Groups) -> None:
         remove(path)
 
 
+def superuser_key(*, shared: bool) -> str:
+    """The key of pivotal, as which the service asks erchef."""
+    return secrets_file.load()["chef-server"]["superuser_key"] if shared else _text("/etc/opscode/pivotal.pem")
+
+
+def passwords(*, shared: bool) -> dict[str, str]:
+    """Of the database's users, by PASSWORDS."""
+    found = secrets_file.load().get(GROUP, {}) if shared else read_json(SECRETS)["postgresql"]
+    return {name: found[name] for name in PASSWORDS}
+
+
 def load(*, shared: bool) -> Credentials:
     """The credentials of this host; StandinError when there are none, or when this user may not read them."""
     try:
         if shared:
             names = secrets_file.load().get(GROUP, {})
-            found = Credentials(names.get("pushy_priv_key", ""), names.get("pushy_pub_key", ""))
+            found = Credentials(
+                names.get("pushy_priv_key", ""), names.get("pushy_pub_key", ""), names.get(PASSWORDS[0], "")
+            )
         else:
-            found = Credentials(_text(PRIVATE), _text(PUBLIC))
+            found = Credentials(_text(PRIVATE), _text(PUBLIC), "")
     except PermissionError as error:
         raise StandinError(f"cannot read {error.filename}: permission denied") from None
     where = f"{secrets_file.PATH} ({GROUP})" if shared else f"{PRIVATE} and {PUBLIC}"

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import command, pedant, push_jobs, push_jobs_service
+from . import command
 from .push_jobs_config import Generation, generation
 
 MANIFEST = "/opt/opscode-push-jobs-server/version-manifest.txt"
@@ -20,9 +20,21 @@ def _kind() -> Generation:
     return generation(_manifest().split()[-1])
 
 
+def _reconfigure(_: Sequence[str]) -> int:
+    from . import push_jobs  # noqa: PLC0415 - with its libraries, this would slow down every other command
+
+    return push_jobs.reconfigure(_kind())
+
+
+def _test(arguments: Sequence[str]) -> int:
+    from . import pedant  # noqa: PLC0415 - as above
+
+    return pedant.test(_kind(), arguments)
+
+
 COMMANDS = {
-    "reconfigure": command.Command("Reconfigure the application.", lambda _: push_jobs.reconfigure(_kind())),
-    "test": command.Command("Run the API test suite against localhost.", lambda _: pedant.test(_kind())),
+    "reconfigure": command.Command("Reconfigure the application.", _reconfigure),
+    "test": command.Command("Run the API test suite against localhost.", _test),
 }
 
 
@@ -32,4 +44,6 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def service(_: Sequence[str]) -> int:
+    from . import push_jobs_service  # noqa: PLC0415 - as above
+
     return push_jobs_service.main(_kind())

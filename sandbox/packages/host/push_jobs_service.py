@@ -1,150 +1,226 @@
-"""The process opscode-pushy-server: listens on the heartbeat, command and API port of the rendered settings.
+"""The process opscode-pushy-server: ZeroMQ sockets for heartbeats and commands, an HTTP API, and its database.
 
-On the first two a client sends a line `HELLO [nonce]` and gets one line of JSON, signed with this host's private key:
-    {"service": "opscode-pushy-server", "stand_in": true, "version": "2.2.8", "host": "b0.example.com",
-     "port": "heartbeat", "public_key": "-----BEGIN…", "fingerprint": "<sha256 of public_key, stripped>",
-     "nonce": "…", "signature": "<hexadecimal, RSA with SHA-256 of nonce:port>"}
-The API port speaks HTTP: GET /pushy/_status, and /organizations/ORG/pushy/config/NODE as clients ask for their ports.
-Real push jobs speaks ZeroMQ on the first two and wants signed HTTP requests; jobs are left out altogether.
+From 2.0 on commands are encrypted (CurveZMQ), and only clients are let in that have just asked for their configuration.
+Source: opscode-pushy-server, pushy_broker.erl, pushy_heartbeat_generator.erl, pushy_zap.erl, pushy_sql.erl.
 """
 
 from __future__ import annotations
 
-import grp
 import json
 import os
-import pwd
-import re
+import queue
+import secrets
 import signal
-import socketserver
+import socket
 import sys
 import threading
 import time
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, NoReturn
 
-from . import keys
-from .chef_server import USER, fqdn
+import psycopg2
+import zmq
+from zmq.utils import z85
+
+from . import accounts, push_jobs_messages
+from .api_requests import Api
 from .command import pause
 from .files import StandinError, read_json
-from .push_jobs import RUNNING, SERVICE
-from .push_jobs_config import Generation
-from .push_jobs_credentials import Credentials, load
+from .http_service import Server
+from .push_jobs_api import PushJobsApi
+from .push_jobs_config import SERVICE, SETTINGS, Generation
+from .push_jobs_credentials import Credentials, load, superuser_key
+from .push_jobs_state import OVER, Job, PushJobs, Ref
+from .running import USER
 
-START_SECONDS = 0.5
-PORTS = {"heartbeat": "server_heartbeat_port", "command": "command_port", "api": "api_port"}
-CONFIG_PATH = re.compile(r"^/organizations/[a-z0-9_-]+/pushy/config/([A-Za-z0-9_.-]+)$")
+PRINCIPALS = "http://127.0.0.1:8000"
+ZAP = "inproc://zeromq.zap.01"
+KEY_SECONDS = 5.0  # a client that asked for its configuration may connect so long after
+TICK_MILLISECONDS = 200
 
 
-@dataclass(frozen=True)
-class Identity:
-    version: str
-    host: str
-    credentials: Credentials
-    pushy: dict[str, Any]
+class Database:
+    """The jobs, in PostgreSQL. Raises StandinError where it does not let the service in."""
 
-    def greeting(self, port: str, nonce: str) -> dict[str, Any]:
-        return {
-            "service": SERVICE,
-            "stand_in": True,
-            "version": self.version,
-            "host": self.host,
-            "port": port,
-            "public_key": self.credentials.public,
-            "fingerprint": keys.fingerprint(self.credentials.public),
-            "nonce": nonce,
-            "signature": keys.sign(self.credentials.private, f"{nonce}:{port}".encode()),
+    def __init__(self, settings: dict[str, Any], password: str) -> None:
+        self._options = {
+            "host": settings["vip"],
+            "port": settings["port"],
+            "user": settings["sql_user"],
+            "password": password,
+            "dbname": settings["database_name"],
         }
+        self._lock = threading.Lock()
+        self._connection = self._connect()
 
-    def client_config(self, node: str) -> dict[str, Any]:
-        """What a push-jobs client asks for first; the shape of the real answer, without its session key."""
-        name = self.pushy.get("server_name_advertised") or self.pushy["vip"]
-        heartbeat = {
-            "out_addr": f"tcp://{name}:{self.pushy['server_heartbeat_port']}",
-            "command_addr": f"tcp://{name}:{self.pushy['command_port']}",
-            "interval": float(self.pushy["heartbeat_interval"]) / 1000,
-            "offline_threshold": 3,
-            "online_threshold": 2,
-        }
-        public = self.credentials.public
-        push_jobs = {"heartbeat": heartbeat}
-        return {
-            "type": "config",
-            "host": name,
-            "node": node,
-            "public_key": public,
-            "push_jobs": push_jobs,
-            "lifetime": 3600,
-        }
-
-
-class Greeter(socketserver.ThreadingTCPServer):
-    allow_reuse_address = True
-    daemon_threads = True
-
-    def __init__(self, name: str, port: int, identity: Identity) -> None:
-        self.name, self.identity = name, identity
-        super().__init__(("0.0.0.0", port), GreeterHandler)  # noqa: S104  clients are other hosts
-
-
-class GreeterHandler(socketserver.StreamRequestHandler):
-    timeout = 10
-
-    def handle(self) -> None:
-        assert isinstance(self.server, Greeter)
+    def _connect(self) -> Any:
         try:
-            words = self.rfile.readline(256).decode("ascii", errors="replace").split()
-            if words[:1] != ["HELLO"]:
-                self.wfile.write(b'{"error": "the stand-in understands only: HELLO [nonce]"}\n')
+            connection = psycopg2.connect(connect_timeout=5, tcp_user_timeout=5000, **self._options)
+        except psycopg2.Error as error:
+            raise StandinError(f"cannot connect to the database: {str(error).strip()}") from None
+        connection.autocommit = True
+        return connection
+
+    def _execute(self, statement: str, *values: object) -> list[Any]:
+        with self._lock:
+            if self._connection.closed:
+                self._connection = self._connect()
+            try:
+                with self._connection.cursor() as cursor:
+                    cursor.execute(statement, values)
+                    return cursor.fetchall() if cursor.description else []
+            except psycopg2.OperationalError as error:
+                self._connection.close()
+                raise StandinError(f"database: {str(error).strip()}") from None
+            except psycopg2.Error as error:
+                raise StandinError(f"database: {str(error).strip()}") from None
+
+    def crash(self) -> int:
+        """Jobs that did not end before the service did: how many."""
+        ended = tuple(OVER)
+        marked = "UPDATE jobs SET status = 'crashed', updated_at = now() WHERE status NOT IN %s RETURNING id"
+        return len(self._execute(marked, ended))
+
+    def keep(self, job: Job) -> None:
+        body = {key: value for key, value in asdict(job).items() if key != "deadline"}
+        self._execute(
+            "INSERT INTO jobs (id, org, command, status, created_at, updated_at, body) VALUES (%s, %s, %s, %s, "
+            "to_timestamp(%s), to_timestamp(%s), %s) ON CONFLICT (id) DO UPDATE SET status = excluded.status, "
+            "updated_at = excluded.updated_at, body = excluded.body",
+            *(job.id, job.org, job.command, job.status, job.created, job.updated, json.dumps(body)),
+        )
+
+    def find(self, job: str) -> Job | None:
+        found = self._execute("SELECT body, status FROM jobs WHERE id = %s", job)
+        return Job(**{**found[0][0], "status": found[0][1]}) if found else None
+
+    def of(self, org: str) -> list[Job]:
+        rows = self._execute("SELECT body, status FROM jobs WHERE org = %s ORDER BY created_at", org)
+        return [Job(**{**body, "status": status}) for body, status in rows]
+
+
+class Broker:
+    """All ZeroMQ sockets, in one thread; others have things done there by `run`."""
+
+    def __init__(self, settings: dict[str, Any], credentials: Credentials, database: Database, *, curve: bool) -> None:
+        self.settings, self.credentials = settings, credentials
+        self.incarnation = str(uuid.uuid4())
+        pair: tuple[bytes, bytes] = zmq.curve_keypair() if curve else (b"", b"")
+        self.curve_public, self._curve_secret = pair
+        self._context = zmq.Context()
+        self._sessions: dict[Ref, bytes] = {}
+        self._accepted: dict[bytes, float] = {}
+        self._asked: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._woken, self._wake = os.pipe()
+        self.state = PushJobs(
+            self._send,
+            database.keep,
+            threshold=float(settings["down_threshold"]),
+            decay=float(settings["decay_window"]),
+        )
+        self._zap = self._open(zmq.REP, ZAP)
+        self._heartbeats = self._open(zmq.PUB, self._address("server_heartbeat_port"))
+        self._commands = self._open(zmq.ROUTER, self._address("command_port"), encrypted=curve)
+
+    def _address(self, key: str) -> str:
+        return f"{self.settings['zeromq_listen_address']}:{self.settings[key]}"
+
+    def _open(self, kind: int, address: str, *, encrypted: bool = False) -> Any:
+        opened = self._context.socket(kind)
+        opened.linger = 0
+        if encrypted:
+            opened.curve_server, opened.curve_secretkey = True, self._curve_secret
+        try:
+            opened.bind(address)
+        except zmq.ZMQError as error:
+            raise StandinError(f"cannot listen on {address}: {error}") from None
+        return opened
+
+    def session(self, ref: Ref) -> bytes:
+        return self._sessions.setdefault(ref, secrets.token_bytes(32))
+
+    def accept(self, key: str) -> None:
+        """A client's public curve key."""
+        self._accepted[z85.decode(key.encode())] = time.monotonic() + KEY_SECONDS
+
+    def run(self, do: Callable[[PushJobs], Any]) -> Any:
+        """Done in the broker's thread; what it gives. Raises what it raises."""
+        done: queue.SimpleQueue[tuple[Any, Exception | None]] = queue.SimpleQueue()
+
+        def doing() -> None:
+            try:
+                done.put((do(self.state), None))
+            except Exception as error:
+                done.put((None, error))
+
+        self._asked.put(doing)
+        os.write(self._wake, b".")
+        result, error = done.get()
+        if error:
+            raise error
+        return result
+
+    def serve(self) -> NoReturn:
+        poller = zmq.Poller()
+        for source in (self._zap, self._commands, self._woken):
+            poller.register(source, zmq.POLLIN)
+        interval, sequence = float(self.settings["heartbeat_interval"]) / 1000, 0
+        due = time.monotonic()
+        while True:
+            if time.monotonic() >= due:
+                due += interval
+                named = {"server": socket.gethostname(), "type": "heartbeat", "incarnation_id": self.incarnation}
+                beat: dict[str, Any] = {**named, "sequence": sequence}
+                self._heartbeats.send_multipart(push_jobs_messages.signed_by_server(beat, self.credentials.private))
+                sequence += 1
+                self.state.interval()
+            ready = dict(poller.poll(max(0, min(TICK_MILLISECONDS, int((due - time.monotonic()) * 1000)))))
+            if self._woken in ready:
+                os.read(self._woken, 1)
+                self._asked.get()()
+            if self._zap in ready:
+                self._authenticate()
+            if self._commands in ready:
+                self._receive()
+            self.state.tick()
+
+    def _authenticate(self) -> None:
+        """ZAP (RFC 27): by the client's key alone."""
+        version, request, _, _, _, mechanism, *credentials = self._zap.recv_multipart()
+        now = time.monotonic()
+        self._accepted = {key: until for key, until in self._accepted.items() if until > now}
+        ok = mechanism == b"CURVE" and credentials[0] in self._accepted
+        self._zap.send_multipart(
+            [version, request, b"200" if ok else b"400", b"OK" if ok else b"unknown key", b"", b""]
+        )
+
+    def _receive(self) -> None:
+        while True:
+            try:
+                address, *frames = self._commands.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
                 return
-            greeting = self.server.identity.greeting(self.server.name, words[1] if len(words) > 1 else "")
-            self.wfile.write(json.dumps(greeting).encode() + b"\n")
-        except OSError:
-            return  # the client went away or said nothing for 10 seconds
+            if len(frames) != 2:
+                continue
+            try:
+                claimed = json.loads(frames[1])
+                ref = (str(claimed["org"]), str(claimed["node"]))
+            except (ValueError, KeyError, TypeError):
+                continue
+            message = push_jobs_messages.read(*frames, key=self._sessions.get(ref, b""))
+            if message is None:
+                log(f"Bad signature in message of {ref[1]}")
+                continue
+            self.state.received(ref, address, message)
 
-
-class Api(ThreadingHTTPServer):
-    def __init__(self, port: int, identity: Identity) -> None:
-        self.identity = identity
-        super().__init__(("0.0.0.0", port), ApiHandler)  # noqa: S104  the frontends are other hosts
-
-
-class ApiHandler(BaseHTTPRequestHandler):
-    timeout = 10
-
-    def do_GET(self) -> None:
-        assert isinstance(self.server, Api)
-        config = CONFIG_PATH.match(self.path)
-        if config:
-            self.reply(200, self.server.identity.client_config(config.group(1)))
-        elif self.path.rstrip("/") == "/pushy/_status":
-            self.reply(200, {"status": "pong", "upstreams": {}, "stand_in": True})
-        else:
-            self.reply(404, {"error": ["not implemented by the stand-in"]})
-
-    def reply(self, status: int, document: dict[str, Any]) -> None:
-        body = json.dumps(document).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        log(format % args)
+    def _send(self, ref: Ref, address: bytes, document: dict[str, Any]) -> None:
+        self._commands.send_multipart([address, *push_jobs_messages.signed_by_session(document, self.session(ref))])
 
 
 def log(message: str) -> None:
-    print(f"{time.strftime('%Y-%m-%d_%H:%M:%S', time.gmtime())} {SERVICE}: {message}", flush=True)
-
-
-def become(user: str) -> None:
-    """Give up root for good."""
-    entry = pwd.getpwnam(user)
-    os.setgroups([group.gr_gid for group in grp.getgrall() if user in group.gr_mem])
-    os.setgid(entry.pw_gid)
-    os.setuid(entry.pw_uid)
+    print(f"{SERVICE}: {message}", flush=True)
 
 
 def serve(kind: Generation) -> NoReturn:
@@ -154,32 +230,43 @@ def serve(kind: Generation) -> NoReturn:
     """
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     log(f"starting, version {kind.version} (stand-in)")
-    pushy = read_json(RUNNING)["pushy"][SERVICE]
+    read = read_json(SETTINGS)
+    settings, postgresql = read["settings"], read["postgresql"]
     if kind.shared_secrets:
         credentials = load(shared=True)
-    become(USER)
+    else:
+        password = str(postgresql["sql_password"])
+    superuser = superuser_key(shared=kind.shared_secrets)
+    accounts.become(USER)
     if not kind.shared_secrets:
-        credentials = load(shared=False)
-    pause(f"{SERVICE} start", START_SECONDS)
-    identity = Identity(kind.version, fqdn(), credentials, pushy)
-    identity.greeting("self-test", "")
-    servers = [_open(name, pushy, identity) for name in PORTS]
-    for server in servers[1:]:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-    log("listening on " + ", ".join(f"{name} {pushy[key]}" for name, key in PORTS.items()))
-    servers[0].serve_forever()
-    raise SystemExit(1)
-
-
-def _open(name: str, pushy: dict[str, Any], identity: Identity) -> socketserver.TCPServer:
-    given = pushy[PORTS[name]]
+        found = load(shared=False)
+        credentials = Credentials(found.private, found.public, password)
+    pause(f"{SERVICE} start")
+    database = Database(postgresql, credentials.password)
+    if crashed := database.crash():
+        log(f"{crashed} jobs did not end before: they are crashed")
+    broker = Broker(settings, credentials, database, curve=kind.encrypts)
+    api = PushJobsApi(
+        settings=settings,
+        erchef=Api(read["erchef_root_url"], "pivotal", superuser, seconds=10),
+        principals=Api(PRINCIPALS, seconds=10),
+        private=credentials.private,
+        public=credentials.public,
+        incarnation=broker.incarnation,
+        curve=broker.curve_public.decode(),
+        session=broker.session,
+        accept=broker.accept,
+        run=broker.run,
+        jobs=database,
+    )
     try:
-        port = int(given)
-        return Api(port, identity) if name == "api" else Greeter(name, port, identity)
-    except ValueError:
-        raise StandinError(f"{PORTS[name]} is no number: {given!r}") from None
-    except (OSError, OverflowError) as error:
-        raise StandinError(f"cannot listen on {PORTS[name]} {given}: {error}") from None
+        server = Server("0.0.0.0", int(settings["api_port"]), api.answer)  # noqa: S104  the frontends are other hosts
+    except (OSError, ValueError) as error:
+        raise StandinError(f"cannot listen on api_port {settings['api_port']}: {error}") from None
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    ports = ", ".join(f"{key} {settings[key]}" for key in ("server_heartbeat_port", "command_port", "api_port"))
+    log(f"listening on {ports}")
+    broker.serve()
 
 
 def main(kind: Generation) -> int:

@@ -21,7 +21,7 @@ TOKEN = re.compile(
     r"""(?P<space>[ \t]+)|(?P<comment>\#[^\n]*)|(?P<newline>\r?\n)
     |(?P<single>'(?:[^'\\\n]|\\.)*')|(?P<double>"(?:[^"\\\n]|\\.)*")
     |(?P<arrow>=>)|(?P<label>[a-z_]\w*:(?!:))|(?P<symbol>:[a-z_]\w*)|(?P<number>-?\d+(?![\w.]))
-    |(?P<word>[a-z_]\w*)|(?P<mark>[\[\]=,])""",
+    |(?P<word>[a-z_]\w*(?:\.[a-z_]\w*)*)|(?P<mark>[\[\]=,])""",
     re.VERBOSE,
 )
 WORDS: dict[str, Value] = {"true": True, "false": False, "nil": None}

@@ -1,16 +1,20 @@
-"""Services under supervision, as runit has them: /opt/opscode/sv/NAME, enabled by a link in /opt/opscode/service.
+"""Services under runit: /opt/opscode/sv/NAME, enabled by a link in /opt/opscode/service, as Chef's cookbooks do it.
 
-`down` in a service's directory keeps it from being started by itself; `keepalive_me` marks what moves on failover.
+`down` in a service's directory keeps runit from starting it by itself; `keepalive_me` marks what moves on failover.
+Source: enterprise-chef-common, definitions/component_runit_service.rb: both are made after the service is enabled,
+so that the first time it starts everywhere.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import socket
+import re
+import signal
 import subprocess
 import time
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from .files import StandinError, directory, remove, write
 
@@ -18,37 +22,106 @@ SV = "/opt/opscode/sv"
 ENABLED = "/opt/opscode/service"
 INIT = "/opt/opscode/init"
 LOGS = "/var/log/opscode"
-SOCKET = "/run/opscode-runsvdir.sock"
-SUPERVISOR = "/opt/opscode/embedded/bin/runsvdir"
-WAIT = 7.0
+COMMAND = "/opt/opscode/embedded/bin/sv"
+SUPERVISOR = "/opt/opscode/embedded/bin/runsvdir-start"
+SUPERVISOR_PID = "/run/opscode-runsvdir.pid"
+ENABLE_SECONDS = 20.0
+INIT_SCRIPT = """#!/bin/sh
+# runit's sv, called by a service's name.
+SVDIR=/opt/opscode/service exec /opt/opscode/embedded/lib/init/{name} "$@"
+"""
+LOG_SCRIPT = "#!/bin/sh\nexec svlogd -tt {log}\n"
+LOG_CONFIGURATION = "s104857600\nn10\n"
+# What is written to runsv, and when that has come about, by the process before and now (0: none).
+CONTROLS: Mapping[str, tuple[bytes, Callable[[int, int], bool]]] = {
+    "start": (b"u", lambda _, now: now != 0),
+    "stop": (b"d", lambda _, now: now == 0),
+    "kill": (b"dk", lambda _, now: now == 0),
+    "restart": (b"tcu", lambda before, now: now not in (0, before)),
+    "hup": (b"h", lambda _, now: True),
+    "int": (b"i", lambda _, now: True),
+    "term": (b"t", lambda _, now: True),
+}
 
 
-def define(name: str, run: str, *, ha: bool) -> bool:
-    """Define and enable a service; true when its run script is new. With `ha` it does not start by itself."""
-    directory(f"{SV}/{name}", 0o755)
-    if not os.path.isdir(f"{LOGS}/{name}"):
-        directory(f"{LOGS}/{name}", 0o750, "opscode", "opscode")
-    for sentinel in ("down", "keepalive_me"):
-        if ha:
-            write(f"{SV}/{name}/{sentinel}", "", 0o644)
-        else:
-            remove(f"{SV}/{name}/{sentinel}")
-    changed = write(f"{SV}/{name}/run", run, 0o755)
-    for link, target in ((f"{INIT}/{name}", "/opt/opscode/embedded/bin/sv"), (f"{ENABLED}/{name}", f"{SV}/{name}")):
-        os.makedirs(os.path.dirname(link), exist_ok=True)
-        if not os.path.islink(link):
-            os.symlink(target, link)
+@dataclass(frozen=True)
+class Service:
+    """`run` is its script; `ha` whether it moves on failover, `down` whether it then waits to be started."""
+
+    name: str
+    run: str
+    ha: bool = False
+    down: bool = True
+    control: Mapping[str, str] = field(default_factory=dict)
+    log: str = ""
+
+
+def enable(services: Iterable[Service]) -> list[str]:
+    """Define and enable services; those whose scripts are new. They start, unless they are `down` already."""
+    wanted = list(services)
+    changed = [service.name for service in wanted if _define(service)]
     start_supervisor()
-    ask("scan")
+    for service in wanted:
+        _wait_for_runsv(service.name)
+    for service in wanted:
+        _sentinel(service.name, "keepalive_me", wanted=service.ha)
+        if service.down or not service.ha:
+            _sentinel(service.name, "down", wanted=service.ha)
     return changed
+
+
+def _define(service: Service) -> bool:
+    place, log = f"{SV}/{service.name}", service.log or f"{LOGS}/{service.name}"
+    for path in (place, f"{place}/log", f"{place}/control", INIT, ENABLED, "/opt/opscode/embedded/lib/init"):
+        directory(path, 0o755)
+    if not os.path.isdir(log):
+        directory(log, 0o750, "opscode", "opscode")
+    write(f"{log}/config", LOG_CONFIGURATION, 0o644)
+    write(f"{place}/log/run", LOG_SCRIPT.format(log=log), 0o755)
+    for name, script in service.control.items():
+        write(f"{place}/control/{name}", script, 0o755)
+    changed = write(f"{place}/run", service.run, 0o755)
+    write(f"{INIT}/{service.name}", INIT_SCRIPT.format(name=service.name), 0o755)
+    _link(COMMAND, f"/opt/opscode/embedded/lib/init/{service.name}")
+    _link(place, f"{ENABLED}/{service.name}")
+    return changed
+
+
+def _link(target: str, link: str) -> None:
+    if not os.path.islink(link):
+        os.symlink(target, link)
+
+
+def _sentinel(name: str, sentinel: str, *, wanted: bool) -> None:
+    path = f"{SV}/{name}/{sentinel}"
+    if not wanted:
+        remove(path)
+    elif not os.path.exists(path):
+        write(path, "", 0o644)
+
+
+def _wait_for_runsv(name: str) -> None:
+    deadline = time.monotonic() + ENABLE_SECONDS
+    while not _supervised(name):
+        if time.monotonic() > deadline:
+            raise StandinError(f"runsv of {name} did not start within {ENABLE_SECONDS:.0f} s")
+        time.sleep(0.02)
+
+
+def _supervised(name: str) -> bool:
+    """Whether a runsv reads this service's controls: opened without a reader, its pipe refuses."""
+    try:
+        os.close(os.open(f"{SV}/{name}/supervise/ok", os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True
 
 
 def disable(name: str) -> None:
     """Stop a service for good; it stays defined."""
     if enabled(name):
-        control("down", name)
+        control("stop", name)
         remove(f"{ENABLED}/{name}")
-        ask("scan")
 
 
 def enabled(name: str) -> bool:
@@ -64,72 +137,63 @@ def keepalive_services() -> list[str]:
     return [name for name in all_services() if os.path.exists(f"{SV}/{name}/keepalive_me")]
 
 
+def supervisor() -> int:
+    """The pid of runsvdir, 0 where it does not run."""
+    try:
+        pid = int(Path(SUPERVISOR_PID).read_text(encoding="ascii"))
+        return pid if b"runsvdir" in Path(f"/proc/{pid}/cmdline").read_bytes() else 0
+    except (OSError, ValueError):
+        return 0
+
+
 def start_supervisor() -> None:
-    """Start the supervisor unless it runs; it keeps nothing of this process: no session, no open file."""
-    if reachable():
+    """Start runsvdir unless it runs; it keeps nothing of this process: no session, no open file."""
+    if supervisor():
         return
     null = subprocess.DEVNULL
-    subprocess.Popen(
-        [SUPERVISOR], stdin=null, stdout=null, stderr=null, start_new_session=True, cwd="/", env={"PATH": os.defpath}
-    )
-    deadline = time.monotonic() + 10
-    while not reachable():
+    subprocess.Popen([SUPERVISOR], stdin=null, stdout=null, stderr=null, start_new_session=True, cwd="/", env={})
+    deadline = time.monotonic() + ENABLE_SECONDS
+    while not supervisor():
         if time.monotonic() > deadline:
-            raise StandinError(f"{SUPERVISOR} did not start within 10 seconds")
+            raise StandinError(f"{SUPERVISOR} did not start within {ENABLE_SECONDS:.0f} s")
         time.sleep(0.02)
 
 
-def reachable() -> bool:
+def pid_of(name: str) -> int:
+    """The process of a service, 0 where it is down."""
     try:
-        ask("ping")
-    except OSError:
-        return False
-    return True
-
-
-def ask(command: str, name: str = "") -> dict[str, Any]:
-    """One request to the supervisor. OSError when it does not run."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(10)
-        connection.connect(SOCKET)
-        connection.sendall(json.dumps({"command": command, "service": name}).encode() + b"\n")
-        with connection.makefile("r", encoding="utf-8") as answers:
-            answer = json.loads(answers.readline())
-    if not isinstance(answer, dict):
-        raise StandinError(f"the supervisor answered {answer!r}")
-    return answer
-
-
-def state(name: str) -> dict[str, Any]:
-    """{"pid": 12 or 0, "since": seconds, "want": "up" or "down", "known": bool}"""
-    try:
-        return ask("status", name)
-    except OSError:
-        return {"pid": 0, "since": 0, "want": "down", "known": False}
+        return int(Path(f"{SV}/{name}/supervise/pid").read_text(encoding="ascii") or "0") if _supervised(name) else 0
+    except (OSError, ValueError):
+        return 0
 
 
 def control(command: str, name: str) -> bool:
-    """`up`, `down`, `restart` or `kill` as sv does it: wait up to 7 seconds; false when it did not come about."""
-    try:
-        before = ask(command, name)["pid"]
-    except OSError:
+    """As sv does it, but looking more often: false when it did not come about within its time (SVWAIT, or 7 s)."""
+    letters, comes_about = CONTROLS[command]
+    before = pid_of(name)
+    if not _supervised(name):
         return False
-    deadline = time.monotonic() + WAIT
-    while time.monotonic() < deadline:
-        now = state(name)["pid"]
-        if now == 0 if command in ("down", "kill") else now not in (0, before if command == "restart" else 0):
-            return True
-        time.sleep(0.02)
-    return False
+    with open(f"{SV}/{name}/supervise/control", "wb", buffering=0) as pipe:
+        pipe.write(letters)
+    deadline = time.monotonic() + float(os.environ.get("SVWAIT", "7"))
+    while not comes_about(before, pid_of(name)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def graceful_kill(name: str) -> bool:
+    """As omnibus-ctl: stop it, and what does not stop ends with its process group. False where it is not enabled."""
+    if not enabled(name):
+        return False
+    pid = pid_of(name)
+    if not control("stop", name) and pid and pid_of(name) == pid:
+        os.killpg(os.getpgid(pid), signal.SIGKILL)
+    return True
 
 
 def describe(name: str) -> str:
-    """The line of `sv status`."""
-    found = state(name)
-    if not found["known"]:
-        return f"fail: {name}: unable to change to service directory: runsv not running"
-    if found["pid"]:
-        wants_down = ", want down" if found["want"] == "down" else ""
-        return f"run: {name}: (pid {found['pid']}) {found['since']}s{wants_down}"
-    normally = "" if os.path.exists(f"{SV}/{name}/down") else ", normally up"
-    return f"down: {name}: {found['since']}s{normally}{', want up' if found['want'] == 'up' else ''}"
+    """The line of `sv status`, by the service's name alone."""
+    done = subprocess.run([COMMAND, "status", f"{ENABLED}/{name}"], capture_output=True, text=True, check=False)
+    return re.sub(rf"{ENABLED}/(\S+?):", r"\1:", (done.stdout or done.stderr).strip().splitlines()[0])
