@@ -176,7 +176,7 @@ class Servers(ServerGroup):
 
 
 def first_boot(fqdn: str) -> str:
-    """User data that gives a machine its FQDN before anything needs it (F1)."""
+    """User data that gives a machine its FQDN before anything needs it (docs/chef.md, An add-on of Chef server)."""
     name = fqdn.split(".", 1)[0]
     return "\n".join(
         [

@@ -73,7 +73,7 @@ class Change:
 
     @property
     def runs(self) -> bool:
-        """Whether it is a command that acts on a server: most updates do nothing there (F13)."""
+        """Whether it is a command that acts on a server: most updates do nothing (docs/chef.md, pulumi-command)."""
         if self.type != COMMAND:
             return False
         if self.op is Op.UPDATE:

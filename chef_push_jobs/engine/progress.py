@@ -119,7 +119,7 @@ def _started(state: RolloutProgress, event: Started) -> RolloutProgress:
 
 
 def _named(state: RolloutProgress, event: Started) -> tuple[str, str] | None:
-    """(server, step) of what is a task; most updates of commands do nothing (F13), nor do most removals."""
+    """(server, step) of what is a task; most updates and removals do nothing (docs/chef.md, pulumi-command)."""
     if event.type == INSTANCE:
         return (event.name, MACHINE) if event.op != "delete" else None
     if event.type not in (COMMAND, COPY):

@@ -32,7 +32,9 @@ class Subnet:
 def planned(
     private: str, zones: Sequence[str], *, frontends: bool, balancer: bool, internet: bool
 ) -> tuple[Subnet, ...]:
-    """One for the backends (which share a zone, F9), one a zone for the frontends; public ones where those are private.
+    """One for the backends, which share a zone; one a zone for the frontends; public ones where those are private.
+
+    Source: docs/chef.md, HA providers.
 
     `balancer` is public, in all zones; `internet`: a bastion or NAT gateway needs a public subnet, in the first zone.
     Frontends have the odd numbers and public ones the even, so that one more zone moves no block.

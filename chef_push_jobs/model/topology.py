@@ -17,7 +17,7 @@ FQDN = re.compile(rf"(?=.{{4,253}}\Z){LABEL}(\.{LABEL})+")
 
 
 class Kind(StrEnum):
-    """The topologies that Chef server knows (F1)."""
+    """The topologies that Chef server knows (docs/chef.md, Which topology goes with which core)."""
 
     STANDALONE = "standalone"
     TIER = "tier"
@@ -33,7 +33,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class Server:
-    """One machine: `name` in resources, tags and logs; `fqdn` is how Chef server finds its role (F1)."""
+    """One machine: `name` in resources, tags and logs; `fqdn` is how Chef server finds its role."""
 
     name: str
     fqdn: str
@@ -66,7 +66,7 @@ class Topology:
 
     @property
     def push_jobs_servers(self) -> tuple[Server, ...]:
-        """Where the service runs: the backends, or the one standalone server (F4)."""
+        """Where the service runs: the backends, or the one standalone server."""
         return self.backends
 
 

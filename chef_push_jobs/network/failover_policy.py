@@ -1,6 +1,6 @@
 """Failover of the backends on AWS: the address that moves, what keepalived may do, how the data volume is prepared.
 
-Pure. Source: Chef's documentation of the era, "High Availability: AWS" (F9). The resources are in high_availability.py.
+Pure. Source: docs/chef.md, HA providers. The resources are in components/high_availability.py.
 """
 
 from __future__ import annotations

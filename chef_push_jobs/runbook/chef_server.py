@@ -1,7 +1,8 @@
-"""The runbook of Chef server itself: primary first, its /etc/opscode to the others, then those (F9). Pure.
+"""The runbook of Chef server itself: primary first, its /etc/opscode to the others, then those. Pure.
 
-Its settings file lists all servers. The backends follow each change of that list; a frontend reads of it only the
-backends and itself, so that another frontend more or less is nothing to it.
+Source: docs/chef.md, Settings of Chef server. Its settings file lists all servers. The backends follow each change of
+that list; a frontend reads of it only the backends and itself, so that another frontend more or less is nothing to
+it.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ SERVICE = "opscode-pushy-server"
 
 
 def ports(settings: Settings) -> dict[str, int]:
-    """By their key in the settings file (F2)."""
+    """By their key in the settings file (docs/chef.md, Settings of push jobs)."""
     push_jobs = settings.config.push_jobs
     return {
         "server_heartbeat_port": push_jobs.heartbeat_port,
@@ -87,7 +87,10 @@ def tested(told: Sequence[str]) -> str:
 
 
 def _of_chef_server(settings: Settings) -> str:
-    """What reconfigure reads of Chef server's own settings (F1): the address that moves, or a lone server's name."""
+    """What reconfigure reads of Chef server's own settings: the address that moves, or a lone server's name.
+
+    Source: docs/chef.md, Standalone behind a load balancer.
+    """
     return settings.vip or (settings.api_fqdn if settings.topology.kind is Kind.STANDALONE else "")
 
 

@@ -57,7 +57,7 @@ def test_a_tier_with_packages_from_a_url_and_of_the_second_generation(new_stack:
     assert tier.lab.reaches("client-0", tier.outputs()["servers"]["backend-0"]["address"], 11000)
     assert tier.output("backend-0", f"sha256sum < {SECRETS}") == tier.output("frontend-0", f"sha256sum < {SECRETS}")
     dumped = tier.output("backend-0", f"/opt/opscode/embedded/bin/veil-dump-secrets {SECRETS}")
-    assert "pushy_priv_key" in dumped, "this generation keeps its credentials there (F5)"
+    assert "pushy_priv_key" in dumped, "this generation keeps its credentials there"
 
 
 @pytest.fixture

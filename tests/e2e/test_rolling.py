@@ -1,7 +1,7 @@
 """Another package and other credentials on a running ha cluster: what clients notice, and what is left of the old.
 
 The tests follow one another on one cluster: credentials rotated in the first generation (1.1.6), the upgrade to the
-second one (2.2.8), which moves them (F5), the way back, which is refused, and a rotation there.
+second one (2.2.8), which moves them, the way back, which is refused, and a rotation there.
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ def test_an_upgrade_is_one_gap_no_longer_than_one_restart(cluster: Stack) -> Non
         frontend-0: push reconfigure
         frontend-1: push reconfigure
     """)
-    assert assert_same_everywhere(cluster) == before, "the credentials have moved, and are the same ones (F5)"
+    assert assert_same_everywhere(cluster) == before, "the credentials have moved, and are the same ones"
     for server in SERVERS:
         assert "2.2.8" in cluster.output(server, "dpkg-query -W opscode-push-jobs-server")
         left = cluster.output(server, f"ls {FOLDER}")

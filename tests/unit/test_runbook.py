@@ -89,7 +89,7 @@ def test_tasks_and_edges_are_linear_in_the_servers(cluster: Topology) -> None:
     tasks = of(cluster).tasks.values()
     edges = sum(len(task.depends_on) + len(task.triggered_by) for task in tasks)
     assert len(tasks) <= 7 * len(cluster.servers) + 20
-    assert edges <= 28 * len(cluster.servers) + 48, "an edge from all to all makes the state quadratic (F22)"
+    assert edges <= 28 * len(cluster.servers) + 48, "an edge from all to all makes the state quadratic"
 
 
 @given(topologies(most=20))

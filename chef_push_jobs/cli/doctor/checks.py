@@ -48,7 +48,7 @@ class Case:
         return self.visits.get(server.name, ProbeResult()).answers
 
     def is_master(self, server: Server) -> bool:
-        """Whether the service is to run there: what keepalived says, in ha (F32)."""
+        """Whether the service is to run there: what keepalived says, in ha (docs/chef.md, Who is master)."""
         answers = self.answers(server)
         if self.settings.topology.kind is not Kind.HA:
             return server == self.primary

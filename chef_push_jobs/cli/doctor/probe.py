@@ -14,7 +14,7 @@ from chef_push_jobs import scripts
 SERVICE = "opscode-pushy-server"
 PACKAGES = ("opscode-push-jobs-server", "chef-server-core")
 ETC = "/etc/opscode-push-jobs-server"
-# What makes the cluster one, in either generation of the package (F5).
+# What makes the cluster one, in either generation of the package (docs/chef.md, Credentials of push jobs).
 CREDENTIALS = (
     f"{ETC}/opscode-push-jobs-server-secrets.json",
     f"{ETC}/pushy_priv.pem",
