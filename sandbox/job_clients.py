@@ -32,15 +32,19 @@ def run_job(sandbox: Sandbox, command: str, say: Say) -> None:
     """Run a command as a job on all clients, set up first. Raises SandboxError unless it ran on all of them."""
     hosts = Hosts(sandbox)
     server, url = _server(hosts)
-    user_key = _user_key(hosts, server)
     with ThreadPoolExecutor() as pool:
+        making = pool.submit(_user_key, hosts, server)
         list(pool.map(lambda node: _install(sandbox, hosts, node), NODES))
+        user_key = making.result()
     _write(hosts, NODES[0], f"/root/.chef/{USER}.pem", user_key)
     _write(hosts, NODES[0], "/root/.chef/knife.rb", KNIFE.format(url=url, name=USER))
-    for node in NODES:
+
+    def bring(node: str) -> None:
         _register(hosts, node)
+        _start(hosts, node, url, command)
+
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda node: _start(hosts, node, url, command), NODES))
+        list(pool.map(bring, NODES))
     _connected(hosts)
     say(_output(hosts, NODES[0], ["knife", "job", "start", "--capture", command, *NODES]).strip())
     say(f"a job ran on {' and '.join(NODES)}, which reached push jobs by {url}")

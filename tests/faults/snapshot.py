@@ -1,6 +1,6 @@
 """What a rollout leaves on a server, as text to compare: files, packages, services, ports, and who may log in.
 
-Left out is what belongs to one run: process ids and times, logs, the files of a task that is under way.
+Left out is what belongs to one run: process ids and times, logs, data, the files of a task that is under way.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ for path in etc/opscode etc/opscode-push-jobs-server var/opt/opscode var/opt/ops
   home/ubuntu/.ssh; do
   [ ! -e "$path" ] || found="$found $path"
 done
-find $found -printf '%y %m %u:%g %p %l\n' | sort
-find $found -type f ! -name opscode-push-jobs-server-running.json -exec sha256sum {} + | sort -k 2
+# Data, what nginx holds for a moment, and each server's own certificate.
+kept() { find $found \( -path '*/postgresql/*/data' -o -path '*/nginx/tmp' -o -path '*/nginx/ca' \) -prune -o "$@"; }
+kept -printf '%y %m %u:%g %p %l\n' | sort
+kept -type f ! -name opscode-push-jobs-server-running.json -exec sha256sum {} + | sort -k 2
 # It says whether this is the first reconfigure.
 running=etc/opscode-push-jobs-server/opscode-push-jobs-server-running.json
 [ ! -e $running ] || echo "$(sed '/"bootstrap": {/,/}/d' $running | sha256sum) $running"
@@ -27,7 +29,7 @@ find etc -maxdepth 1 -name '.chef-rollout*' -printf 'left over: %p\n'
 find var/lib/chef-rollout -maxdepth 1 ! -name '*.wanted' ! -name lock -printf '%y %m %u:%g %p\n' | sort
 find home/ubuntu -maxdepth 1 -name 'chef-rollout-*' -type f -exec sha256sum {} + | sort
 dpkg-query -W -f 'package ${Package} ${Version} ${Status}\n' chef-server-core opscode-push-jobs-server
-chef-server-ctl status | sed 's/(pid [0-9]*) [0-9]*s/(pid)/; s/: [0-9]*s/:/' | sort
+chef-server-ctl status | sed 's/(pid [0-9]*) [0-9]*s/(pid)/g; s/: [0-9]*s/:/g' | sort
 ss -Hltn | awk '{ print "listens", $4 }' | sort
 status=var/opt/opscode/keepalived/current_cluster_status
 [ ! -e $status ] || sed 's/^/cluster status: /' $status

@@ -105,7 +105,8 @@ def _wait_for_runsv(name: str) -> None:
     while not _supervised(name):
         if time.monotonic() > deadline:
             raise StandinError(f"runsv of {name} did not start within {ENABLE_SECONDS:.0f} s")
-        time.sleep(0.02)
+        _wake_supervisor()
+        time.sleep(0.05)
 
 
 def _supervised(name: str) -> bool:
@@ -157,6 +158,15 @@ def start_supervisor() -> None:
         if time.monotonic() > deadline:
             raise StandinError(f"{SUPERVISOR} did not start within {ENABLE_SECONDS:.0f} s")
         time.sleep(0.02)
+
+
+def _wake_supervisor() -> None:
+    """Have runsvdir look at its directory after a second, not after five: it does when something is logged to it."""
+    try:
+        with open(f"/proc/{supervisor()}/fd/2", "wb", buffering=0) as log:
+            log.write(b".")
+    except OSError:
+        return  # it has just ended, or begun: it looks anyway
 
 
 def pid_of(name: str) -> int:
