@@ -41,6 +41,7 @@ class Needs(StrEnum):
     THEIR_BALANCER = "an existing one's target group"
     BASTION = "a bastion that is made"
     NO_BASTION = "no bastion that is made"
+    DATA_VOLUME = "a data volume that is prepared"
 
 
 # Settings that have a port of their own.
@@ -226,6 +227,9 @@ OWN_FLOWS: tuple[Flow, ...] = (
     Flow(Peer.OPERATORS, Peer.BASTION, SSH, "SSH", "ssh", needs=Needs.BASTION),
     Flow(Peer.BASTION, Peer.SERVERS, SSH, "SSH", "ssh", needs=Needs.BASTION),
     Flow(Peer.SERVERS, Peer.PRIMARY, SSH, "SSH for the copy", "copy", TIERS),
+    Flow(
+        Peer.BACKENDS, Peer.BACKENDS, None, "ping of the address that moves", "peer", HA, ICMP, needs=Needs.DATA_VOLUME
+    ),
     Flow(Peer.SERVERS, Peer.WEB, PACKAGES, "packages, the Chef server API, AWS", "web"),
     Flow(Peer.BASTION, Peer.WEB, PACKAGES, "packages", "web", needs=Needs.BASTION),
 )

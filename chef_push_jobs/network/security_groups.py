@@ -76,6 +76,7 @@ def cluster(settings: Settings) -> Cluster:
         Needs.THEIR_BALANCER: settings.config.entry.target_group_arn is not None,
         Needs.BASTION: settings.config.bastion is not None,
         Needs.NO_BASTION: settings.config.bastion is None,
+        Needs.DATA_VOLUME: bool(settings.config.high_availability and settings.config.high_availability.prepare_volume),
     }
     return Cluster(
         settings.topology.kind,

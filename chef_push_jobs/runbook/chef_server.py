@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from chef_push_jobs import scripts
 from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.model.topology import Role, Server
-from chef_push_jobs.runbook.push_jobs import copy, share
+from chef_push_jobs.runbook.push_jobs import copy, reconfigure_chef_server, share
 from chef_push_jobs.runbook.script_context import ScriptContext
 from chef_push_jobs.runbook.steps import (
     Step,
@@ -106,7 +106,7 @@ STEPS = (
     Step(
         "reconfigure-primary",
         on=primary,
-        script=lambda cluster, server: scripts.reconfigure_chef_server(),
+        script=reconfigure_chef_server,
         column="reconfigure",
         restarts={Role.BACKEND: SERVICES},
         depends_on=(same("configure", "reconfigure reads the settings file"),),
@@ -152,7 +152,7 @@ STEPS = (
     Step(
         "reconfigure",
         on=others,
-        script=lambda cluster, server: scripts.reconfigure_chef_server(),
+        script=reconfigure_chef_server,
         restarts={Role.BACKEND: SERVICES, Role.FRONTEND: SERVICES},
         depends_on=(same("copy", "without the primary's secrets it would make its own"),),
         triggered_by=(same("copy", "reconfigure puts the copied files into effect"),),

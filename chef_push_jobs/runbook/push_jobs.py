@@ -24,7 +24,7 @@ from chef_push_jobs.runbook.steps import (
     push_jobs_servers,
     same,
 )
-from chef_push_jobs.scripts import Script
+from chef_push_jobs.scripts import InTurn, Script
 
 NAME = "push-jobs"
 SETTINGS_FILE = "/etc/opscode-push-jobs-server/opscode-push-jobs-server.rb"
@@ -72,6 +72,12 @@ def copy(what: str, cluster: ScriptContext) -> Script:
 def _check_firewall(cluster: ScriptContext, server: Server) -> Script:
     """Where servers exist already: their firewall is not the stack's to make."""
     return scripts.check_firewall(checked_ports(cluster.settings))
+
+
+def reconfigure_chef_server(cluster: ScriptContext, server: Server) -> Script | InTurn:
+    """Also a step of the Chef server's own runbook. On backends that fail over, until keepalived has decided."""
+    fails_over = cluster.topology.kind is Kind.HA and server.role is Role.BACKEND
+    return scripts.reconfigure_chef_server(fails_over=fails_over, primary=server == cluster.topology.primary)
 
 
 def tested(told: Sequence[str]) -> str:
@@ -209,7 +215,7 @@ STEPS = (
         number=6,
         on=backends,
         one_at_a_time=True,
-        script=lambda cluster, server: scripts.reconfigure_chef_server(),
+        script=reconfigure_chef_server,
         restarts={Role.BACKEND: "keepalived"},
         depends_on=(
             of_primary("rotate", "the scripts list the services that are configured"),

@@ -50,8 +50,12 @@ def configure(path: str, content: str) -> Script:
     return Script("configure", {"path": path, "content": content})
 
 
-def reconfigure_chef_server() -> Script:
-    return Script("reconfigure-chef-server")
+def reconfigure_chef_server(*, fails_over: bool = False, primary: bool = False) -> Script | InTurn:
+    """`fails_over` is for a backend that keepalived makes master or standby; the `primary` is the first to be asked."""
+    reconfigure = Script("reconfigure-chef-server")
+    if not fails_over:
+        return reconfigure
+    return in_turn(reconfigure, Script("wait-for-keepalived", {"seconds": "10" if primary else "0"}))
 
 
 def reconfigure_push_jobs() -> Script:

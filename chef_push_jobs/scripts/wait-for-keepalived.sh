@@ -1,0 +1,32 @@
+#!/bin/sh
+# Wait until keepalived has settled which backend is master. Reconfigure starts it and returns: the decision takes it
+# some seconds, and what it then does (storage, services, address) some more.
+#
+# Push jobs makes its database user on the master alone, so its first reconfigure on a backend that is not master yet
+# leaves a service that cannot log in. A backend with no master beside it takes over after four seconds.
+#
+#   seconds  how long this backend must have been a standby to count as one
+: "${seconds?}"
+set -eu
+folder=/var/opt/opscode/keepalived
+said() { cat "$folder/$1_cluster_status" 2> /dev/null || echo nothing; }
+settled() {
+  is=$(said current)
+  [ "$is" = "$(said requested)" ] || return 1
+  case $is in
+    master) ;;
+    backup) [ $(($(date +%s) - $(stat -c %Y "$folder/current_cluster_status"))) -ge "$seconds" ] ;;
+    *) return 1 ;;
+  esac
+}
+waited=0
+until settled; do
+  if [ "$waited" = 300 ]; then
+    echo "keepalived has not settled within 300 s: it asked this backend to be $(said requested), which is $(said current)"
+    chef-server-ctl ha-status || :
+    exit 1
+  fi
+  waited=$((waited + 1))
+  sleep 1
+done
+echo "keepalived made this backend $is"
