@@ -80,6 +80,11 @@ def reconfigure_chef_server(cluster: ScriptContext, server: Server) -> Script | 
     return scripts.reconfigure_chef_server(fails_over=fails_over, primary=server == cluster.topology.primary)
 
 
+def _test(cluster: ScriptContext, server: Server) -> Script:
+    push_jobs = cluster.settings.config.push_jobs
+    return scripts.test(push_jobs.heartbeat_port, push_jobs.command_port)
+
+
 def tested(told: Sequence[str]) -> str:
     """What the test said on the master, of the last lines from all backends. Raises ValueError where none is master."""
     for line in told:
@@ -251,7 +256,8 @@ STEPS = (
         "test",
         number=8,
         on=push_jobs_servers,
-        script=lambda cluster, server: scripts.test(),
+        script=_test,
+        timeout=10800,
         depends_on=(
             every("restart-pushy", "it tests the running service"),
             every("firewall", "it tests what clients will use"),

@@ -81,8 +81,8 @@ def restart_pushy(ports: Iterable[int], *, unless_fresh: bool = False) -> Script
     return Script("restart-pushy", {"ports": _words(ports), "unless_fresh": _yes(unless_fresh)})
 
 
-def test() -> Script:
-    return Script("test")
+def test(heartbeat_port: int, command_port: int) -> Script:
+    return Script("test", {"heartbeat_port": str(heartbeat_port), "command_port": str(command_port)})
 
 
 def uninstall() -> Script:

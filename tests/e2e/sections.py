@@ -71,7 +71,7 @@ SECTIONS = (
         "README.md",
         "Try it",
         {
-            "scripts/up": Row(("test: 7 examples, 0 failures", "The stack sandbox is up.")),
+            "scripts/up": Row(("test: 91 examples: 90 passed", "The stack sandbox is up.")),
             "scripts/pulumi preview": Row(("unchanged",)),
             ".venv/bin/python -m sandbox status": Row(("backend-0", "backend-1", "frontend-0", "frontend-1")),
             ".venv/bin/python -m sandbox exec backend-0 -- opscode-push-jobs-server-ctl test": Row(WELL),

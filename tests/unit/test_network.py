@@ -103,6 +103,7 @@ ARN = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/chef/0
 STANDALONE = {"topology": "standalone", "backends": None, "frontends": None}
 TIER = {"topology": "tier", "backends": "1"}
 AWS = {"highAvailability": {"provider": "aws"}}
+UNPREPARED = {"highAvailability": {"provider": "aws", "prepareVolume": False}}
 PUBLIC = {"ssh": {"keyName": "operators", "address": "public"}}
 EXISTING = {
     "vpcId": "vpc-0a1b2c3d",
@@ -114,34 +115,34 @@ EXISTING = {
 ATTACHED = {"targetGroupArn": ARN, "loadBalancerCidrs": ["10.2.0.0/24"]}
 
 # what the stack has, the group that answers clients, and as whom that sees the backends, on 443
-AT_ENTRY: list[tuple[Mapping[str, Any], str, set[str]]] = [
-    ({}, "frontend", {"backend"}),
-    ({"network": {"private": "backends"}}, "frontend", {"backend"}),
-    ({"network": {"private": "backends", "nat": True}}, "frontend", {"backend", "nat"}),
-    (PUBLIC, "frontend", {"backend", "public-backend-0", "public-backend-1"}),
-    ({"entry": INTERNAL}, "load-balancer", {"backend"}),
-    ({"entry": INTERNAL, **PUBLIC}, "load-balancer", {"backend"}),
-    ({"entry": BALANCED, "network": BEHIND_NAT}, "load-balancer", {"nat"}),
-    ({"entry": BALANCED, **PUBLIC}, "load-balancer", {"public-backend-0", "public-backend-1"}),
-    ({"entry": BALANCED, "network": EXISTING}, "load-balancer", {"203.0.113.7/32"}),
-    ({"entry": BALANCED, "network": EXISTING, "clientCidrs": ["203.0.113.7/32"]}, "load-balancer", {"203.0.113.7/32"}),
-    ({"entry": ATTACHED}, "frontend", {"backend"}),
-    ({"entry": ATTACHED, "network": BEHIND_NAT}, "frontend", {"backend", "nat"}),
-    ({"entry": ATTACHED, "network": EXISTING}, "frontend", {"backend", "203.0.113.7/32"}),
-    (STANDALONE, "backend", set()),
-    ({**STANDALONE, "entry": INTERNAL}, "load-balancer", {"backend"}),
-    ({**STANDALONE, "entry": BALANCED, "network": BEHIND_NAT}, "load-balancer", {"nat"}),
-    ({**STANDALONE, "entry": ATTACHED}, "backend", set()),
+AT_ENTRY: list[tuple[Mapping[str, Any], str, list[str]]] = [
+    ({}, "frontend", ["backend"]),
+    ({"network": {"private": "backends"}}, "frontend", ["backend"]),
+    ({"network": {"private": "backends", "nat": True}}, "frontend", ["backend", "nat"]),
+    (PUBLIC, "frontend", ["backend", "public-backend-0", "public-backend-1"]),
+    ({"entry": INTERNAL}, "load-balancer", ["backend"]),
+    ({"entry": INTERNAL, **PUBLIC}, "load-balancer", ["backend"]),
+    ({"entry": BALANCED, "network": BEHIND_NAT}, "load-balancer", ["nat"]),
+    ({"entry": BALANCED, **PUBLIC}, "load-balancer", ["public-backend-0", "public-backend-1"]),
+    ({"entry": BALANCED, "network": EXISTING}, "load-balancer", ["203.0.113.7/32"]),
+    ({"entry": BALANCED, "network": EXISTING, "clientCidrs": ["203.0.113.7/32"]}, "load-balancer", ["203.0.113.7/32"]),
+    ({"entry": ATTACHED}, "frontend", ["backend"]),
+    ({"entry": ATTACHED, "network": BEHIND_NAT}, "frontend", ["backend", "nat"]),
+    ({"entry": ATTACHED, "network": EXISTING}, "frontend", ["backend", "203.0.113.7/32"]),
+    (STANDALONE, "backend", []),
+    ({**STANDALONE, "entry": INTERNAL}, "load-balancer", ["backend"]),
+    ({**STANDALONE, "entry": BALANCED, "network": BEHIND_NAT}, "load-balancer", ["nat"]),
+    ({**STANDALONE, "entry": ATTACHED}, "backend", []),
 ]
 
 
 @pytest.mark.parametrize(("given", "door", "seen"), AT_ENTRY, ids=lambda part: str(part)[:60])
 def test_backends_reach_what_answers_clients_and_by_no_other_address(
-    given: Mapping[str, Any], door: str, seen: set[str]
+    given: Mapping[str, Any], door: str, seen: list[str]
 ) -> None:
     of = settings(**given)
-    clients = {*of.config.client_cidrs, *of.config.entry.load_balancer_cidrs} - seen
-    assert {source for port, source in into(door, of) if port == 443} - clients == seen
+    clients = {*of.config.client_cidrs, *of.config.entry.load_balancer_cidrs} - set(seen)
+    assert {source for port, source in into(door, of) if port == 443} - clients == set(seen)
     assert (443, ANYWHERE) in out_of("backend", of)
 
 
@@ -161,9 +162,10 @@ FRONTEND_FLOWS: list[tuple[str | None, Mapping[str, Any], set[int]]] = [
 ]
 # packages of push jobs and of Chef server, and the provider: what backends open to each other
 PEER_FLOWS: list[tuple[str, str | None, Mapping[str, Any], set[tuple[str, int | None]]]] = [
-    ("1.1.6", "12.19.31", AWS, {("112", None)}),
-    ("2.2.8", "12.19.31", AWS, {("112", None), ("tcp", 5432)}),
-    ("2.0.0", None, AWS, {("112", None)}),
+    ("1.1.6", "12.19.31", AWS, {("112", None), ("icmp", None)}),
+    ("2.2.8", "12.19.31", AWS, {("112", None), ("icmp", None), ("tcp", 5432)}),
+    ("2.2.8", "12.19.31", UNPREPARED, {("112", None), ("tcp", 5432)}),
+    ("2.0.0", None, AWS, {("112", None), ("icmp", None)}),
     ("1.1.6", None, {}, {("112", None), ("tcp", 7788), ("icmp", None)}),
     ("1.1.6", "12.19.31", TIER, set()),
 ]
