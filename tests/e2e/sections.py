@@ -71,10 +71,10 @@ SECTIONS = (
         "README.md",
         "Try it",
         {
-            "scripts/up": Row(("test: 91 examples: 90 passed", "The stack sandbox is up.")),
+            "scripts/up": Row(("a job ran on client-0 and client-1", "The stack sandbox is up")),
             "scripts/pulumi preview": Row(("unchanged",)),
             ".venv/bin/python -m sandbox status": Row(("backend-0", "backend-1", "frontend-0", "frontend-1")),
-            ".venv/bin/python -m sandbox exec backend-0 -- opscode-push-jobs-server-ctl test": Row(WELL),
+            ".venv/bin/python -m sandbox job uptime": Row(("succeeded: client-0 client-1",)),
             "scripts/down": Row(("is removed",)),
             "scripts/up sandbox-standalone": Row(WELL),
             "scripts/up sandbox-ha-aws": Row(WELL),

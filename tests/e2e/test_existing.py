@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from chef_push_jobs.scripts import RUNNER
+from sandbox.job_clients import run_job
 from sandbox.packages.build import CORE, Package, build
 from tests.e2e.conftest import Stack, stack
 
@@ -110,7 +111,7 @@ def package() -> dict[str, str]:
 def test_destroying_the_stack_leaves_the_servers_as_they_are(adopted: Stack) -> None:
     before, connections = fingerprint(adopted), adopted.connections()
     destroy(adopted)
-    adopted.lab.output("backend-0", "opscode-push-jobs-server-ctl test")
+    run_job(adopted.sandbox, "hostname", print)
     assert fingerprint(adopted) == before
     counted = {name: int(adopted.output(name, "grep -c 'Accepted ' /var/log/sshd.log")) for name in connections}
     assert counted == connections
