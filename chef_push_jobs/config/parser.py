@@ -63,7 +63,7 @@ def build(model: type[Model], values: Values, path: str = "") -> Model:
         elif any(given.startswith(f"{setting}.") for given in values):
             found[name] = build(section, values, f"{setting}.")
         else:
-            found[name] = field.get_default()
+            found[name] = None  # a section that is left out; one with defaults has those as values
     return model.model_construct(**found)
 
 

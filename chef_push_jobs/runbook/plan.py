@@ -94,7 +94,7 @@ class PlannedTask:
     @property
     def command(self) -> str:
         """The command line on the server that takes the task's script as its input."""
-        if self.id.step == "connect":
+        if self.id.is_connect:
             return scripts.CONNECT
         return scripts.runner(self.id.log_name, self.timeout, self.step.tail_lines)
 
@@ -304,9 +304,9 @@ def _upload(step: Step) -> Step:
     return Step(UPLOAD, step.on, action=Action.UPLOAD, column=step.title, adjustable=False)
 
 
-def steps(runbooks: Sequence[Runbook] | None = None) -> Iterator[tuple[str, Step]]:
+def steps() -> Iterator[tuple[str, Step]]:
     """Every step that a task can have, with what stands before its name; uploads stand before their step."""
-    for runbook in (SERVERS, *(RUNBOOKS if runbooks is None else runbooks)):
+    for runbook in (SERVERS, *RUNBOOKS):
         for step in runbook.steps:
             if step.package:
                 yield runbook.name, _upload(step)

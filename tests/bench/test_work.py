@@ -13,10 +13,13 @@ from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 
 from bench import order, previews, work
 from chef_push_jobs.config import stack_files
+from chef_push_jobs.runbook.plan import plan
 from chef_push_jobs.runbook.stack import load_stack
+from chef_push_jobs.runbook.steps import Runbook, Step, backends, every, same
 from components.cluster import make_cluster
 from sandbox.paths import CLONE
 from tests import programs
+from tests.unit.clusters import stack
 
 COUNT = 5
 HOST_KEY = "ssh-ed25519 " + "A" * 68
@@ -47,10 +50,10 @@ def test_every_contender_is_given_exactly_what_the_program_sends(tmp_path: Path)
     file = tmp_path / "Pulumi.existing.yaml"
     file.write_text(yaml.safe_dump(work.push_jobs_stack(places, previews.PACKAGE)))
     sent = Sent()
-    plan = load_stack(stack_files.read_configuration("existing", CLONE, file), CLONE)
+    stack_plan = load_stack(stack_files.read_configuration("existing", CLONE, file), CLONE)
 
     def program() -> pulumi.Output[Any]:
-        return pulumi.Output.from_input(make_cluster(plan))
+        return pulumi.Output.from_input(make_cluster(stack_plan))
 
     programs.run(program, sent)
     keys = {place.name: key(place.name) for place in places}
@@ -101,3 +104,12 @@ def test_phases_keep_every_edge(tmp_path: Path) -> None:
                 serial = made.phases[places[task.step][0]].serial and before.step == task.step
                 here = before.server == task.server and places[before.step] < places[task.step]
                 assert serial or here or places[before.step][0] < places[task.step][0]
+
+
+def test_an_edge_to_another_server_is_a_barrier_even_among_the_same_servers() -> None:
+    first = Step("first", on=backends, depends_on=(every("connect", "why"),))
+    along = replace(first, name="along", depends_on=(same("first", "why"),))
+    after = replace(first, name="after", depends_on=(every("along", "why"),))
+    made = plan(stack().settings, [Runbook("r", (first, along, after))])
+    found = [phase.steps for phase in work.phases(made.tasks)]
+    assert found == [("connect",), ("r-first", "r-along"), ("r-after",)]

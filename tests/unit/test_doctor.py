@@ -242,6 +242,7 @@ def test_a_drift_is_one_finding_with_the_task_that_mends_it(name: str) -> None:
     assert (found.server, found.check) == where
     assert found.text == text
     assert tuple(map(str, found.repair)) == repair
+    assert set(found.repair) <= set(stack().tasks), "a repair names tasks of the stack"
 
 
 NEWER = {"packages": {"opscode-push-jobs-server": "2.2.8-1"}, "newer": frozenset({"opscode-push-jobs-server"})}

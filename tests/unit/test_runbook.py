@@ -7,9 +7,10 @@ from chef_push_jobs import scripts
 from chef_push_jobs.model.topology import Topology
 from chef_push_jobs.network.security_groups import ingress_rules
 from chef_push_jobs.runbook import push_jobs
-from chef_push_jobs.runbook.plan import CHEF_SERVER_FIRST, DEPARTURE_LAST, StackPlan, TaskId, identify, plan
+from chef_push_jobs.runbook.plan import CHEF_SERVER_FIRST, DEPARTURE_LAST, FILE_FIRST, StackPlan, TaskId, identify, plan
+from chef_push_jobs.runbook.stack import load_settings
 from chef_push_jobs.runbook.steps import Action, Runbook, Step, every, everywhere, others, primary, same
-from tests.unit.clusters import EXISTING, of, settings, stack, topologies
+from tests.unit.clusters import EXISTING, PUSH_JOBS, ROOT, of, raw, settings, stack, topologies
 
 HA = stack()
 
@@ -198,6 +199,19 @@ def test_servers_that_exist_have_checks_and_departures_and_the_first_task_waits_
     assert first.depends_on[TaskId("", "uninstall", "backend-0")] == (DEPARTURE_LAST,)
     assert not any(task.action is Action.DEPARTURE for task in HA.tasks.values())
     assert HA.tasks[TaskId("", "firewall", "backend-0")].action is Action.RULES
+
+
+def test_a_packages_file_is_sent_first_where_it_is_one_and_again_when_its_task_runs_again() -> None:
+    given = raw({"pushJobs": {"package": {"file": f"here/{PUSH_JOBS}"}}})
+    plan = load_settings(given, ROOT, files=False)
+    install, sent = task_of("install", "backend-1"), task_of("upload", "backend-1")
+    assert plan.tasks[install].depends_on[sent] == (FILE_FIRST,)
+    assert plan.tasks[sent].action is Action.UPLOAD
+    assert plan.tasks[sent].uploads_for == install
+    assert plan.tasks[sent].triggered_by == plan.tasks[install].triggered_by
+    assert list(plan.tasks).index(sent) == list(plan.tasks).index(install) - 1
+    assert not [task for task in plan.of("chef") if task.action is Action.UPLOAD], "its package is in the image"
+    assert task_of("upload", "backend-1") not in HA.tasks, "servers fetch it from its URL"
 
 
 def refused(*steps: Step) -> None:

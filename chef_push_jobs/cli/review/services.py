@@ -40,7 +40,7 @@ def services(subject: PreviewReview) -> Iterator[tuple[str, str, str]]:
         yield SERVICE, listed(pushy), "where keepalived has it run; on a standby it stays down" if ha else "always"
     found: dict[str, list[str]] = {}
     for task, service in _restarts(subject):
-        if not task.step.always_restarts and task.server.name not in found.setdefault(service, []):
+        if task.server.name not in found.setdefault(service, []):
             found[service].append(task.server.name)
     for service, servers in found.items():
         others = [server for server in servers if service != SERVICE or server not in pushy]
