@@ -1,1 +1,1 @@
-"""What the engine did: its event log, read by one reader, and the rollout that the events make."""
+"""Pulumi from outside: its CLI, run in one place; what it previews, does and did, by one reader of its events."""
