@@ -1,4 +1,4 @@
-"""A highly available Chef server with push jobs: the settings, the resources that they call for, the outputs."""
+"""A highly available Chef server with push jobs: the settings, all that they say, and what it tells."""
 
 from pathlib import Path
 

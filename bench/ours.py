@@ -1,5 +1,5 @@
 """This project's own `pulumi up` of servers that exist already, with as many tasks at once as
-`chef_push_jobs.cli.up` has.
+`chef-push-jobs up` has.
 """
 
 from __future__ import annotations

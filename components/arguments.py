@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_aws as aws
 
 from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.model.topology import Role, Server
-from chef_push_jobs.network import existing_network
 from chef_push_jobs.network.existing_network import ExistingNetwork
 from chef_push_jobs.network.security_groups import egress_rules, groups, groups_of, ingress_rules
 from chef_push_jobs.runbook.plan import StackPlan, TaskId
@@ -52,15 +51,21 @@ def _server_command(plan: StackPlan, step: str, server: Server) -> ServerCommand
     )
 
 
-def network_args(settings: Settings, found: ExistingNetwork) -> NetworkArgs:
+def callers(settings: Settings) -> tuple[str, ...]:
+    """The servers whose public addresses security group rules name."""
+    return tuple(dict.fromkeys(rule.server for rule in ingress_rules(settings) if rule.server is not None))
+
+
+def network_args(
+    settings: Settings, found: ExistingNetwork, public_addresses: Mapping[str, pulumi.Input[str]]
+) -> NetworkArgs:
     config = settings.config
     if config.network.vpc_id is None:
         vpc: ManagedVpcArgs | Vpc = ManagedVpcArgs(config.vpc_cidr, settings.subnets, config.network.nat, config.tags)
     else:
         vpc = _existing_vpc(settings, found)
-    inside = existing_network.server_networks(settings, found)
-    rules = [*ingress_rules(settings)], [*egress_rules(settings, inside)]
-    return NetworkArgs(vpc, groups(settings), *rules, config.tags)
+    rules = [*ingress_rules(settings)], [*egress_rules(settings)]
+    return NetworkArgs(vpc, groups(settings), *rules, config.tags, public_addresses)
 
 
 def _existing_vpc(settings: Settings, found: ExistingNetwork) -> Vpc:
@@ -88,7 +93,6 @@ def high_availability_args(
         device=chosen.device,
         subnet_id=subnet.id,
         availability_zone=subnet.availability_zone,
-        security_group_id=network.security_groups[str(primary.role)].id,
         backends=backends,
         tags=settings.config.tags,
     )
@@ -166,6 +170,7 @@ def load_balancer_args(settings: Settings, network: Network, servers: Servers) -
             subnet_ids=[subnet.id for subnet in (vpc.public if entry.load_balancer == "public" else vpc.servers[tier])],
             security_group_id=network.security_groups["load-balancer"].id,
             protect=settings.config.protect,
+            targets_call=not settings.topology.frontends,
             zone_id=entry.record.zone_id if entry.record else None,
             depends_on=vpc.public[0].ready if vpc.public else (),
         )

@@ -24,6 +24,7 @@ from chef_push_jobs.runbook.stack import load_settings
 from chef_push_jobs.runbook.steps import Action
 
 from .arguments import (
+    callers,
     existing_servers_args,
     high_availability_args,
     load_balancer_args,
@@ -199,17 +200,29 @@ def _existing(plan: StackPlan, opts: pulumi.ResourceOptions | None, prefix: str)
 def _managed(plan: StackPlan, opts: pulumi.ResourceOptions | None, prefix: str) -> _Made:
     settings = plan.settings
     found = fetch_existing_network(settings, opts.parent if opts else None)
-    network = Network(f"{prefix}network", network_args(settings, found), opts, prefix=prefix)
-    if settings.config.high_availability is None:
-        servers = Servers(f"{prefix}servers", servers_args(plan, network, None), opts, prefix=prefix)
-    else:
-        with deferred_outputs(len(settings.topology.backends)) as (backends, resolve):
-            args = high_availability_args(settings, network, backends)
-            availability = HighAvailability(f"{prefix}availability", args, opts, prefix=prefix)
-            servers = Servers(f"{prefix}servers", servers_args(plan, network, availability), opts, prefix=prefix)
-            machines = [servers.machines[server.name] for server in settings.topology.backends]
-            resolve([pulumi.Output.from_input(machine) for machine in machines])
+    named = callers(settings)
+    with deferred_outputs(len(named)) as (addresses, resolve):
+        args = network_args(settings, found, dict(zip(named, addresses, strict=True)))
+        network = Network(f"{prefix}network", args, opts, prefix=prefix)
+        servers = _servers(plan, network, opts, prefix)
+        resolve([servers.machines[server].public_ip for server in named])
     entry = LoadBalancer(f"{prefix}entry", load_balancer_args(settings, network, servers), opts, prefix=prefix)
     outputs: Outputs = {"entry": {"apiFqdn": settings.api_fqdn, "loadBalancer": entry.address}}
     outputs |= {"bastion": servers.bastion.summary} if servers.bastion else {}
-    return _Made(servers, network.push_jobs_rules, outputs | ({"vip": settings.vip} if settings.vip else {}))
+    outputs |= {"vip": settings.vip} if settings.vip else {}
+    # Push jobs and its test call the API as clients do: its way in is open when they begin.
+    return _Made(servers, [*network.push_jobs_rules, *entry.way_in], outputs)
+
+
+def _servers(plan: StackPlan, network: Network, opts: pulumi.ResourceOptions | None, prefix: str) -> Servers:
+    """With what fails over, if anything does."""
+    name, settings = f"{prefix}servers", plan.settings
+    if settings.config.high_availability is None:
+        return Servers(name, servers_args(plan, network, None), opts, prefix=prefix)
+    with deferred_outputs(len(settings.topology.backends)) as (backends, resolve):
+        args = high_availability_args(settings, network, backends)
+        availability = HighAvailability(f"{prefix}availability", args, opts, prefix=prefix)
+        servers = Servers(name, servers_args(plan, network, availability), opts, prefix=prefix)
+        machines = [servers.machines[server.name] for server in settings.topology.backends]
+        resolve([pulumi.Output.from_input(machine) for machine in machines])
+    return servers

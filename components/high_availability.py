@@ -33,7 +33,6 @@ class HighAvailabilityArgs:
     device: str
     subnet_id: pulumi.Input[str]
     availability_zone: pulumi.Input[str]
-    security_group_id: pulumi.Input[str]
     backends: Sequence[pulumi.Output[aws.ec2.Instance]]
     tags: Mapping[str, str]
 
@@ -74,7 +73,6 @@ class HighAvailability(Component):
             opts=self.child_opts,
         )
         role, profile = self._role(f"{name}-backend")
-        self._heartbeat()
         self.volume_id, self.instance_profile = volume.id, profile.name
         self.before_machines: Sequence[pulumi.Resource] = [volume, address]
         self.before_tasks: Sequence[pulumi.Resource] = [self._allow(role, volume), self._attach(volume)]
@@ -90,20 +88,6 @@ class HighAvailability(Component):
         )
         profile = aws.iam.InstanceProfile(name, role=role.name, tags=tags(self._args.tags, name), opts=self.child_opts)
         return role, profile
-
-    def _heartbeat(self) -> None:
-        group = self._args.security_group_id
-        aws.vpc.SecurityGroupIngressRule(
-            f"{self.prefix}in-heartbeat",
-            security_group_id=group,
-            ip_protocol="icmp",
-            from_port=-1,
-            to_port=-1,
-            referenced_security_group_id=group,
-            description="keepalived's heartbeat between backends",
-            tags=tags(self._args.tags, f"{self.prefix}heartbeat"),
-            opts=self.child_opts,
-        )
 
     def _allow(self, role: aws.iam.Role, volume: aws.ebs.Volume) -> aws.iam.RolePolicy:
         """Lets the backends move address and volume."""

@@ -8,23 +8,26 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from chef_push_jobs.model.ports import ENTRY_PORTS
-
 from .component import Component, tags
 
-# A frontend that accepts connections here is healthy, for the listeners of all ports.
-HEALTH_PORT = 443
+PORTS = (443, 80)
+# A frontend is healthy, for the listeners of all ports, if its status page says so: that asks all that it needs.
+HEALTH: aws.lb.TargetGroupHealthCheckArgsDict = {"protocol": "HTTPS", "port": "443", "path": "/_status"}
 
 
 @dataclass(frozen=True)
 class ManagedLoadBalancerArgs:
-    """A load balancer to make, after `depends_on`; `zone_id` is of the Route 53 zone that gets its name, if any."""
+    """A load balancer to make, after `depends_on`; `zone_id` is of the Route 53 zone that gets its name, if any.
+
+    `targets_call`: a target calls the API through the load balancer, and may be given itself.
+    """
 
     internal: bool
     vpc_id: pulumi.Input[str]
     subnet_ids: Sequence[pulumi.Input[str]]
     security_group_id: pulumi.Input[str]
     protect: bool
+    targets_call: bool
     zone_id: str | None = None
     depends_on: Sequence[pulumi.Resource] = ()
 
@@ -44,7 +47,10 @@ class LoadBalancerArgs:
 
 
 class LoadBalancer(Component):
-    """`address` is the DNS name of a load balancer that is made, else None."""
+    """`address` is the DNS name of a load balancer that is made, else None.
+
+    `way_in` are the resources that lead through it to the servers behind.
+    """
 
     def __init__(
         self,
@@ -65,12 +71,13 @@ class LoadBalancer(Component):
         super().__init__("ChefEntry", name, props, opts, prefix)
         self._args = args
         self.address: pulumi.Output[str] | None = None
+        self.way_in: list[pulumi.CustomResource] = []
         if args.target_group_arn:
             self._attach(f"{name}-existing", args.target_group_arn)
         if args.managed:
             balancer = self._balancer(name, args.managed)
             self.address = balancer.dns_name
-            for port in ENTRY_PORTS:
+            for port in PORTS:
                 self._listen(f"{name}-{port}", args.managed, balancer, port)
             if args.managed.zone_id:
                 self._record(name, args.managed.zone_id, balancer)
@@ -97,12 +104,14 @@ class LoadBalancer(Component):
             protocol="TCP",
             target_type="instance",
             vpc_id=args.vpc_id,
-            health_check={"protocol": "TCP", "port": str(HEALTH_PORT)},
+            # A target reaches itself only where the load balancer's address stands for the caller's.
+            preserve_client_ip="false" if args.targets_call else None,
+            health_check=HEALTH,
             tags=tags(self._args.tags, name),
             opts=self.child_opts,
         )
         self._attach(name, group.arn)
-        aws.lb.Listener(
+        listener = aws.lb.Listener(
             name,
             load_balancer_arn=balancer.arn,
             port=port,
@@ -111,12 +120,14 @@ class LoadBalancer(Component):
             tags=tags(self._args.tags, name),
             opts=self.child_opts,
         )
+        self.way_in.append(listener)
 
     def _attach(self, name: str, group_arn: pulumi.Input[str]) -> None:
         for server, machine in self._args.targets.items():
-            aws.lb.TargetGroupAttachment(
+            attached = aws.lb.TargetGroupAttachment(
                 f"{name}-{server}", target_group_arn=group_arn, target_id=machine, opts=self.child_opts
             )
+            self.way_in.append(attached)
 
     def _record(self, name: str, zone_id: str, balancer: aws.lb.LoadBalancer) -> None:
         alias: aws.route53.RecordAliasArgsDict = {
@@ -124,4 +135,7 @@ class LoadBalancer(Component):
             "zone_id": balancer.zone_id,
             "evaluate_target_health": True,
         }
-        aws.route53.Record(name, zone_id=zone_id, name=self._args.fqdn, type="A", aliases=[alias], opts=self.child_opts)
+        record = aws.route53.Record(
+            name, zone_id=zone_id, name=self._args.fqdn, type="A", aliases=[alias], opts=self.child_opts
+        )
+        self.way_in.append(record)

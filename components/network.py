@@ -1,18 +1,20 @@
 """The network of a cluster: VPC, subnets, and security groups with one resource a rule, each rule with its reason.
 
-Which subnets and rules, and why: `chef_push_jobs/model/subnets.py` and `chef_push_jobs/network/security_groups.py`.
+Which subnets and rules, and why: `subnets.py` and `flows.py` in `chef_push_jobs/model/`, and
+`chef_push_jobs/network/security_groups.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
-from chef_push_jobs.network.security_groups import SecurityGroupRule
+from chef_push_jobs.model.flows import ICMP
+from chef_push_jobs.network.security_groups import NAT_ADDRESS, SecurityGroupRule
 
 from .component import Component, tags
 from .vpc import ManagedVpc, ManagedVpcArgs, Vpc
@@ -20,13 +22,17 @@ from .vpc import ManagedVpc, ManagedVpcArgs, Vpc
 
 @dataclass(frozen=True)
 class NetworkArgs:
-    """`vpc` is one to make, or an existing one. Rules name the `security_groups` that they are between."""
+    """`vpc` is one to make, or an existing one. Rules name the `security_groups` that they are between.
+
+    `public_addresses` are those of servers that a rule's source names, by server.
+    """
 
     vpc: ManagedVpcArgs | Vpc
     security_groups: Sequence[str]
     ingress_rules: Sequence[SecurityGroupRule]
     egress_rules: Sequence[SecurityGroupRule]
     tags: Mapping[str, str]
+    public_addresses: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
 
 
 class Network(Component):
@@ -44,7 +50,7 @@ class Network(Component):
             "tags": dict(args.tags),
         }
         super().__init__("ChefNetwork", name, props, opts, prefix)
-        self._tags = args.tags
+        self._tags, self._public_addresses = args.tags, args.public_addresses
         self.vpc = ManagedVpc(name, args.vpc, self.child_opts).vpc if isinstance(args.vpc, ManagedVpcArgs) else args.vpc
         self.security_groups = {tier: self._group(tier) for tier in args.security_groups}
         self.push_jobs_rules: list[pulumi.CustomResource] = []
@@ -78,12 +84,21 @@ class Network(Component):
         other = self.security_groups.get(rule.source)
         return {
             "security_group_id": self.security_groups[rule.group].id,
-            "ip_protocol": "-1" if rule.port is None else "tcp",
-            "from_port": rule.port,
-            "to_port": rule.port,
-            "cidr_ipv4": None if other else rule.source,
+            "ip_protocol": rule.protocol,
+            "from_port": -1 if rule.protocol == ICMP else rule.port,
+            "to_port": -1 if rule.protocol == ICMP else rule.port,
+            "cidr_ipv4": None if other else self._network(rule),
             "referenced_security_group_id": other.id if other else None,
             "description": rule.reason,
             "tags": tags(self._tags, f"{self.prefix}{rule.name}"),
             "opts": self.child_opts,
         }
+
+    def _network(self, rule: SecurityGroupRule) -> pulumi.Input[str]:
+        """The source of a rule, also where AWS chooses its address."""
+        if rule.server is not None:
+            return pulumi.Output.format("{0}/32", self._public_addresses[rule.server])
+        if rule.source == NAT_ADDRESS:
+            assert self.vpc.nat is not None
+            return pulumi.Output.format("{0}/32", self.vpc.nat)
+        return rule.source

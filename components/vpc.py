@@ -30,11 +30,15 @@ class PlacedSubnet:
 
 @dataclass(frozen=True)
 class Vpc:
-    """`servers` are the subnets of a role, `public` those of a bastion and a public load balancer."""
+    """`servers` are the subnets of a role, `public` those of a bastion and a public load balancer.
+
+    `nat` is the public address that private servers have on their way out.
+    """
 
     id: pulumi.Input[str]
     servers: Mapping[Role, Sequence[PlacedSubnet]]
     public: Sequence[PlacedSubnet]
+    nat: pulumi.Input[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,15 +66,17 @@ class ManagedVpc:
         to_internet = self._routes(f"{name}-routes", f"{name}-to-internet", gateway_id=gateway.id)
         public = [self._joined(subnet, made[subnet], to_internet) for subnet in args.subnets if not subnet.private]
         private: list[tuple[Subnet, PlacedSubnet]] = []
+        nat_address: pulumi.Output[str] | None = None
         if any(subnet.private for subnet in args.subnets):
             nat = self._nat(public[0][1], gateway) if args.nat else None
+            nat_address = nat.public_ip if nat else None
             out = self._routes(f"{name}-private-routes", f"{name}-to-nat", nat_gateway_id=nat.id if nat else None)
             private = [self._joined(subnet, made[subnet], out) for subnet in args.subnets if subnet.private]
         joined = [*public, *private]
         servers = {role: [place for subnet, place in joined if subnet.role is role] for role in Role}
         doors = [place for subnet, place in public if subnet.role is None]
         door_tier = Role.FRONTEND if servers[Role.FRONTEND] else Role.BACKEND
-        self.vpc = Vpc(self._vpc.id, servers, doors or servers[door_tier])
+        self.vpc = Vpc(self._vpc.id, servers, doors or servers[door_tier], nat_address)
 
     def _subnet(self, subnet: Subnet) -> aws.ec2.Subnet:
         name = f"{self._name}-{subnet.name}"

@@ -17,6 +17,7 @@ REGION = "us-east-1"
 FAULTS_FILE = "faults.json"  # in the run directory: faults that wait for a request: `aws/fault_injection.py`
 ACTIONS_FILE = "actions"  # there too: each action that was requested, one a line
 METADATA = "169.254.169.254"  # of the metadata service
+RESOLVER, TIME = "169.254.169.253", "169.254.169.123"  # EC2's resolver and time service
 
 _NAME = re.compile(r"[a-z0-9]{1,12}")
 _HOST_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -25,6 +26,11 @@ _HOST_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 def default_name(environment: Mapping[str, str] = os.environ, clone: Path = CLONE) -> str:
     """The variable SANDBOX, else a name of this clone's own: two clones on a machine never share a sandbox."""
     return environment.get("SANDBOX") or "s" + hashlib.sha256(str(clone).encode()).hexdigest()[:6]
+
+
+def cache() -> Path:
+    """The per-user cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chef-push-jobs"
 
 
 @dataclass(frozen=True)

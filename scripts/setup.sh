@@ -55,6 +55,15 @@ make_environment() {
     printf '%s\n' "$stamp" > .venv/stamp
 }
 
+# The command chef-push-jobs in .venv/bin, from the clone that the environment is in; it may have been moved.
+install_command() {
+    clone=$(dirname "$(readlink -f .venv)")
+    stamp="$clone $(cat "$clone/pyproject.toml" "$clone/setup.py" | sha256sum)"
+    [ "$(cat .venv/command-stamp 2> /dev/null)" != "$stamp" ] || return 0
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e "$clone"
+    printf '%s\n' "$stamp" > .venv/command-stamp
+}
+
 python=python3
 [ -z "${PYTHON:-}" ] || python=$PYTHON
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null ||
@@ -63,4 +72,5 @@ packages=$(missing_packages)
 # shellcheck disable=SC2086  # a list of words
 [ -z "$packages" ] || install_packages $packages
 make_environment
+install_command
 .venv/bin/python -m sandbox.operator.engine || exit 1

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from sandbox.operator.engine import cache
+from sandbox.paths import cache
 
 VERSION = "1.7.12"
 MODULE = f"github.com/rhysd/actionlint/cmd/actionlint@v{VERSION}"

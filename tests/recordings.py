@@ -98,17 +98,17 @@ def record(cluster: Stack, name: str) -> None:
 
 
 def up(cluster: Stack, name: str, status: int = 0) -> None:
-    """Its events, as `python -m chef_push_jobs.cli.up` keeps them."""
+    """Its events, as `chef-push-jobs up` keeps them."""
     with tempfile.TemporaryDirectory() as folder:
         kept = Path(folder) / "events.jsonl"
-        up = ["-m", "chef_push_jobs.cli.up", "--yes", "--stack", cluster.name, "--config-file", str(cluster.settings)]
+        up = ["-m", "chef_push_jobs", "up", "--yes", "--stack", cluster.name, "--config-file", str(cluster.settings)]
         done = subprocess.run(
-            [sys.executable, "-m", "sandbox", "run", "--", sys.executable, *up, "--keep", str(kept)],
+            [sys.executable, "-m", "sandbox", "run", "--", sys.executable, *up, "--events", str(kept)],
             cwd=CLONE,
             env=cluster.environment(),
             check=False,
         )
-        assert done.returncode == status, f"chef_push_jobs.cli.up ended with {done.returncode}"
+        assert done.returncode == status, f"chef-push-jobs up ended with {done.returncode}"
         EVENTS.mkdir(parents=True, exist_ok=True)
         # Where this machine has its plugins is no part of it.
         lines = [line for line in kept.read_text().splitlines() if str(CLONE) not in line]

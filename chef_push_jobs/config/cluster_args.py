@@ -1,6 +1,6 @@
 """What a ChefPushJobsCluster is given, as types that editors and checkers know: the settings of a stack file.
 
-Written by `python -m chef_push_jobs.cli.docs write` from `stack_config.py`: change it there.
+Written by `chef-push-jobs docs` from `stack_config.py`: change it there.
 """
 
 from __future__ import annotations
@@ -144,6 +144,9 @@ class NetworkArgsDict(TypedDict):
 
     publicSubnetIds: NotRequired[list[str]]
     """Its subnets for a public load balancer, one a zone; a bastion stands in the first."""
+
+    natAddresses: NotRequired[list[str]]
+    """Public addresses of its NAT gateways, by which backends come to a public load balancer."""
 
 
 class PushJobsArgsDict(TypedDict):

@@ -3,35 +3,56 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from chef_push_jobs.config.parser import decoded
 from chef_push_jobs.config.setting_list import Setting, settings
 from chef_push_jobs.config.stack_files import Configuration
+from chef_push_jobs.model.problems import Problem
+
+STACK_FILE, DEFAULT = "stack file", "default"
 
 
-def explain(stack: str, configuration: Configuration) -> str:
+@dataclass(frozen=True)
+class Value:
+    """A setting's value, as text; `source` is where it is from, None where it is not set."""
+
+    setting: str
+    value: str | None
+    source: str | None
+    description: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """All settings of a stack, in the order of the reference, and all that is wrong with them."""
+
+    stack: str
+    values: tuple[Value, ...]
+    problems: tuple[Problem, ...]
+
+
+def explain(stack: str, configuration: Configuration, problems: Sequence[Problem] = ()) -> Explanation:
     given = {key: decoded(value) for key, value in configuration.own.items()}
-    lines = [f"Settings of stack {stack}:", ""]
-    for one in settings():
-        lines += _lines(one, given, configuration.secrets)
-    return "\n".join(lines)
+    values = (value for one in settings() for value in _value(one, given, configuration.secrets))
+    return Explanation(stack, tuple(values), tuple(problems))
 
 
-def _lines(setting: Setting, given: Mapping[str, Any], secrets: tuple[str, ...]) -> Iterator[str]:
+def _value(setting: Setting, given: Mapping[str, Any], secrets: tuple[str, ...]) -> Iterator[Value]:
+    """None for what is in a list: the list itself shows it."""
     found = list(_values(given, setting.path))
     if setting.path in secrets:
-        yield f"{setting.path}: (a secret, not read here)  [stack file]"
+        yield Value(setting.path, "(a secret, not read here)", STACK_FILE, setting.description)
     elif "[]" in setting.path:
-        return  # each entry is shown with the list itself
+        return
     elif found:
-        yield f"{setting.path}: {_shown(setting, found[0])}  [stack file]"
+        yield Value(setting.path, _shown(setting, found[0]), STACK_FILE, setting.description)
     elif setting.default not in (None, "", {}, []):
-        yield f"{setting.path}: {_shown(setting, setting.default)}  [default]"
+        yield Value(setting.path, _shown(setting, setting.default), DEFAULT, setting.description)
     else:
-        yield f"{setting.path}: not set"
-    yield f"    {setting.description}"
+        yield Value(setting.path, None, None, setting.description)
 
 
 def _values(given: Mapping[str, Any], path: str) -> Iterator[Any]:

@@ -1,4 +1,5 @@
-"""The rules that join the settings of network, bastion and entry; what only AWS can tell is in `premises.py`. Pure."""
+"""The rules that join the settings of network, bastion and entry; what only AWS can tell is in
+`network/existing_network.py`. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +15,10 @@ from chef_push_jobs.model.topology import Role, Server
 
 BASTION = "bastion"
 MADE = ("vpcCidr", "network.private", "network.nat", "network.zones")
-FOUND = ("network.backendSubnetId", "network.frontendSubnetIds", "network.publicSubnetIds")
+FOUND = (
+    *("network.backendSubnetId", "network.frontendSubnetIds", "network.publicSubnetIds"),
+    "network.natAddresses",
+)
 # Families whose attributes, after the number, have a g are Graviton's (EC2 user guide, "Naming conventions").
 ARM64 = re.compile(r"(a1|[a-z]+\d+[a-z]*g[a-z]*)\.")
 
@@ -29,6 +33,7 @@ def problems(raw: Mapping[str, object], values: Values, servers: Sequence[Server
         *vpc(raw, values, frontends),
         *_bastion(values, servers),
         *_balancer(values),
+        *_backends_at_entry(values, servers),
         *_name(values),
         *_architecture(values),
     ]
@@ -113,6 +118,28 @@ def _balancer(values: Values) -> Iterator[Problem]:
     if cidrs and "entry.targetGroupArn" in values and not group:
         rule = "it is of an existing load balancer, which targetGroupArn attaches the frontends to"
         yield from without_use(["entry.loadBalancerCidrs"], rule)
+
+
+CALLS = "the backends call the Chef server API as clients do (https://API_FQDN)"
+
+
+def _backends_at_entry(values: Values, servers: Sequence[Server]) -> Iterator[Problem]:
+    """Ways of the backends to the entry that cannot be: push jobs there would answer nobody."""
+    made, private, vpc = (values.get(name) for name in ("entry.loadBalancer", "network.private", "network.vpcId"))
+    if made == "public" and values.get("ssh.address") == "private":
+        if vpc and values.get("network.natAddresses") == []:
+            rule = f"{CALLS}, and come to a public load balancer by the addresses of NAT gateways"
+            remedy = "give the public addresses of the VPC's NAT gateways, or set entry.loadBalancer to internal"
+            yield Problem("network.natAddresses", "not given", rule, remedy)
+        if not vpc and private is not None and values.get("network.nat") is False:
+            rule = f"{CALLS}, and without NAT and public addresses they have no way to a public load balancer"
+            remedy = "set network.private and network.nat, or entry.loadBalancer to internal"
+            yield Problem("entry.loadBalancer", "public", rule, remedy)
+    only, api = servers[0] if len(servers) == 1 else None, values.get("chefServer.apiFqdn")
+    if only and values.get("entry.targetGroupArn") and api not in (None, only.fqdn):
+        rule = f"{CALLS}, and a server cannot reach itself through a load balancer that keeps clients' addresses"
+        remedy = f"set chefServer.apiFqdn to {only.fqdn}, which the server knows as itself, or let one be made"
+        yield Problem("entry.targetGroupArn", "given for one server", rule, remedy)
 
 
 def _name(values: Values) -> Iterator[Problem]:

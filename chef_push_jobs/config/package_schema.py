@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from chef_push_jobs import __version__
 from chef_push_jobs.config.stack_config import StackConfig
 
 NAME = "chef-push-jobs"
-VERSION = "0.1.0"
+VERSION = __version__
 TOKEN = f"{NAME}:index:ChefPushJobsCluster"
 ANY = {"$ref": "pulumi.json#/Any"}
 

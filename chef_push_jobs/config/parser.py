@@ -122,7 +122,8 @@ def _section(field: FieldInfo) -> type[BaseModel] | None:
 def _problem(setting: str, details: ErrorDetails) -> Problem:
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in details["loc"] if part != "[key]")
     context = details.get("ctx", {})
-    given = f"'{details['input']}'"
+    value = details["input"]
+    given = f"{len(value)} entries" if isinstance(value, Mapping) else f"'{value}'"
     match details["type"]:
         case "rule":
             return Problem(setting + place, given, context["rule"], context["remedy"])

@@ -8,19 +8,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from chef_push_jobs.config.editor_schema import Keys, Schema, resolved
 from chef_push_jobs.config.setting_list import Setting, settings
 from chef_push_jobs.config.settings import FOR_NEW_MACHINES
-from chef_push_jobs.model.ports import RESERVED
+from chef_push_jobs.model.flows import RESERVED
 from chef_push_jobs.model.topology import SHAPES
 
 HEAD = """# Settings
 
-Written by `python -m chef_push_jobs.cli.docs write` from `chef_push_jobs/config/stack_config.py`: change it there.
+Written by `chef-push-jobs docs` from `chef_push_jobs/config/stack_config.py`: change it there.
 
 A stack's settings stand in `stacks/Pulumi.STACK.yaml` under `config:`, each with `{project}:` before its name. Editors
 with yaml-language-server complete and check them by `stacks/schema.json`. What a stack has set, and all that is wrong:
 
 ```sh
 export STACK=production
-python -m chef_push_jobs.cli.docs check --stack "$STACK"
+chef-push-jobs check --stack "$STACK"
 ```
 
 A path like `ssh.user` is the key `user` inside `{project}:ssh`; one at a time can be set by

@@ -16,8 +16,8 @@ from chef_push_jobs.config import network_checks
 from chef_push_jobs.config.parser import Values, build, decoded, is_given, parse
 from chef_push_jobs.config.stack_config import ServerEntry, StackConfig
 from chef_push_jobs.model import packages, topology
+from chef_push_jobs.model.flows import RESERVED
 from chef_push_jobs.model.packages import Package, Source
-from chef_push_jobs.model.ports import RESERVED
 from chef_push_jobs.model.problems import Problem, report, without_use
 from chef_push_jobs.model.subnets import Subnet, backend_subnet, default_vip, is_usable, planned
 from chef_push_jobs.model.topology import Kind, Role, Server, Topology

@@ -16,6 +16,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
+from chef_push_jobs.model.aws_strings import MOST_TAGS
 from chef_push_jobs.model.topology import FQDN, Kind, Role
 
 
@@ -109,6 +110,35 @@ Path = Annotated[
 TEXT = r"[A-Za-z0-9 ._:/@,=+*()-]{0,255}"
 TEXT_RULE = "it has letters, digits, spaces and . _ : / @ , = + * ( ) - only"
 Text = Annotated[str, pattern(TEXT, TEXT_RULE, "take quotes, shell and other special characters out")]
+# What every service takes that gets the stack's tags: IAM and load balancers take fewer characters than EC2.
+TAG = r"[A-Za-z0-9 _.:/=+@-]"
+OWN_TAGS = ("Name", "Fqdn", "Role")
+TagKey = Annotated[
+    str,
+    pattern(
+        rf"(?![aA][wW][sS]:){TAG}{{1,127}}",
+        "a tag's key has 1 to 127 letters, digits, spaces and _ . : / = + @ -, and does not begin with aws:",
+        "take other characters out",
+    ),
+    rule(lambda value: value not in OWN_TAGS, "the stack gives Name, Fqdn and Role itself", "choose another key"),
+]
+TagValue = Annotated[
+    str,
+    pattern(
+        rf"{TAG}{{0,256}}",
+        "a tag's value has at most 256 letters, digits, spaces and _ . : / = + @ -, as IAM and load balancers do",
+        "take other characters out",
+    ),
+]
+Tags = Annotated[
+    dict[TagKey, TagValue],
+    rule(
+        lambda value: len(value) <= MOST_TAGS - len(OWN_TAGS),
+        f"AWS takes {MOST_TAGS} tags a resource, of which the stack gives {len(OWN_TAGS)} itself",
+        f"give at most {MOST_TAGS - len(OWN_TAGS)}",
+        maxProperties=MOST_TAGS - len(OWN_TAGS),
+    ),
+]
 OptionName = Annotated[
     str,
     pattern(r"[a-z][a-z0-9_]{0,63}", "a key has lower-case letters, digits and _ only", "see the package's own docs"),
@@ -305,6 +335,9 @@ class Network(Section):
     public_subnet_ids: list[SubnetId] = Field(
         [], description="Its subnets for a public load balancer, one a zone; a bastion stands in the first."
     )
+    nat_addresses: list[Address] = Field(
+        [], description="Public addresses of its NAT gateways, by which backends come to a public load balancer."
+    )
 
 
 class Bastion(Section):
@@ -375,4 +408,4 @@ class StackConfig(Section):
     repair: dict[Word, Word] = Field(
         {}, description="By task, as `pulumi up` names it: change it to run that task once more, and what follows."
     )
-    tags: dict[Word, Text] = Field({}, description="Tags for every resource in the cloud.")
+    tags: Tags = Field({}, description="Tags for every resource in the cloud.")

@@ -68,21 +68,36 @@ def read(configuration: Configuration, root: Path, *, files: bool = True) -> Rea
     return replace(found, settings=None, problems=(*refused, *found.problems))
 
 
+def find_root(start: Path) -> Path:
+    """The folder of the project that `start` is in, the one with Pulumi.yaml. Raises StackFileError."""
+    found = next((one for one in (start, *start.parents) if (one / "Pulumi.yaml").is_file()), None)
+    if found is None:
+        raise StackFileError(
+            f"there is no Pulumi.yaml in {start} or above it; change to the project's folder, where Pulumi.yaml is"
+        )
+    return found
+
+
 def project(root: Path) -> str:
     """The name of the project in `root`. Raises StackFileError."""
     return str(_yaml(root / "Pulumi.yaml")["name"])
 
 
+def folder(root: Path) -> Path:
+    """Where the stack files of the project in `root` are. Raises StackFileError."""
+    return root / str(_yaml(root / "Pulumi.yaml").get("stackConfigDir", "."))
+
+
 def names(root: Path) -> list[str]:
     """Of the stacks that have a file, in order. Raises StackFileError."""
     return sorted(
-        path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in _folder(root).glob("Pulumi.*.yaml")
+        path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in folder(root).glob("Pulumi.*.yaml")
     )
 
 
 def read_configuration(stack: str, root: Path, file: Path | None = None) -> Configuration:
     """From `Pulumi.STACK.yaml`, where the project in `root` has it, or another file. Raises StackFileError."""
-    path = file or _folder(root) / f"Pulumi.{stack}.yaml"
+    path = file or folder(root) / f"Pulumi.{stack}.yaml"
     if file is None and not path.is_file():
         known = ", ".join(names(root))
         raise StackFileError(f"there is no stack {stack}: no file {path.relative_to(root)}; the stacks are {known}")
@@ -99,10 +114,6 @@ def read_configuration(stack: str, root: Path, file: Path | None = None) -> Conf
 
 def _as_given(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _folder(root: Path) -> Path:
-    return root / str(_yaml(root / "Pulumi.yaml").get("stackConfigDir", "."))
 
 
 def _yaml(path: Path) -> dict[str, Any]:

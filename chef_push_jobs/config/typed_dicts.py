@@ -10,7 +10,7 @@ from chef_push_jobs.config.stack_config import StackConfig
 WHOLE = "ChefPushJobsCluster"
 HEAD = '''"""What a ChefPushJobsCluster is given, as types that editors and checkers know: the settings of a stack file.
 
-Written by `python -m chef_push_jobs.cli.docs write` from `stack_config.py`: change it there.
+Written by `chef-push-jobs docs` from `stack_config.py`: change it there.
 """
 
 from __future__ import annotations

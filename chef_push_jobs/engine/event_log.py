@@ -1,6 +1,6 @@
 """The engine's event log, a JSON object a line (pulumi `sdk/go/common/apitype/events.go`), reduced to what is read.
 
-The engine tells whole seconds; `python -m chef_push_jobs.cli.up` notes in each event, as `received`, when it came
+The engine tells whole seconds; `chef-push-jobs up` notes in each event, as `received`, when it came
 (Unix time).
 What is kept has no script, no connection and no configuration of the provider. Pure.
 """

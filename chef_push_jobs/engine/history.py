@@ -1,4 +1,4 @@
-"""The rollouts of a stack that were kept, by `python -m chef_push_jobs.cli.up`: a file each, named by when it
+"""The rollouts of a stack that were kept, by `chef-push-jobs up`: a file each, named by when it
 began (UTC).
 """
 

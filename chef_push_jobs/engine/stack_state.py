@@ -1,25 +1,21 @@
-"""What Pulumi knows of a stack: its settings, outputs and state, by the CLI on PATH; nothing is locked or changed."""
+"""What Pulumi knows of a stack: its settings, outputs and state, asked of its CLI; nothing is locked or changed."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from chef_push_jobs.cli.doctor.observations import ObservedRule, Place, Target
 from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.config.stack_config import Proxy, Ssh
 from chef_push_jobs.config.stack_files import Configuration
+from chef_push_jobs.engine.pulumi_cli import Place, Pulumi
 from chef_push_jobs.runbook.plan import StackPlan
 from chef_push_jobs.runbook.stack import load_stack
 
-ROOT = Path(__file__).parents[2]
-SECONDS = 120
 RULES = {
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": False,
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": True,
@@ -28,6 +24,35 @@ RULES = {
 
 class StackError(Exception):
     """Why doctor cannot begin, and what to do."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A server as the stack knows it. `host_key` is an OpenSSH line."""
+
+    name: str
+    address: str
+    host_key: str
+
+
+@dataclass(frozen=True)
+class ObservedRule:
+    """A rule of a security group, whether from the API or from the state. `peer` is a network, list or group."""
+
+    group: str
+    egress: bool
+    protocol: str
+    ports: tuple[int, int]
+    peer: str
+
+    def __str__(self) -> str:
+        low, high = self.ports
+        what = "everything" if self.protocol == "-1" else f"{self.protocol} {low if low == high else f'{low}-{high}'}"
+        return f"{what} {'to' if self.egress else 'from'} {self.peer}"
+
+    def covers(self, port: int) -> bool:
+        low, high = self.ports
+        return not self.egress and (self.protocol == "-1" or (self.protocol == "tcp" and low <= port <= high))
 
 
 @dataclass(frozen=True)
@@ -96,13 +121,12 @@ def _recorded(inputs: Mapping[str, Any], egress: bool) -> ObservedRule:
     return ObservedRule(str(inputs["securityGroupId"]), egress, str(inputs["ipProtocol"]), ports, peer)
 
 
-async def read_stack(stack: str | None, config_file: str | None) -> Stack:
-    """Raises StackError, and SettingsError with every problem of the settings."""
-    place = Place(stack or (await _pulumi("stack", "--show-name")).strip(), config_file)
+async def read_stack(pulumi: Pulumi, place: Place) -> Stack:
+    """Raises PulumiError, StackError, and SettingsError with every problem of the settings."""
     configuration, outputs, state = await asyncio.gather(
-        _configuration(place),
-        _pulumi("stack", "output", "--json", "--stack", place.stack),
-        _pulumi("stack", "export", "--stack", place.stack),
+        _configuration(pulumi, place),
+        pulumi.ask("stack", "output", "--json", "--stack", place.stack),
+        pulumi.ask("stack", "export", "--stack", place.stack),
     )
     resources = json.loads(state)["deployment"].get("resources") or []
     told_of = json.loads(outputs)
@@ -110,41 +134,16 @@ async def read_stack(stack: str | None, config_file: str | None) -> Stack:
     if not servers:
         raise StackError(f"stack {place.stack} has no servers yet; make them: pulumi up --stack {place.stack}")
     project = str(resources[0]["urn"]).split("::")[1]
-    plan = await asyncio.to_thread(load_stack, Configuration(project, configuration), ROOT)
+    plan = await asyncio.to_thread(load_stack, Configuration(project, configuration), pulumi.root)
     targets = [Target(name, told["address"], told["hostKey"]) for name, told in servers.items()]
     aws = {key: value for key, value in configuration.items() if key.startswith("aws:")}
     bastion = Proxy.model_validate(told_of["bastion"]) if "bastion" in told_of else None
     return Stack(place, plan, aws, targets, resources, bastion)
 
 
-async def _configuration(place: Place) -> dict[str, str]:
+async def _configuration(pulumi: Pulumi, place: Place) -> dict[str, str]:
     """Secrets are asked for only where there are some: they need the stack's passphrase or key."""
-    found = json.loads(await _pulumi("config", "--json", *place.options))
+    found = json.loads(await pulumi.ask("config", "--json", *place.options))
     if any("value" not in entry for entry in found.values()):
-        found = json.loads(await _pulumi("config", "--json", "--show-secrets", *place.options))
+        found = json.loads(await pulumi.ask("config", "--json", "--show-secrets", *place.options))
     return {key: str(entry["value"]) for key, entry in found.items()}
-
-
-async def _pulumi(*arguments: str) -> str:
-    command = ["pulumi", *arguments, "--non-interactive"]
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=ROOT,
-            env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
-        )
-    except FileNotFoundError:
-        raise StackError("there is no pulumi on PATH; install it: https://www.pulumi.com/docs/install/") from None
-    try:
-        async with asyncio.timeout(SECONDS):
-            out, told = await process.communicate()
-    except TimeoutError:
-        process.kill()
-        raise StackError(f"`{' '.join(command)}` did not answer within {SECONDS} s") from None
-    if process.returncode:
-        lines = [line for line in told.decode().splitlines() if line.startswith("error:")]
-        raise StackError(f"`{' '.join(command)}` failed: {lines[-1] if lines else told.decode().strip()}")
-    return out.decode()

@@ -20,6 +20,7 @@ from types import FrameType
 from typing import IO
 
 from chef_push_jobs.engine.event_log import Event, event_of, kept
+from chef_push_jobs.engine.pulumi_cli import Pulumi
 
 TICK = 0.1  # seconds
 # Tasks at once. The engine's own choice, four a processor of this machine, is for tasks that work here; these wait.
@@ -38,17 +39,20 @@ class Finished:
 def run(
     arguments: Sequence[str],
     keep: Path,
-    root: Path,
+    pulumi: Pulumi,
     on_events: Callable[[Sequence[Event]], None],
     on_stop: Callable[[], None],
 ) -> Finished:
-    """Until the engine ends. `on_events` is called every tick, also without events; `on_stop` when it is to stop."""
+    """Until the engine ends. Raises PulumiError where it cannot be started.
+
+    `on_events` is called every tick, also without events; `on_stop` when the engine is to stop.
+    """
     keep.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         log, printed = Path(folder) / "events.jsonl", Path(folder) / "printed"
         log.touch()
         with log.open() as lines, printed.open("wb") as output, _private(keep) as record:
-            engine = _start(arguments, log, root, output)
+            engine = _start(arguments, log, pulumi, output)
             with _passing_on(engine, on_stop), _not_left_alone(engine):
                 while engine.poll() is None:
                     on_events(_take(lines, record))
@@ -57,18 +61,11 @@ def run(
         return Finished(engine.returncode, printed.read_text(errors="replace"))
 
 
-def _start(arguments: Sequence[str], log: Path, root: Path, output: IO[bytes]) -> subprocess.Popen[bytes]:
-    command = ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--color", "never"]
-    return subprocess.Popen(
-        [*command, "--event-log", str(log), *arguments],
-        cwd=root,
-        # The option is one of those for other programs, which are hidden without this.
-        env={"PULUMI_PARALLEL": PARALLEL, **os.environ, "PULUMI_DEBUG_COMMANDS": "true"},
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+def _start(arguments: Sequence[str], log: Path, pulumi: Pulumi, output: IO[bytes]) -> subprocess.Popen[bytes]:
+    command = ["up", "--yes", "--skip-preview", "--color", "never", "--event-log", str(log)]
+    # --event-log is one of the options for other programs, which are hidden without PULUMI_DEBUG_COMMANDS.
+    environment = {"PULUMI_PARALLEL": os.environ.get("PULUMI_PARALLEL", PARALLEL), "PULUMI_DEBUG_COMMANDS": "true"}
+    return pulumi.start(*command, *arguments, output=output, environment=environment)
 
 
 def _private(file: Path) -> IO[str]:

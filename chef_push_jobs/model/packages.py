@@ -22,6 +22,14 @@ FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]*\.(deb|rpm)")
 # What a file name says of the architecture, by this project's (Debian's) name for it.
 ARCHITECTURES = {"amd64": ("amd64", "x86_64"), "arm64": ("arm64", "aarch64")}
 
+Version = tuple[int, ...]
+
+
+def numbers(version: str) -> Version:
+    """What is compared of a version: `12.19.31-1.el7` is (12, 19, 31), `1:2.2.8~rc1-1` is (2, 2, 8)."""
+    found = re.match(r"(?:\d+:)?(\d+(?:\.\d+)*)", version)
+    return tuple(int(part) for part in found[1].split(".")) if found else ()
+
 
 @dataclass(frozen=True)
 class Package:

@@ -14,7 +14,6 @@ from itertools import cycle
 from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.model.problems import Problem
 from chef_push_jobs.model.subnets import is_usable
-from chef_push_jobs.network.security_groups import slug
 
 
 @dataclass(frozen=True)
@@ -46,15 +45,6 @@ def named_subnets(settings: Settings) -> dict[str, list[str]]:
         "network.frontendSubnetIds": list(network.frontend_subnet_ids),
         "network.publicSubnetIds": list(network.public_subnet_ids),
     }
-
-
-def server_networks(settings: Settings, found: ExistingNetwork) -> dict[str, str]:
-    """The networks that servers stand in, by what they are called in the names of security group rules."""
-    network = settings.config.network
-    if network.vpc_id is None:
-        return {"vpc": settings.config.vpc_cidr}
-    ids = [str(network.backend_subnet_id), *network.frontend_subnet_ids]
-    return {f"subnet-{slug(block)}": block for block in sorted({found.subnets[id].block for id in ids})}
 
 
 def machines(settings: Settings) -> dict[str, int]:

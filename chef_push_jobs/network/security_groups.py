@@ -1,30 +1,49 @@
-"""Every way into and out of the cluster: which security groups there are, and each rule with its reason. Pure."""
+"""The security groups and their rules, each way in and out with its reason, made from the table of flows. Pure.
+
+Both ends of a flow have a rule: the one who is asked lets it in, the one who asks lets it out. No rule is needed for
+what security groups do not filter: the VPC's resolver, the time service, instance metadata (EC2 user guide, "Security
+groups for your VPC").
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from chef_push_jobs.config.settings import Settings
-from chef_push_jobs.model.ports import BACKEND_PORTS, ENTRY_PORTS, REPLICATION_PORTS
-from chef_push_jobs.model.topology import Server, Topology
+from chef_push_jobs.model import flows
+from chef_push_jobs.model.flows import Cluster, Flow, Needs, Peer
+from chef_push_jobs.model.packages import Package, Version, numbers
+from chef_push_jobs.model.topology import Kind, Server, Topology
 
 ANYWHERE = "0.0.0.0/0"
+# Public addresses that AWS chooses: what rules call them until they are known.
+NAT_ADDRESS = "nat"
+PUBLIC_ADDRESS = "public-"
+WEB_PORTS = {443: "https", 80: "http"}
 
 
 @dataclass(frozen=True)
 class SecurityGroupRule:
     """To `port` of the members of `group` is allowed from `source`; or, on the way out, from `group` to it.
 
-    The source is a network, or the name of a group. Without a port, all protocols; else TCP.
+    The source is a network, the name of a group, `NAT_ADDRESS`, or a server's name after `PUBLIC_ADDRESS`. Without a
+    port, the whole protocol.
     """
 
     name: str
     group: str
+    protocol: str
     port: int | None
     source: str
     reason: str
     push_jobs: bool = False
+
+    @property
+    def server(self) -> str | None:
+        """The server whose public address is the source."""
+        return self.source.removeprefix(PUBLIC_ADDRESS) if self.source.startswith(PUBLIC_ADDRESS) else None
 
 
 def groups(settings: Settings) -> tuple[str, ...]:
@@ -45,91 +64,160 @@ def groups_of(server: Server, topology: Topology) -> tuple[str, ...]:
     return (str(server.role), *(["primary"] if primary else []))
 
 
+def slug(cidr: str) -> str:
+    return cidr.replace("/", "-")
+
+
+def cluster(settings: Settings) -> Cluster:
+    """What of the settings decides which flows there are."""
+    has = {
+        Needs.DRBD: settings.topology.kind is Kind.HA and settings.config.high_availability is None,
+        Needs.MADE_BALANCER: settings.makes_load_balancer,
+        Needs.THEIR_BALANCER: settings.config.entry.target_group_arn is not None,
+        Needs.BASTION: settings.config.bastion is not None,
+        Needs.NO_BASTION: settings.config.bastion is None,
+    }
+    return Cluster(
+        settings.topology.kind,
+        _version(settings.chef_server_package),
+        _version(settings.push_jobs_package),
+        frozenset(need for need, is_there in has.items() if is_there),
+    )
+
+
+def _version(package: Package | None) -> Version | None:
+    return (package is not None and package.version and numbers(package.version)) or None
+
+
 def ingress_rules(settings: Settings) -> Iterator[SecurityGroupRule]:
     """Every way into the cluster.
 
     Names have the port and the network, so that another network concerns no rule but its own, and another push jobs
     port is opened before the tasks run, while the old one is closed after them.
     """
-    config, topology = settings.config, settings.topology
-    tiers = ("backend", "frontend") if topology.frontends else ("backend",)
-    clients = {
-        config.push_jobs.heartbeat_port: "push jobs heartbeat",
-        config.push_jobs.command_port: "push jobs commands",
+    there: set[tuple[str, str, int | None, str]] = set()
+    for flow in flows.flows(cluster(settings)):
+        for port in _ports(settings, flow):
+            for group in _groups(settings, flow.target):
+                for source in _sources(settings, flow, group):
+                    if (group, flow.protocol, port, source) not in there:  # which EC2 refuses
+                        there.add((group, flow.protocol, port, source))
+                        yield SecurityGroupRule(
+                            _ingress_name(settings, flow, port, group, source),
+                            group,
+                            flow.protocol,
+                            port,
+                            source,
+                            f"{flow.what} from {flow.source}",
+                            flow.is_of_push_jobs,
+                        )
+
+
+def egress_rules(settings: Settings) -> Iterator[SecurityGroupRule]:
+    """Every way out, but for one that a wider one includes."""
+    found = list(_egress(settings))
+    wide = {(rule.group, rule.protocol, rule.port) for rule in found if rule.source == ANYWHERE}
+    for rule in found:
+        if rule.source == ANYWHERE or (rule.group, rule.protocol, rule.port) not in wide:
+            yield rule
+
+
+def _egress(settings: Settings) -> Iterator[SecurityGroupRule]:
+    for flow in flows.flows(cluster(settings)):
+        targets = [ANYWHERE] if flow.target is Peer.WEB else _groups(settings, flow.target)
+        reason = flow.what if flow.target is Peer.WEB else f"{flow.what} to {flow.target}"
+        for port in _ports(settings, flow):
+            for group in _groups(settings, flow.source):
+                for target in targets:
+                    name = _egress_name(flow, port, group, target)
+                    yield SecurityGroupRule(name, group, flow.protocol, port, target, reason)
+
+
+def _ports(settings: Settings, flow: Flow) -> Sequence[int | None]:
+    config = settings.config
+    match flow.port:
+        case flows.HEARTBEAT:
+            return [config.push_jobs.heartbeat_port]
+        case flows.COMMANDS:
+            return [config.push_jobs.command_port]
+        case flows.API:
+            return [config.push_jobs.api_port]
+        case flows.SSH:
+            return [config.ssh.port]
+        case flows.PACKAGES:
+            return sorted({*WEB_PORTS, *_package_ports(settings)})
+        case int() | None:
+            return [flow.port]
+    raise AssertionError(f"no port {flow.port}")
+
+
+def _package_ports(settings: Settings) -> Iterator[int]:
+    """Those that packages are fetched from, where their URLs say one."""
+    for package in (settings.push_jobs_package, settings.chef_server_package, settings.chef_ha_package):
+        if package and package.url and (port := urlsplit(package.url).port):
+            yield port
+
+
+def _groups(settings: Settings, peer: Peer) -> list[str]:
+    """The groups of those who are this end of a flow; none of who is not the stack's own."""
+    tiers = ["backend", "frontend"] if settings.topology.frontends else ["backend"]
+    own: Mapping[Peer, list[str]] = {
+        Peer.ENTRY: ["load-balancer" if settings.makes_load_balancer else tiers[-1]],
+        Peer.ANSWERING: tiers[-1:],
+        Peer.BALANCER: ["load-balancer"],
+        Peer.BACKENDS: ["backend"],
+        Peer.FRONTENDS: ["frontend"],
+        Peer.SERVERS: tiers,
+        Peer.PRIMARY: ["primary"],
+        Peer.BASTION: ["bastion"],
     }
-    for cidr in config.client_cidrs:
-        for port, reason in clients.items():
-            name = f"push-jobs-{port}-{slug(cidr)}"
-            yield SecurityGroupRule(name, "backend", port, cidr, f"{reason} from clients", push_jobs=True)
-    yield from _entry(settings, tiers[-1])
-    yield from _ssh(settings, tiers)
-    yield from _between(settings, topology, tiers)
+    return own.get(peer, [])
 
 
-def slug(cidr: str) -> str:
-    return cidr.replace("/", "-")
-
-
-def _entry(settings: Settings, tier: str) -> Iterator[SecurityGroupRule]:
-    """Clients to the tier that answers them, or to the load balancer before it."""
+def _sources(settings: Settings, flow: Flow, group: str) -> Sequence[str]:
+    """Whom the members of `group` see: networks, groups, and addresses that are public."""
     config = settings.config
-    door = "load-balancer" if settings.makes_load_balancer else tier
-    for cidr in config.client_cidrs:
-        for port, reason in ENTRY_PORTS.items():
-            yield SecurityGroupRule(f"entry-{port}-{slug(cidr)}", door, port, cidr, f"{reason} from clients")
-    if settings.makes_load_balancer:
-        for port, reason in ENTRY_PORTS.items():
-            yield SecurityGroupRule(
-                f"entry-{port}", tier, port, door, f"{reason} and health checks from the load balancer"
-            )
-    for cidr in config.entry.load_balancer_cidrs:
-        if cidr not in config.client_cidrs:
-            reason = "Chef server API and health checks from the load balancer"
-            yield SecurityGroupRule(f"entry-443-{slug(cidr)}", tier, 443, cidr, reason)
+    match flow.source:
+        case Peer.CLIENTS:
+            return config.client_cidrs
+        case Peer.OPERATORS:
+            return config.operator_cidrs
+        case Peer.THEIR_BALANCER:
+            return config.entry.load_balancer_cidrs
+        case Peer.BACKENDS if flow.target is Peer.ENTRY:
+            return _backends_at_entry(settings, group)
+    return _groups(settings, flow.source)
 
 
-def _ssh(settings: Settings, tiers: Sequence[str]) -> Iterator[SecurityGroupRule]:
-    config = settings.config
-    for tier in tiers if config.bastion is None else ("bastion",):
-        for cidr in config.operator_cidrs:
-            yield SecurityGroupRule(f"ssh-{tier}-{slug(cidr)}", tier, config.ssh.port, cidr, "SSH from operators")
-    if config.bastion is not None:
-        for tier in tiers:
-            yield SecurityGroupRule(f"ssh-{tier}", tier, config.ssh.port, "bastion", "SSH from the bastion")
+def _backends_at_entry(settings: Settings, group: str) -> Sequence[str]:
+    """As whom the entry sees the backends: by their group, or behind a public address where its own is public."""
+    if group == "backend":
+        return ()  # the one server asks itself
+    entry = settings.config.entry
+    by_group = () if entry.load_balancer == "public" else ("backend",)
+    frontends = any(settings.has_public_address(server) for server in settings.topology.frontends)
+    may_be_public = entry.load_balancer == "public" or (
+        entry.load_balancer == "none" and (bool(entry.target_group_arn) or frontends)
+    )
+    return (*by_group, *(public_addresses(settings) if may_be_public else ()))
 
 
-def _between(settings: Settings, topology: Topology, tiers: Sequence[str]) -> Iterator[SecurityGroupRule]:
-    """What the servers use among themselves."""
-    port = settings.config.ssh.port
-    if topology.others:
-        for tier in tiers:
-            yield SecurityGroupRule(f"copy-{tier}", "primary", port, tier, "SSH for the copy from the primary")
-    if topology.frontends:
-        api = settings.config.push_jobs.api_port
-        yield SecurityGroupRule(
-            f"api-{api}", "backend", api, "frontend", "push jobs API from frontends", push_jobs=True
-        )
-        for number, reason in {**BACKEND_PORTS, **ENTRY_PORTS}.items():
-            yield SecurityGroupRule(f"backend-{number}", "backend", number, "frontend", f"{reason} from frontends")
-    if len(topology.backends) > 1:
-        for number, reason in {**BACKEND_PORTS, **REPLICATION_PORTS}.items():
-            yield SecurityGroupRule(f"peer-{number}", "backend", number, "backend", f"{reason} between backends")
+def public_addresses(settings: Settings) -> Sequence[str]:
+    """The addresses that the internet sees the backends by: their own, or those of NAT gateways."""
+    network = settings.config.network
+    own = [f"{PUBLIC_ADDRESS}{each.name}" for each in settings.topology.backends if settings.has_public_address(each)]
+    return own or [f"{each}/32" for each in network.nat_addresses] or ([NAT_ADDRESS] if network.nat else [])
 
 
-def egress_rules(settings: Settings, inside: Mapping[str, str]) -> Iterator[SecurityGroupRule]:
-    """Every way out. `inside` are the networks of the servers, by what they are called in the rules' names."""
-    for tier in groups(settings):
-        if tier == "primary":
-            continue
-        if tier == "load-balancer":
-            target = "frontend" if settings.topology.frontends else "backend"
-            for port in ENTRY_PORTS:
-                yield SecurityGroupRule(f"{tier}-{port}", tier, port, target, "to the servers behind it")
-            continue
-        ssh = settings.config.ssh.port if tier == "bastion" else None
-        for name, cidr in inside.items():
-            yield SecurityGroupRule(
-                f"{tier}-{name}", tier, ssh, cidr, "to the servers" if ssh else "to the other servers"
-            )
-        for name, port in {"https": 443, "http": 80}.items():
-            yield SecurityGroupRule(f"{tier}-{name}", tier, port, ANYWHERE, "packages")
+def _ingress_name(settings: Settings, flow: Flow, port: int | None, group: str, source: str) -> str:
+    tier = source if flow.target is Peer.PRIMARY else group
+    what = tier if flow.port == flows.SSH else str(port or flow.protocol)
+    own = source in groups(settings)
+    return "-".join([flow.rule, what, *([] if own else [slug(source)])])
+
+
+def _egress_name(flow: Flow, port: int | None, group: str, target: str) -> str:
+    if flow.target is Peer.WEB:
+        return f"{group}-{WEB_PORTS.get(port or 0, port)}"
+    what = "ssh" if flow.port == flows.SSH else port or flow.protocol
+    return f"{group}-{what}" if flow.source is Peer.BALANCER else f"{group}-{what}-{target}"

@@ -41,6 +41,11 @@ def ports(settings: Settings) -> dict[str, int]:
     }
 
 
+def checked_ports(settings: Settings) -> list[int]:
+    """Those that must be open on a server that exists already: the API's only where frontends come in by it."""
+    return [port for key, port in ports(settings).items() if key != "api_port" or settings.topology.frontends]
+
+
 def _install(cluster: ScriptContext, server: Server) -> Script:
     return scripts.install(cluster.settings.push_jobs_package, cluster.settings.config.ssh.user)
 
@@ -66,10 +71,7 @@ def copy(what: str, cluster: ScriptContext) -> Script:
 
 def _check_firewall(cluster: ScriptContext, server: Server) -> Script:
     """Where servers exist already: their firewall is not the stack's to make."""
-    checked = ports(cluster.settings)
-    if not cluster.topology.frontends:
-        del checked["api_port"]  # nobody but frontends comes in there
-    return scripts.check_firewall(checked.values())
+    return scripts.check_firewall(checked_ports(cluster.settings))
 
 
 def tested(told: Sequence[str]) -> str:

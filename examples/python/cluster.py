@@ -1,8 +1,7 @@
 """The whole cluster as one resource of another program."""
 
 import pulumi
-
-from components.cluster import ChefPushJobsCluster
+from chef_push_jobs.components.cluster import ChefPushJobsCluster
 
 NOT_YET = "0" * 64  # the SHA-256 of your own package
 PACKAGES = "https://packages.example.com"

@@ -13,6 +13,7 @@ namespace. moto alone would accept a program that fails on AWS, for instance one
     amis.py                   the machine images
     preexisting_resources.py  what the account has before any stack: a hosted zone, and another team's VPC
     request_interceptor.py    records each action, and answers with an injected fault
+    string_validation.py      refuses strings that AWS refuses
     fault_injection.py        the table of faults, and those that wait for a request
     metadata_service.py       what an instance finds at 169.254.169.254: metadata, credentials, the EC2 API
     iam_policies.py           whether an instance's role allows a request

@@ -8,8 +8,15 @@ from typing import Any, Protocol
 
 from sandbox.aws.moto_wrapping import LOCK
 from sandbox.hosts.nftables import Rule, ruleset
-from sandbox.paths import METADATA
+from sandbox.paths import METADATA, RESOLVER, TIME
 from sandbox.processes import SandboxError
+
+# What no security group is asked about (EC2 user guide, "Security groups for your VPC"): metadata, resolver, time.
+UNFILTERED = (
+    Rule("tcp", 80, 80, (f"{METADATA}/32",)),
+    *(Rule(protocol, 53, 53, (f"{RESOLVER}/32",)) for protocol in ("tcp", "udp")),
+    Rule("udp", 123, 123, (f"{TIME}/32",)),
+)
 
 
 class Hosts(Protocol):
@@ -98,8 +105,9 @@ def _script(instance: Any, members: Iterable[Any]) -> str:
     groups = instance.security_groups
     ingress = [_rule(rule, members) for group in groups for rule in group.ingress_rules]
     egress = [_rule(rule, members) for group in groups for rule in group.egress_rules]
-    egress.append(Rule("tcp", 80, 80, (f"{METADATA}/32",)))  # no security group is asked about it
-    return ruleset([rule for rule in ingress if rule.sources], [rule for rule in egress if rule.sources])
+    return ruleset(
+        [rule for rule in ingress if rule.sources], [rule for rule in (*egress, *UNFILTERED) if rule.sources]
+    )
 
 
 def _rule(rule: Any, members: Iterable[Any]) -> Rule:
@@ -111,5 +119,11 @@ def _sources(rule: Any, members: Iterable[Any]) -> list[str]:
     group_id = rule.source_group.get("GroupId")
     if group_id:
         inside = (each for each in members if any(group.id == group_id for group in each.security_groups))
-        return sorted(f"{each.private_ip}/32" for each in inside)
+        return sorted(f"{address}/32" for each in inside for address in _addresses(each))
     return [rule.ip_range["CidrIp"]] if rule.ip_range.get("CidrIp") else []
+
+
+def _addresses(instance: Any) -> set[str]:
+    """All private ones of its interfaces: the first, and those that were assigned."""
+    assigned = {each["PrivateIpAddress"] for nic in instance.nics.values() for each in nic.private_ip_addresses}
+    return {instance.private_ip, *assigned}

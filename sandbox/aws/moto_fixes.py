@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
@@ -12,6 +13,7 @@ from moto.ec2.utils import parse_user_data
 
 Arguments = Mapping[str, Any]
 
+WITH_PORTS = ("tcp", "6", "udp", "17", "icmp", "1", "icmpv6", "58")
 SOURCES = ("CidrIpv4", "CidrIpv6", "PrefixListId", "ReferencedGroupId")
 
 
@@ -66,6 +68,24 @@ def description(rule: Any) -> str | None:
     return None if text is None else str(text)
 
 
+def ports(protocol: str, first: Any, last: Any) -> tuple[int, int]:
+    """Of a rule as EC2 keeps it: only TCP, UDP and ICMP have ports (types), all else is for the whole protocol."""
+    return (int(first), int(last)) if protocol.lower() in WITH_PORTS else (-1, -1)
+
+
+def with_ports(create: Callable[..., None]) -> Callable[..., None]:
+    """Moto wants ports of every protocol but "-1"."""
+
+    @wraps(create)
+    def creating(rule: Any, *arguments: Any, **named: Any) -> None:
+        bound = inspect.signature(create).bind(rule, *arguments, **named)
+        given = bound.arguments
+        given["from_port"], given["to_port"] = ports(str(given["ip_protocol"]), given["from_port"], given["to_port"])
+        create(*bound.args, **bound.kwargs)
+
+    return creating
+
+
 def modify_rules(backend: Any, arguments: Arguments) -> None:
     """ModifySecurityGroupRules: moto's knows no group references, and no rule for all protocols."""
     group = backend.get_security_group_from_id(arguments["group_id"])
@@ -83,9 +103,7 @@ def _modify_rule(rule: Any, wanted: Mapping[str, Any], account: str) -> None:
         )
     described = {"Description": wanted["Description"]} if wanted.get("Description") else {}
     rule.ip_protocol = str(wanted["IpProtocol"])
-    everything = rule.ip_protocol == "-1"
-    rule.from_port = None if everything else int(wanted["FromPort"])
-    rule.to_port = None if everything else int(wanted["ToPort"])
+    rule.from_port, rule.to_port = ports(rule.ip_protocol, wanted.get("FromPort"), wanted.get("ToPort"))
     if had == "ReferencedGroupId":
         rule.source_group = {"GroupId": wanted[had], "UserId": account, "OwnerId": account} | described
     else:

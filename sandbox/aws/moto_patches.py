@@ -56,9 +56,9 @@ def methods(lifecycle: Instances, firewalls: HostFirewalls) -> Mapping[str, Wrap
         "replace_route": Wrap(networks.gateway_reachable),
         "attach_volume": Wrap(attachments.volume_free),
         "detach_volume": Wrap(attachments.volume_attached),
-        "assign_private_ip_addresses": Wrap(attachments.address_movable, fix=attachments.address_moved),
+        "assign_private_ip_addresses": Wrap(attachments.address_movable, fix=attachments.address_moved, then=refresh),
         "import_key_pair": Wrap(compute.key_usable),
-        "create_security_group": Wrap(compute.security_group_named),
+        "create_security_group": Wrap(compute.security_group_in_vpc),
         "delete_security_group": Wrap(edge.security_group_without_balancer),
         "authorize_security_group_ingress": Wrap(compute.ingress_rule_new, then=refresh),
         "authorize_security_group_egress": Wrap(compute.egress_rule_new, then=refresh),
@@ -95,6 +95,7 @@ def start(hosts: Hosts, address: str, port: int, directory: Path) -> ThreadedMot
     requests = instance_requests.InstanceResponse
     setattr(requests, "run_instances", moto_fixes.launch_protected(requests.run_instances))  # noqa: B010 - moto's own
     setattr(instance_requests, "parse_user_data", moto_fixes.user_data)  # noqa: B010 - moto does not export it
+    setattr(SecurityGroupRule, "__init__", moto_fixes.with_ports(SecurityGroupRule.__init__))  # noqa: B010 - as above
     setattr(SecurityGroupRule, "description", property(moto_fixes.description))  # noqa: B010 - moto's has no setter
     install(methods(Instances(hosts, firewalls), firewalls))
     request_interceptor.install(

@@ -1,4 +1,5 @@
-"""Intercepts every request before moto answers it: records its action, and answers with an injected fault.
+"""Intercepts every request before moto answers it: records its action, refuses what AWS refuses of its strings
+(`string_validation.py`), and answers with an injected fault.
 
 Each action is recorded once, so that the permissions a program needs can be read off. `fault_injection.py` has the
 faults.
@@ -15,8 +16,10 @@ from typing import Any
 
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult, BaseResponse
+from moto.core.utils import get_service_model
 
 from sandbox.aws.fault_injection import FAULTS, INVISIBLE, SLOW, Faults
+from sandbox.aws.string_validation import refusal
 
 SLOW_SECONDS = 3.0
 PREFIXES = {"elbv2": "elasticloadbalancing", "elb": "elasticloadbalancing"}  # of a service's actions in a policy
@@ -50,6 +53,8 @@ class RequestInterceptor:
     def answer(self, request: Any, moto: Callable[[], Answer]) -> Answer:
         action = request._get_action() or ""
         self._record(f"{PREFIXES.get(request.service_name, request.service_name)}:{action}")
+        if refused := self._refused(request, action):
+            return _error(request, *refused, 400)
         asked = _ids(str(request.querystring))
         unseen = self._unseen(asked) if action.startswith(LOOKS) else None
         if unseen is not None:
@@ -63,6 +68,12 @@ class RequestInterceptor:
             return self._hiding(moto(), asked, waiting.times)
         fault = FAULTS[waiting.fault]
         return _error(request, waiting.fault, fault.message, fault.status)
+
+    def _refused(self, request: Any, action: str) -> tuple[str, str] | None:
+        model = get_service_model(request.boto3_service_name)
+        if action not in model.operation_names:
+            return None
+        return refusal(request.boto3_service_name, model.operation_model(action).input_shape, request._get_params())
 
     def _record(self, action: str) -> None:
         with self._lock:

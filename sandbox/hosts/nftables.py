@@ -9,13 +9,14 @@ from ipaddress import IPv4Network, collapse_addresses
 TABLE = "inet security_groups"
 ANYWHERE = IPv4Network("0.0.0.0/0")
 MAX_PORT = 65535
+MAX_PROTOCOL = 255
 
 
 @dataclass(frozen=True)
 class Rule:
     """A rule as EC2 has it. Ports are the first and last one; for "icmp" the type and code (-1 or None: any)."""
 
-    protocol: str  # "tcp", "udp", "icmp" or "-1" (everything)
+    protocol: str  # "tcp", "udp", "icmp", another protocol's number, or "-1" (everything)
     from_port: int | None
     to_port: int | None
     sources: tuple[str, ...]  # IPv4 CIDRs; the destinations of an egress rule
@@ -67,7 +68,9 @@ def _traffic(rule: Rule) -> str:
             return _icmp(rule)
         case "tcp" | "udp":
             return f"{rule.protocol} dport {_ports(rule)} "
-    raise ValueError(f"protocol {rule.protocol!r} in {rule}: must be tcp, udp, icmp or -1")
+        case number if number.isdigit() and int(number) <= MAX_PROTOCOL:
+            return f"meta l4proto {number} "
+    raise ValueError(f"protocol {rule.protocol!r} in {rule}: must be tcp, udp, icmp, a number or -1")
 
 
 def _ports(rule: Rule) -> str:

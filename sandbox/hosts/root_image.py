@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sandbox.locks import lock
-from sandbox.operator import engine
+from sandbox.paths import cache
 from sandbox.processes import SandboxError
 
 SUITE = "bookworm"
@@ -50,7 +50,7 @@ Say = Callable[[str], None]
 def place() -> Path:
     """Where the image of this recipe is, or will be: another recipe has another place."""
     recipe = "\n".join(_command(Path("ROOT")))
-    return engine.cache() / f"root-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+    return cache() / f"root-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
 
 
 def make(say: Say) -> Path:

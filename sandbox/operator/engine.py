@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from sandbox.paths import cache
+
 VERSION = "3.259.0"
 OLDEST = (3, 259)
 RELEASES = f"https://github.com/pulumi/pulumi/releases/download/v{VERSION}"
@@ -54,11 +56,6 @@ class Engine:
     def __str__(self) -> str:
         plugins = "the stand-in plugins of this project" if self.official is None else "the official plugins"
         return f"Pulumi {cli_version(self.pulumi)} at {self.pulumi}, with {plugins}"
-
-
-def cache() -> Path:
-    """The per-user cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chef-push-jobs"
 
 
 def find() -> Engine:

@@ -193,7 +193,7 @@ def test_a_listener_sends_what_comes_to_the_instances_of_its_target_group(
     key = plugin.make(KEY, {"publicKey": PUBLIC_KEY})
     machine = {"ami": UBUNTU, "instanceType": "t3.micro", "subnetId": subnets[0].id, "keyName": key.id}
     instance = plugin.make(INSTANCE, machine | {"vpcSecurityGroupIds": [group.id]})
-    health = {"protocol": "TCP", "port": "443"}
+    health = {"protocol": "HTTPS", "port": "443", "path": "/_status"}
     targets = plugin.make(
         TARGET_GROUP,
         {
@@ -201,6 +201,7 @@ def test_a_listener_sends_what_comes_to_the_instances_of_its_target_group(
             "protocol": "TCP",
             "vpcId": balancer.state["vpcId"],
             "healthCheck": health,
+            "preserveClientIp": "false",
             "tags": {"Name": "entry-80"},
         },
     )
@@ -214,6 +215,8 @@ def test_a_listener_sends_what_comes_to_the_instances_of_its_target_group(
         same(plugin, made)
     faster = plugin.change(targets, targets.inputs | {"healthCheck": health | {"interval": 10}})
     assert faster.state["healthCheck"]["interval"] == 10
+    assert (faster.state["healthCheck"]["path"], faster.state["preserveClientIp"]) == ("/_status", "false")
+    same(plugin, plugin.change(faster, targets.inputs))
     told = cloud.client("elbv2").describe_target_health(TargetGroupArn=targets.id)["TargetHealthDescriptions"]
     assert [each["Target"]["Id"] for each in told] == [instance.id]
     with pytest.raises(Refused, match="ResourceInUse"):
@@ -221,6 +224,12 @@ def test_a_listener_sends_what_comes_to_the_instances_of_its_target_group(
     for made in (listener, attachment, targets, instance):
         plugin.destroy(made, 10)
         assert plugin.refreshed(made) is None
+
+
+def test_a_health_check_by_tcp_asks_for_no_path(plugin: AwsUnderTest, vpc: Made) -> None:
+    health = {"protocol": "TCP", "path": "/_status"}
+    inputs = {"port": 80, "protocol": "TCP", "vpcId": vpc.id, "healthCheck": health}
+    assert any("path" in (each.property + each.reason) for each in plugin.check(TARGET_GROUP, inputs).failures)
 
 
 def test_a_record_is_an_alias_and_goes_without_its_zone(plugin: AwsUnderTest, cloud: FakeCloud, balancer: Made) -> None:

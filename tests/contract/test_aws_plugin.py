@@ -431,6 +431,14 @@ def test_a_new_group_lets_nothing_out(plugin: AwsUnderTest, cloud: FakeCloud, gr
     assert group.state["description"] == "Managed by Pulumi"
 
 
+def test_a_description_that_ec2_does_not_take_is_refused_before_anything_is_made(
+    plugin: AwsUnderTest, group: Made
+) -> None:
+    (failure,) = plugin.check(INGRESS, ingress(group, description="keepalived's heartbeat")).failures
+    assert "description" in failure.property or "description" in failure.reason
+    assert "comply" in failure.reason or "must" in failure.reason
+
+
 def test_a_rule_is_made_changed_in_place_and_deleted(plugin: AwsUnderTest, cloud: FakeCloud, group: Made) -> None:
     made = plugin.make(INGRESS, ingress(group, description="SSH", tags={"Name": "ssh"}))
     assert made.id.startswith("sgr-") and made.state["securityGroupRuleId"] == made.id

@@ -14,7 +14,17 @@ from pathlib import Path
 from sandbox.paths import CLONE, Sandbox
 
 SECONDS = 600
-SHARED = (".sandbox", ".venv", "__main__.py", "components", "docs", "provider", "Pulumi.yaml", "requirements.txt")
+SHARED = (
+    ".sandbox",
+    ".venv",
+    "__main__.py",
+    "chef_push_jobs",
+    "components",
+    "docs",
+    "provider",
+    "Pulumi.yaml",
+    "requirements.txt",
+)
 SCRIPTS = ("requirements-dev.txt", "sandbox", "scripts")  # of the sandbox itself
 OWN = ("stacks", "policy")  # what an operator changes
 

@@ -183,3 +183,4 @@ UP = 'pulumi up --stack "$STACK"'
 COPY = "cp stacks/Pulumi.example-aws.yaml stacks/Pulumi.production.yaml"
 CLI = "the AWS CLI is no part of the sandbox, and asks an account"
 SELF = "this is what runs these tests"
+COMMAND = "it would make the command of these tests that of a desk; scripts/setup.sh runs it for them"

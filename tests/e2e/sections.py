@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 
 from sandbox.paths import CLONE
 from tests.e2e import documents, rows
-from tests.e2e.rows import AGREE, BESIDE, CLI, COPY, OPERATOR, SELF, UP, WELL, Row
+from tests.e2e.rows import AGREE, BESIDE, CLI, COMMAND, COPY, OPERATOR, SELF, UP, WELL, Row
 
 TEXTS = {
     str(path.relative_to(CLONE)): path.read_text() for path in [CLONE / "README.md", *(CLONE / "docs").glob("*.md")]
 }
 ELSEWHERE = {"docs/state.md": "tests/e2e/test_state.py runs each of its sections"}
-PLAN = (
-    "pulumi preview --json | python -m chef_push_jobs.cli.plan --stack production --format svg --preview - > plan.svg"
-)
+PLAN = "pulumi preview --json | chef-push-jobs plan --stack production --format svg --preview - > plan.svg"
 REPLACE = "pulumi preview --json --stack \"$STACK\" --replace '**aws:ec2/instance:Instance::backend-0' > preview.json"
 NOT_RUN = {
     ("README.md", "scripts/test"): SELF,
+    ("README.md", "pip install --no-deps --editable ."): COMMAND,
+    ("docs/aws.md", "pip install --no-deps --editable ."): COMMAND,
     ("docs/aws.md", "aws sts get-caller-identity"): CLI,
     (
         "docs/aws.md",
@@ -101,11 +101,11 @@ SECTIONS = (
         "docs/operations.md",
         "Repair",
         {
-            'python -m chef_push_jobs.cli.doctor --stack "$STACK"': Row(
+            'chef-push-jobs doctor --stack "$STACK"': Row(
                 ("""'chef-push-jobs:repair["push-jobs-copy-frontend-0"]'""",), status=1, before=rows.drifted
             ),
             UP: Row(("copy-frontend-0",)),
-            'python -m chef_push_jobs.cli.doctor --stack "$STACK" --json': Row(('"well": true',)),
+            'chef-push-jobs doctor --stack "$STACK" --format json': Row(('"well": true',)),
         },
     ),
     Section(
@@ -148,7 +148,7 @@ SECTIONS = (
             COPY: Row(after=rows.settings),
             "pulumi preview": Row(("push-jobs-test-backend-0",)),
             "pulumi stack output test": Row(WELL),
-            "python -m chef_push_jobs.cli.doctor": Row(("all well",)),
+            "chef-push-jobs doctor": Row(("all well",)),
         },
     ),
     Section(
@@ -164,11 +164,11 @@ SECTIONS = (
         {
             COPY: Row(after=rows.settings),
             "pulumi preview": Row(("push-jobs-test-backend-0",)),
-            "python -m chef_push_jobs.cli.review": Row(("### Stack `production`",)),
-            "python -m chef_push_jobs.cli.up": Row(WELL, answers=AGREE),
-            "python -m chef_push_jobs.cli.report": Row(after=rows.has("report.html")),
-            "python -m chef_push_jobs.cli.docs check --stack production": Row(("topology", "standalone")),
-            "python -m chef_push_jobs.cli.plan --stack production": Row(("restart-pushy",)),
+            "chef-push-jobs review": Row(("### Stack `production`",)),
+            "chef-push-jobs up": Row(WELL, answers=AGREE),
+            "chef-push-jobs report": Row(after=rows.has("report.html")),
+            "chef-push-jobs check --stack production": Row(("topology", "standalone")),
+            "chef-push-jobs plan --stack production": Row(("restart-pushy",)),
             PLAN: Row(after=rows.has("plan.svg")),
         },
     ),
@@ -176,16 +176,16 @@ SECTIONS = (
         "operator",
         "docs/settings.md",
         "Settings",
-        {'python -m chef_push_jobs.cli.docs check --stack "$STACK"': Row(("topology", "standalone"))},
+        {'chef-push-jobs check --stack "$STACK"': Row(("topology", "standalone"))},
     ),
     Section(
         "operator",
         "docs/review.md",
         "Reviewing a change before it runs",
         {
-            'python -m chef_push_jobs.cli.review --stack "$STACK"': Row(("nothing changes",)),
+            'chef-push-jobs review --stack "$STACK"': Row(("nothing changes",)),
             REPLACE: Row(after=rows.has("preview.json")),
-            'python -m chef_push_jobs.cli.review --stack "$STACK" --preview preview.json': Row(("primary", "replaced")),
+            'chef-push-jobs review --stack "$STACK" --preview preview.json': Row(("primary", "replaced")),
         },
     ),
     Section(
@@ -193,8 +193,8 @@ SECTIONS = (
         "docs/review.md",
         "While it runs, and after",
         {
-            'python -m chef_push_jobs.cli.up --stack "$STACK"': Row(WELL, answers=AGREE),
-            'python -m chef_push_jobs.cli.report --stack "$STACK"': Row(after=rows.has("report.html")),
+            'chef-push-jobs up --stack "$STACK"': Row(WELL, answers=AGREE),
+            'chef-push-jobs report --stack "$STACK"': Row(after=rows.has("report.html")),
         },
     ),
     Section(

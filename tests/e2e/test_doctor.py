@@ -71,7 +71,7 @@ def as_operator(cluster: Stack, *command: str) -> Seen:
 
 def doctor(cluster: Stack, *options: str) -> Seen:
     place = ["--stack", cluster.name, "--config-file", str(cluster.settings)]
-    return as_operator(cluster, sys.executable, "-m", "chef_push_jobs.cli.doctor", *place, *options)
+    return as_operator(cluster, sys.executable, "-m", "chef_push_jobs", "doctor", *place, *options)
 
 
 def mend(cluster: Stack, document: dict[str, Any]) -> None:
@@ -137,7 +137,7 @@ def test_a_fresh_cluster_is_well_and_that_is_one_line(cluster: Stack) -> None:
 
 
 def test_the_json_of_a_well_cluster_has_every_check_of_every_server(cluster: Stack) -> None:
-    document = doctor(cluster, "--json").document
+    document = doctor(cluster, "--format", "json").document
     print(f"doctor took {document['seconds']} s for 4 servers")
     assert (document["well"], document["problems"], document["commands"]) == (True, [], [])
     assert set(document["servers"]) == {server.name for server in HA.servers}
@@ -160,7 +160,7 @@ def test_doctor_changes_nothing_on_any_server(cluster: Stack) -> None:
 
 
 def test_doctor_shows_nothing_of_a_credential_not_even_its_digest(cluster: Stack) -> None:
-    seen = doctor(cluster, "--json")
+    seen = doctor(cluster, "--format", "json")
     digest = cluster.output("backend-0", f"sha256sum < {ETC}/pushy_priv.pem").split()[0]
     assert digest not in seen.told + seen.errors
     assert "PRIVATE KEY" not in seen.told + seen.errors
@@ -242,7 +242,7 @@ DRIFTS = {
 def test_a_drift_is_found_and_the_proposed_commands_mend_it_and_run_nothing_else(cluster: Stack, name: str) -> None:
     drift = DRIFTS[name]
     cluster.output(drift.server, drift.script)
-    seen = doctor(cluster, "--json")
+    seen = doctor(cluster, "--format", "json")
     found = problem(seen)
     assert (found["server"], found["check"]) == (drift.server, drift.check)
     assert drift.because in found["problem"]
@@ -257,7 +257,7 @@ def test_another_package_version_is_found_and_mended(cluster: Stack) -> None:
     put = ["sh", "-c", "cat > /tmp/other.deb && dpkg -i /tmp/other.deb"]
     done = cluster.lab.hosts.exec("frontend-0", put, input=OTHER_PACKAGE.read_bytes(), text=False)
     assert done.returncode == 0, done.stderr
-    seen = doctor(cluster, "--json")
+    seen = doctor(cluster, "--format", "json")
     found = problem(seen)
     assert (found["server"], found["check"]) == ("frontend-0", "package")
     assert (
@@ -275,7 +275,7 @@ def test_a_rule_made_by_hand_is_found_from_the_api_and_from_here_and_pulumi_up_r
     program = f"{EC2}; ec2.authorize_security_group_ingress(GroupId='{group}', IpPermissions={permission})"
     done = as_operator(cluster, sys.executable, "-c", program)
     assert done.status == 0, done.errors
-    seen = doctor(cluster, "--json")
+    seen = doctor(cluster, "--format", "json")
     assert seen.status == 1
     told = [(found["server"], found["check"]) for found in seen.document["problems"]]
     assert sorted(told) == [("", "firewall"), ("frontend-0", "ports"), ("frontend-1", "ports")]
@@ -294,7 +294,7 @@ def test_a_rule_that_was_removed_by_hand_comes_back(cluster: Stack) -> None:
     program = f"{EC2}; ec2.revoke_security_group_ingress(GroupId='{group}', SecurityGroupRuleIds=['{rules[name]}'])"
     done = as_operator(cluster, sys.executable, "-c", program)
     assert done.status == 0, done.errors
-    seen = doctor(cluster, "--json")
+    seen = doctor(cluster, "--format", "json")
     found = problem(seen)
     assert found["problem"].startswith(f"the rule {name} ({rules[name]}) is gone")
     with ran(cluster) as again:
@@ -314,7 +314,7 @@ def planned(cluster: Stack) -> StackPlan:
 
 def test_a_server_that_was_installed_anew_is_found_by_its_host_key_and_set_up_again(cluster: Stack) -> None:
     reinstall(cluster, "frontend-1")
-    seen = doctor(cluster, "--json")
+    seen = doctor(cluster, "--format", "json")
     found = problem(seen)
     assert (found["server"], found["check"]) == ("frontend-1", "host key")
     key = cluster.output("frontend-1", "ssh-keygen -l -f /etc/ssh/ssh_host_ed25519_key.pub").split()[1]
@@ -365,7 +365,7 @@ def reinstall(cluster: Stack, server: str) -> None:
 
 def test_a_server_that_lost_what_prepares_it_for_tasks_is_prepared_again(cluster: Stack) -> None:
     cluster.output("frontend-0", "rm -r /var/lib/chef-rollout")
-    seen = doctor(cluster, "--json")
+    seen = doctor(cluster, "--format", "json")
     found = problem(seen)
     assert (found["server"], found["check"]) == ("frontend-0", "reachable")
     assert "not prepared for tasks" in found["problem"]
@@ -386,7 +386,7 @@ def test_an_unreachable_server_is_one_problem_and_no_hang(cluster: Stack, cut: s
     cluster.output("frontend-0", cut.format(device))
     try:
         started = time.monotonic()
-        seen = doctor(cluster, "--json")
+        seen = doctor(cluster, "--format", "json")
         took = time.monotonic() - started
         text = doctor(cluster)
     finally:
@@ -405,7 +405,7 @@ def test_an_unreachable_server_is_one_problem_and_no_hang(cluster: Stack, cut: s
 def test_two_drifts_are_mended_together_and_what_follows_is_not_asked_for_twice(cluster: Stack) -> None:
     cluster.output("backend-0", f"echo '# edited' >> {ETC}/opscode-push-jobs-server.rb")
     cluster.output("frontend-0", f"sed -i 's/A/B/' {ETC}/pushy_priv.pem")
-    seen = doctor(cluster, "--json")
+    seen = doctor(cluster, "--format", "json")
     assert len(seen.document["problems"]) == 2
     sets = [command for command in seen.document["commands"] if "config set" in command]
     assert [("push-jobs-configure-backend-0" in command) for command in sets] == [True], "the copy follows from it"
@@ -441,7 +441,7 @@ def test_a_change_that_was_not_rolled_out_yet_is_told_as_that_and_not_as_a_drift
     content = json.loads(json.dumps({"package": {"file": f".sandbox/packages/{OTHER_PACKAGE.name}"}}))
     try:
         cluster.change(pushJobs=content)
-        seen = doctor(cluster, "--json")
+        seen = doctor(cluster, "--format", "json")
     finally:
         cluster.settings.write_text(good)
     found = problem(seen)
@@ -450,7 +450,7 @@ def test_a_change_that_was_not_rolled_out_yet_is_told_as_that_and_not_as_a_drift
 
 
 def test_a_stack_that_is_not_there_is_told_in_one_line(cluster: Stack) -> None:
-    seen = as_operator(cluster, sys.executable, "-m", "chef_push_jobs.cli.doctor", "--stack", "nowhere")
+    seen = as_operator(cluster, sys.executable, "-m", "chef_push_jobs", "doctor", "--stack", "nowhere")
     assert seen.status == 2
     assert "nowhere" in seen.errors
     assert seen.errors.count("\n") == 1

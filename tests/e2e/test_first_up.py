@@ -128,7 +128,7 @@ def test_the_dependencies_in_the_state_are_those_of_the_plan(ha: Stack) -> None:
         wanted = {named[str(one)] for one in task.waits_for if str(one) in planned}
         assert wanted <= before(named[name]), f"{name} does not wait for {wanted - before(named[name])}"
     rules = {urn for urn in resources if "SecurityGroupIngressRule" in urn and re.search("in-(push-jobs|api)", urn)}
-    assert len(rules) == 3
+    assert len(rules) == 4, "the ports of clients, the API for frontends, and the API for backends"
     for name in (f"push-jobs-{step}-backend-{number}" for step in ("restart-pushy", "test") for number in (0, 1)):
         assert rules <= before(named[name]), f"{name} does not wait for the firewall"
 

@@ -137,9 +137,9 @@ def test_the_load_balancer_has_the_frontends_and_the_record_is_its_alias(private
     assert (balancer["Type"], balancer["Scheme"]) == ("network", "internet-facing")
     assert {zone["ZoneName"] for zone in balancer["AvailabilityZones"]} == {f"{REGION}a", f"{REGION}b"}
     targets = groups["TargetGroups"]
-    assert {(each["Port"], each["HealthCheckProtocol"], each["HealthCheckPort"]) for each in targets} == {
-        (443, "TCP", "443"),
-        (80, "TCP", "443"),
+    assert {(each["Port"], each["HealthCheckProtocol"], each["HealthCheckPath"]) for each in targets} == {
+        (443, "HTTPS", "/_status"),
+        (80, "HTTPS", "/_status"),
     }
     arns = [each["TargetGroupArn"] for each in targets]
     frontends = {each["InstanceId"] for name, each in machines(told).items() if name.startswith("frontend")}
@@ -152,15 +152,49 @@ def test_the_load_balancer_has_the_frontends_and_the_record_is_its_alias(private
     assert private.outputs()["entry"]["loadBalancer"] == balancer["DNSName"]
 
 
+def test_the_backends_come_to_the_load_balancer_by_the_address_of_nat_and_the_test_waits_for_all_of_the_way(
+    private: Stack,
+) -> None:
+    groups, rules, gateways = asked(
+        private,
+        ("ec2", "describe_security_groups", {}),
+        ("ec2", "describe_security_group_rules", {}),
+        ("ec2", "describe_nat_gateways", {}),
+    )
+    (door,) = [each["GroupId"] for each in groups["SecurityGroups"] if "load-balancer" in each["Description"]]
+    its = [each for each in rules["SecurityGroupRules"] if each["GroupId"] == door and not each["IsEgress"]]
+    (gateway,) = gateways["NatGateways"]
+    nat = f"{gateway['NatGatewayAddresses'][0]['PublicIp']}/32"
+    assert {(each["FromPort"], each["CidrIpv4"]) for each in its} == {
+        (443, "10.1.0.0/24"),
+        (80, "10.1.0.0/24"),
+        (443, nat),
+    }
+    resources = {resource["urn"]: resource for resource in private.state()["deployment"]["resources"]}
+    (test,) = [urn for urn in resources if urn.endswith("::push-jobs-test-backend-0")]
+    before: set[str] = set()
+    found = [test]
+    while found:
+        new = set(resources[found.pop()].get("dependencies", [])) - before
+        before |= new
+        found += new
+    kinds = ("lb/listener:", "lb/targetGroupAttachment:", "route53/record:")
+    way = {urn for urn in resources if any(kind in urn.split("::")[2] for kind in kinds)}
+    assert len(way) == 2 + 2 * 2 + 1
+    assert way <= before
+
+
 def test_doctor_goes_through_the_bastion_too(private: Stack) -> None:
     arguments = [
         "-m",
-        "chef_push_jobs.cli.doctor",
+        "chef_push_jobs",
+        "doctor",
         "--stack",
         private.name,
         "--config-file",
         str(private.settings),
-        "--json",
+        "--format",
+        "json",
     ]
     told = json.loads(inside(private, sys.executable, *arguments))
     assert told["well"], told

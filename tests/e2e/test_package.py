@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -14,16 +13,23 @@ from typing import Any
 
 import pytest
 import yaml
+from packaging.utils import canonicalize_name
 
 from chef_push_jobs.config.package_schema import TOKEN, schema
 from sandbox import lifecycle
 from sandbox.operator import yaml_language_host
 from sandbox.paths import CLONE, Sandbox
+from tests import wheel
 from tests.e2e.cli import pulumi
 from tests.sandbox.conftest import new_name
 
 EXAMPLES = CLONE / "examples"
-PACKAGED = ("chef_push_jobs", "components", "pyproject.toml", "requirements.txt", "README.md", "LICENSE")
+EVENTS = CLONE / "tests" / "unit" / "files" / "events"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return wheel.build(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +69,7 @@ from pathlib import Path
 
 import pulumi
 
-from components.cluster import ChefPushJobsCluster
+from chef_push_jobs.components.cluster import ChefPushJobsCluster
 
 for name, settings in json.loads(Path("clusters.json").read_text()).items():
     cluster = ChefPushJobsCluster(name, settings)
@@ -71,16 +77,16 @@ for name, settings in json.loads(Path("clusters.json").read_text()).items():
 """
 
 
-def program(folder: Path, example: str, stack: str, sandbox: Sandbox) -> Path:
-    """A copy of an example with a stack on the sandbox."""
+def program(folder: Path, example: str, stack: str, sandbox: Sandbox, built: Path | None = None) -> Path:
+    """A copy of an example with a stack on the sandbox; the one in Python has the wheel `built`."""
     copy = folder / example
     shutil.copytree(EXAMPLES / example, copy)
     if example == "yaml":
         content = yaml.safe_load((copy / "Pulumi.yaml").read_text())
         content["packages"]["chef-push-jobs"] = str(CLONE / "provider")
         (copy / "Pulumi.yaml").write_text(yaml.safe_dump(content))
-    else:
-        installed(copy)
+    elif built:
+        wheel.install(built, copy / ".venv")
     shutil.copy(sandbox.operator_public_key, copy / "operator.pub")
     ours = yaml.safe_load((CLONE / "stacks" / "Pulumi.sandbox.yaml").read_text())
     ours["config"] = {key: value for key, value in ours["config"].items() if key.startswith("aws:")}
@@ -138,10 +144,10 @@ def test_the_schema_is_what_the_settings_say_and_passes_the_engines_check(sandbo
 
 @pytest.mark.parametrize("example", ["yaml", "python"])
 def test_one_program_brings_two_clusters_up_and_destroys_one_alone(
-    sandbox: Sandbox, tmp_path: Path, example: str
+    sandbox: Sandbox, built: Path, tmp_path: Path, example: str
 ) -> None:
     """Each on one server, whose image holds Chef server already; the key's path is relative to the program."""
-    folder = program(tmp_path, example, f"two-{example}", sandbox)
+    folder = program(tmp_path, example, f"two-{example}", sandbox, built)
     say(folder, TWO)
     pulumi(sandbox, "up", "--yes", "--skip-preview", folder=folder)
     before = state(sandbox, folder)
@@ -193,30 +199,55 @@ def test_a_mistake_in_a_program_in_yaml_is_reported_with_its_rule(
     assert "Traceback" not in printed
 
 
-def installed(folder: Path) -> None:
-    """An environment for the example: this project as pip installs it, and the dependencies that are here already."""
-    source = folder.parent / "source"
-    source.mkdir()
-    for name in PACKAGED:
-        copy = shutil.copytree if (CLONE / name).is_dir() else shutil.copy
-        copy(CLONE / name, source / name)
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / ".venv"], check=True)
-    (site,) = (folder / ".venv").glob("lib/python*/site-packages")
-    subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--target", site, source],
-        check=True,
-        env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
-    )
-    (here,) = Path(sys.prefix).glob("lib/python*/site-packages")
-    (site / "dependencies.pth").write_text(str(here))
-
-
-def test_both_examples_preview_the_same_cluster(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_both_examples_preview_the_same_cluster(sandbox: Sandbox, built: Path, tmp_path: Path) -> None:
     planned = {}
     for example in ("python", "yaml"):
-        folder = program(tmp_path, example, "example", sandbox)
+        folder = program(tmp_path, example, "example", sandbox, built)
         told = pulumi(sandbox, "preview", "--json", "--stack", "example", folder=folder)
         steps = json.loads(told)["steps"]
         planned[example] = {step["urn"].partition("ChefPushJobsCluster")[2] for step in steps}
     assert planned["python"] == planned["yaml"]
     assert any(urn.endswith("::chef-push-jobs-test-backend-0") for urn in planned["python"]), "the whole plan"
+
+
+def test_a_program_with_the_wheel_and_a_folder_components_of_its_own(
+    sandbox: Sandbox, built: Path, tmp_path: Path
+) -> None:
+    """It previews, and the command works there on the selected stack."""
+    programs = wheel.install(built, tmp_path / ".venv")
+    wheel.program(tmp_path, "sandbox")
+    (tmp_path / ".sandbox").symlink_to(CLONE / ".sandbox")
+    pulumi(sandbox, "stack", "init", "s", folder=tmp_path)
+    told = json.loads(pulumi(sandbox, "preview", "--json", folder=tmp_path))
+    assert any(step["urn"].endswith("::push-jobs-test-backend-0") for step in told["steps"]), "the whole plan"
+    (stack,) = [step["newState"] for step in told["steps"] if step["urn"].endswith("pulumi:pulumi:Stack::mine-s")]
+    assert stack["outputs"]["greeting"] == "the user's own"
+    for arguments, words in (
+        (["check"], "topology: ha  [stack file]"),
+        (["plan"], "Plan of stack s: ha, 4 servers"),
+        (["review"], "### Stack `s`"),
+        (["report", "--events", str(EVENTS / "mended.jsonl"), "-o", "-"], "<title>s: rollout of 20"),
+    ):
+        assert words in inside(sandbox, tmp_path, str(programs / "chef-push-jobs"), *arguments)
+
+
+def inside(sandbox: Sandbox, folder: Path, *command: str) -> str:
+    """What a command prints where the operator works."""
+    there = ["sh", "-c", 'cd "$0" && exec "$@"', str(folder), *command]
+    done = subprocess.run(
+        [sys.executable, "-m", "sandbox", "run", "--", *there],
+        cwd=CLONE,
+        env={**wheel.ENVIRONMENT, "SANDBOX": sandbox.name},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}:\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def test_pip_finds_packages_for_all_that_it_needs(built: Path) -> None:
+    """The real index is asked; nothing is installed."""
+    told = wheel.pip("install", "--dry-run", "--ignore-installed", "--report", "-", str(built))
+    found = {canonicalize_name(each["metadata"]["name"]) for each in json.loads(told)["install"]}
+    assert {"chef-push-jobs", "pulumi-aws", "pulumi-command", "typer"} <= found

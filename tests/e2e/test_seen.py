@@ -43,8 +43,8 @@ def inside(*argv: str) -> list[str]:
 
 
 def up(cluster: Stack, keep: Path) -> list[str]:
-    options = ["--yes", "--stack", cluster.name, "--config-file", str(cluster.settings), "--keep", str(keep)]
-    return inside(sys.executable, "-m", "chef_push_jobs.cli.up", *options)
+    options = ["--yes", "--stack", cluster.name, "--config-file", str(cluster.settings), "--events", str(keep)]
+    return inside(sys.executable, "-m", "chef_push_jobs", "up", *options)
 
 
 def run(cluster: Stack, argv: list[str]) -> subprocess.CompletedProcess[str]:
@@ -100,17 +100,17 @@ def test_a_preview_that_cannot_be_made_is_the_comment_and_fails_the_step(cluster
 def test_a_review_makes_the_preview_itself(cluster: Stack) -> None:
     cluster.change(pushJobs={**cluster.setting("pushJobs"), "settings": {"heartbeat_interval": 2000}})
     options = ["--stack", cluster.name, "--config-file", str(cluster.settings)]
-    done = run(cluster, inside(sys.executable, "-m", "chef_push_jobs.cli.review", *options))
+    done = run(cluster, inside(sys.executable, "-m", "chef_push_jobs", "review", *options))
     assert done.returncode == 0, done.stderr
     example = (CLONE / "docs" / "examples" / "review-settings-changed.md").read_text()
     assert done.stdout == example, "what is previewed now is what was recorded"
 
 
-def test_a_failure_is_told_whole_with_pulumis_exit_status(cluster: Stack, kept: Path) -> None:
+def test_a_failure_is_told_whole_with_exit_status_1(cluster: Stack, kept: Path) -> None:
     """Of the change that was reviewed."""
     cluster.output("frontend-1", f"chmod a-x {CTL}")
     done = run(cluster, up(cluster, kept / "2.jsonl"))
-    assert done.returncode == 1, "Pulumi's for an update that failed"
+    assert done.returncode == 1
     assert re.search(r"frontend-1  push-jobs reconfigure failed after \d+\.\d s", done.stdout)
     block = history.load(kept / "2.jsonl").tasks["push-jobs-reconfigure-frontend-1"].error
     assert "what next: mend what the log names" in block
@@ -147,7 +147,7 @@ def test_the_record_is_made_of_the_events_and_of_pulumis_own_history(
     cluster: Stack, kept: Path, tmp_path: Path
 ) -> None:
     page = tmp_path / "report.html"
-    report = [sys.executable, "-m", "chef_push_jobs.cli.report", "--stack", cluster.name]
+    report = [sys.executable, "-m", "chef_push_jobs", "report", "--stack", cluster.name]
     done = run(cluster, inside(*report, "--events", str(kept / "2.jsonl"), "-o", str(page)))
     assert done.returncode == 0, done.stderr
     text = page.read_text()

@@ -19,6 +19,8 @@ import yaml
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 
 from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.model.flows import ICMP
+from chef_push_jobs.network.security_groups import NAT_ADDRESS, egress_rules, ingress_rules
 from chef_push_jobs.runbook.plan import plan
 from components.cluster import make_cluster
 from sandbox.plugins.aws.plugin import PLUGIN
@@ -28,7 +30,7 @@ from tests.unit.clusters import SHA256, settings
 
 ROOT = Path(__file__).parents[2]
 PROJECT = "chef-push-jobs:"
-URL = "https://packages.test/{}_1-1_amd64.deb"
+URL = "https://packages.test/{}"
 BALANCED = {"loadBalancer": "internal", "record": {"zoneId": "Z1", "name": "api.chef.test"}}
 ARN = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/chef/0123456789abcdef"
 
@@ -42,6 +44,11 @@ MORE: dict[str, Mapping[str, Any]] = {
         "tags": {"CostCenter": "x"},
     },
     "attached": {"entry": {"targetGroupArn": ARN, "loadBalancerCidrs": ["10.2.0.0/24"]}},
+    "public-addresses": {
+        "ssh": {"keyName": "operators", "address": "public"},
+        "entry": {**BALANCED, "loadBalancer": "public"},
+    },
+    "one-server": {"topology": "standalone", "backends": None, "frontends": None, "entry": BALANCED},
     "key-of-its-own": {"ssh": {"publicKeyFile": "operator.pub"}, "tags": {"CostCenter": "x"}},
     "image-by-id": {"machines": {"image": {"id": "ami-00000001"}}},
 }
@@ -67,9 +74,11 @@ class Notes(Mocks):
     """Everything that the engine is asked for, with its inputs as they go over the wire."""
 
     asked: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    made: list[tuple[str, str, Mapping[str, Any]]] = field(default_factory=list)
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
         self.asked.append((args.typ, args.inputs))
+        self.made.append((args.typ, args.name, args.inputs))
         outputs = {"arn": f"arn:{args.name}", "privateIp": "10.0.0.4", "publicIp": "192.0.2.4", "stdout": KEYS}
         return f"{args.name}-id", {**args.inputs, **outputs}
 
@@ -91,8 +100,9 @@ def of_stack(name: str) -> Settings | None:
     content = yaml.safe_load((ROOT / "stacks" / f"Pulumi.{name}.yaml").read_text())["config"]
     given = {key.removeprefix(PROJECT): value for key, value in content.items() if key.startswith(PROJECT)}
     for package in ("chefServer", "pushJobs"):
-        if given.get(package, {}).get("package"):
-            given[package]["package"] = {"url": URL.format(package), "sha256": SHA256}
+        if source := given.get(package, {}).get("package"):
+            own = str(source.get("file") or source["url"]).rsplit("/", 1)[-1]
+            given[package]["package"] = {"url": URL.format(own), "sha256": SHA256}
     given["ssh"] = {**given.get("ssh", {}), "publicKeyFile": None, "keyName": "operators"}
     given = {name: given.get(name) for name in {*given, "backends", "frontends", "domain"}}
     if any("address" in server for server in given.get("servers") or []):
@@ -108,15 +118,24 @@ CASES = {
 
 
 @cache
-def asked_for(name: str) -> list[tuple[str, Mapping[str, Any]]]:
-    """All types and functions of AWS that the program uses, with their arguments."""
+def noted(name: str) -> Notes:
     notes, of = Notes(), CASES[name]
 
     def program() -> None:
         make_cluster(plan(of))
 
     programs.run(program, notes)
-    return [(token, inputs) for token, inputs in notes.asked if token.startswith("aws:")]
+    return notes
+
+
+def asked_for(name: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """All types and functions of AWS that the program uses, with their arguments."""
+    return [(token, inputs) for token, inputs in noted(name).asked if token.startswith("aws:")]
+
+
+def made_by(name: str) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """Type, name and arguments of each resource of AWS."""
+    return [made for made in noted(name).made if made[0].startswith("aws:")]
 
 
 KNOWN: dict[str, Mapping[str, Input]] = {
@@ -210,3 +229,20 @@ def test_every_machine_has_imdsv2_and_an_encrypted_gp3_volume_and_protection_whe
         assert inputs["metadataOptions"]["httpTokens"] == "required"
         assert {"volumeType": "gp3", "encrypted": True}.items() <= inputs["rootBlockDevice"].items()
         assert inputs["disableApiTermination"] is of.config.protect
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_rule_of_the_firewall_is_a_resource_with_its_source_protocol_and_port(name: str) -> None:
+    of, made = CASES[name], {(kind, each): inputs for kind, each, inputs in made_by(name)}
+    known = {NAT_ADDRESS: "192.0.2.4/32"}
+    for way, rules in (("Ingress", ingress_rules(of)), ("Egress", egress_rules(of))):
+        kind = f"aws:vpc/securityGroup{way}Rule:SecurityGroup{way}Rule"
+        prefix = "in" if way == "Ingress" else "out"
+        wanted = {f"{prefix}-{rule.name}": rule for rule in rules}
+        assert {each for given, each in made if given == kind} == set(wanted)
+        for each, rule in wanted.items():
+            inputs = made[kind, each]
+            source = "192.0.2.4/32" if rule.server else known.get(rule.source, rule.source)
+            assert source in (inputs.get("cidrIpv4"), str(inputs.get("referencedSecurityGroupId")).removesuffix("-id"))
+            port = -1 if rule.protocol == ICMP else rule.port
+            assert (inputs["ipProtocol"], inputs.get("fromPort"), inputs.get("toPort")) == (rule.protocol, port, port)

@@ -17,10 +17,11 @@ from chef_push_jobs.cli.doctor import probe, report
 from chef_push_jobs.cli.doctor.checks import Case, package
 from chef_push_jobs.cli.doctor.diagnosis import diagnose
 from chef_push_jobs.cli.doctor.findings import CellState, Diagnosis
-from chef_push_jobs.cli.doctor.observations import Cloud, Machine, ObservedRule, Place, PortState, ProbeResult, Target
+from chef_push_jobs.cli.doctor.observations import Cloud, Machine, PortState, ProbeResult
 from chef_push_jobs.cli.doctor.probe import CREDENTIALS, File, ServerFacts
 from chef_push_jobs.cli.doctor.remediation import Remediation
-from chef_push_jobs.engine.stack_state import Stack
+from chef_push_jobs.engine.pulumi_cli import Place
+from chef_push_jobs.engine.stack_state import ObservedRule, Stack, Target
 from chef_push_jobs.runbook import push_jobs
 from chef_push_jobs.runbook.plan import StackPlan
 from chef_push_jobs.runbook.steps import Action
@@ -484,7 +485,7 @@ def test_an_answer_without_its_end_is_refused(text: str) -> None:
         probe.parse_facts(text)
 
 
-SHELL = {"__main__": {"asyncio"}, "visit": {"asyncssh"}, "stack": {"asyncio"}, "cloud": {"boto3"}}
+SHELL = {"command": {"asyncio"}, "visit": {"asyncssh"}, "cloud": {"boto3"}}
 
 
 @pytest.mark.parametrize("module", sorted(PACKAGE.glob("*.py")), ids=lambda path: str(path.stem))

@@ -11,9 +11,10 @@ from typing import Any
 import asyncssh
 import pytest
 
-from chef_push_jobs.cli.doctor.observations import PortState, ProbeResult, Target
+from chef_push_jobs.cli.doctor.observations import PortState, ProbeResult
 from chef_push_jobs.cli.doctor.visit import visit, visit_all
 from chef_push_jobs.config.stack_config import Ssh
+from chef_push_jobs.engine.stack_state import Target
 
 KEY = asyncssh.generate_private_key("ssh-ed25519")
 OTHER = asyncssh.generate_private_key("ssh-ed25519")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chef_push_jobs.cli.up import __main__ as up
+from chef_push_jobs.cli.app import main
 from chef_push_jobs.cli.up.table import blocks, columns, headline, heard, lines, narrowed, table
 from chef_push_jobs.engine import history
 from chef_push_jobs.engine.event_log import Began, Ended, Said, event_of, kept, read_events
@@ -240,7 +240,7 @@ def test_without_a_screen_each_thing_that_happens_is_a_line() -> None:
 
 
 def test_nothing_is_done_without_a_question_where_nobody_can_be_asked(capsys: pytest.CaptureFixture[str]) -> None:
-    assert up.main(["--stack", "production"]) == 1
+    assert main(["up", "--stack", "production"]) == 2
     assert capsys.readouterr().err == "error: nobody can be asked here; give --yes\n"
 
 

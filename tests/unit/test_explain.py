@@ -13,18 +13,22 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from chef_push_jobs.cli.docs.__main__ import ROOT, derived, main
+from chef_push_jobs.cli.app import main
+from chef_push_jobs.cli.check.explained import as_text
+from chef_push_jobs.cli.docs.derived import derived
 from chef_push_jobs.config import stack_files
 from chef_push_jobs.config.editor_schema import for_editors
-from chef_push_jobs.config.explanation import explain
+from chef_push_jobs.config.explanation import Explanation, explain
 from chef_push_jobs.config.setting_list import settings
 from chef_push_jobs.config.settings import SettingsError
 from chef_push_jobs.config.stack_config import StackConfig
 from chef_push_jobs.config.stack_files import Configuration, StackFileError
+from chef_push_jobs.model.problems import report
 from chef_push_jobs.runbook.plan import adjustable
 from chef_push_jobs.runbook.stack import load_stack
 from tests.unit.clusters import raw
 
+ROOT = Path(__file__).parents[2]
 PROJECT = stack_files.project(ROOT)
 STACKS = sorted((ROOT / "stacks").glob("Pulumi.*.yaml"))
 KEYS = {"timeLimits": adjustable()}
@@ -33,7 +37,7 @@ SCHEMA = jsonschema.Draft7Validator(for_editors(PROJECT, KEYS))
 
 @pytest.mark.parametrize("name", derived(ROOT))
 def test_what_is_derived_from_the_settings_is_not_stale(name: str) -> None:
-    assert (ROOT / name).read_text() == derived(ROOT)[name], f"{name} is stale: python -m chef_push_jobs.cli.docs write"
+    assert (ROOT / name).read_text() == derived(ROOT)[name], f"{name} is stale: chef-push-jobs docs"
 
 
 def fields(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, FieldInfo]]:
@@ -133,31 +137,33 @@ def configuration(**changes: Any) -> Configuration:
     return Configuration(PROJECT, {f"{PROJECT}:{name}": value for name, value in raw(changes).items()})
 
 
+def explained(given: Configuration) -> Explanation:
+    try:
+        load_stack(given, ROOT)
+    except SettingsError as error:
+        return explain("s", given, error.problems)
+    return explain("s", given)
+
+
 def test_each_value_is_told_with_where_it_comes_from() -> None:
-    found = explain("s", configuration(frontends="3"))
-    assert "frontends: 3  [stack file]\n    Number of frontends." in found
-    assert "vpcCidr: 10.0.0.0/16  [default]" in found
-    assert "ssh.proxy.host: not set" in found
+    found = explained(configuration(frontends="3"))
+    assert "frontends: 3  [stack file]\n    Number of frontends." in as_text(found)
+    assert "vpcCidr: 10.0.0.0/16  [default]" in as_text(found)
+    assert "ssh.proxy.host: not set" in as_text(found)
+    assert not found.problems
 
 
-def test_all_problems_are_told_beside_the_values(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    given = [f"{key}: {value}" for key, value in raw({"frontends": "many", "colour": "blue"}).items()]
-    project(tmp_path, *given, "repair: {xyzzy: 1a}")
-    monkeypatch.setattr("chef_push_jobs.cli.docs.__main__.ROOT", tmp_path)
-    assert main(["check", "--stack", "s"]) == 1
-    found = capsys.readouterr()
-    assert "\n2 problems in the stack's settings; nothing was changed." in found.err
-    assert "frontends: many  [stack file]" in found.out
+def test_all_problems_are_told_beside_the_values() -> None:
+    found = explained(configuration(frontends="many", colour="blue", repair={"xyzzy": "1a"}))
+    assert report(found.problems).startswith("2 problems in the stack's settings; nothing was changed.")
+    assert "frontends: many  [stack file]" in as_text(found)
 
 
 def test_a_private_key_is_not_shown_even_where_it_stands_in_clear_text() -> None:
     key = "-----BEGIN OPENSSH PRIVATE KEY-----\nabc"
     given = configuration(ssh={"keyName": "k", "privateKey": key})
-    found = explain("s", given)
-    assert "abc" not in found
-    assert "ssh.privateKey: (a secret, in clear text: set it with --secret)" in found
+    assert "abc" not in as_text(explained(given)) + report(explained(given).problems)
+    assert "ssh.privateKey: (a secret, in clear text: set it with --secret)" in as_text(explained(given))
     with pytest.raises(SettingsError) as error:
         load_stack(replace(given, values={**given.values, f"{PROJECT}:ssh": '{"privateKey": "abcd"}'}), ROOT)
     assert "abcd" not in str(error.value)
@@ -171,7 +177,7 @@ def test_the_command_ends_with_1_where_there_are_problems_and_2_where_there_is_n
     assert main(["check", "--stack", "none"]) == 2
     assert "the stacks are example-aws, existing" in capsys.readouterr().err
     project(tmp_path, "topology: cluster")
-    monkeypatch.setattr("chef_push_jobs.cli.docs.__main__.ROOT", tmp_path)
+    monkeypatch.chdir(tmp_path)
     assert main(["check", "--stack", "s"]) == 1
     assert "it is one of 'standalone', 'tier' or 'ha'" in capsys.readouterr().err
 

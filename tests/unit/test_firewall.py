@@ -42,10 +42,12 @@ LINES = [
     (Rule("-1", -1, -1, ANYWHERE), "meta nfproto ipv4 accept"),
     (Rule("icmp", None, None, ANYWHERE), "meta nfproto ipv4 meta l4proto icmp accept"),
     (Rule("icmp", -1, -1, ("10.0.0.0/16",)), "ip saddr 10.0.0.0/16 meta l4proto icmp accept"),
+    (Rule("112", -1, -1, ("10.0.0.5/32",)), "ip saddr 10.0.0.5/32 meta l4proto 112 accept"),
     (Rule("icmp", 3, 4, ANYWHERE), "meta nfproto ipv4 icmp type 3 icmp code 4 accept"),
 ]
 REFUSED = [
     (Rule("sctp", 1, 1, ANYWHERE), "protocol 'sctp'"),
+    (Rule("256", None, None, ANYWHERE), "protocol '256'"),
     (Rule("tcp", None, None, ANYWHERE), "must be a first and a last one"),
     (Rule("tcp", 2, 1, ANYWHERE), "in this order"),
     (Rule("udp", 1, 65536, ANYWHERE), "0 to 65535"),

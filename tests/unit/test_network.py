@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from chef_push_jobs.model.flows import flows
 from chef_push_jobs.model.problems import Problem
 from chef_push_jobs.model.subnets import block, room
 from chef_push_jobs.network import existing_network, security_groups
 from chef_push_jobs.network.existing_network import ExistingNetwork, ExistingSubnet
-from tests.unit.clusters import settings
+from chef_push_jobs.network.security_groups import ANYWHERE
+from tests.unit.clusters import SHA256, settings
 
 ZONES = ["eu-central-1a", "eu-central-1b"]
 BALANCED = {"loadBalancer": "public", "record": {"zoneId": "Z1", "name": "api.chef.test"}}
+INTERNAL = {**BALANCED, "loadBalancer": "internal"}
+BEHIND_NAT = {"private": "servers", "nat": True}
 
 # settings, and the subnets that they make: name, number of the block, zone, private
 PLANS: list[tuple[Mapping[str, Any], list[tuple[str, int, str | None, bool]]]] = [
@@ -27,7 +32,7 @@ PLANS: list[tuple[Mapping[str, Any], list[tuple[str, int, str | None, bool]]]] =
         [("backend", 0, None, True), ("frontend", 1, None, True), ("public", 2, None, False)],
     ),
     (
-        {"network": {"private": "servers", "zones": ZONES}, "entry": BALANCED, "bastion": {}},
+        {"network": {**BEHIND_NAT, "zones": ZONES}, "entry": BALANCED, "bastion": {}},
         [
             ("backend", 0, ZONES[0], True),
             ("frontend", 1, ZONES[0], True),
@@ -70,48 +75,179 @@ def into(group: str, of: Any) -> set[tuple[int | None, str]]:
     return {(rule.port, rule.source) for rule in security_groups.ingress_rules(of) if rule.group == group}
 
 
+def out_of(group: str, of: Any) -> set[tuple[int | None, str]]:
+    return {(rule.port, rule.source) for rule in security_groups.egress_rules(of) if rule.group == group}
+
+
 def test_with_a_bastion_it_alone_takes_ssh_from_operators_and_the_servers_take_it_from_there() -> None:
     of = settings(bastion={})
     assert into("bastion", of) == {(22, "10.8.0.0/24")}
     for tier in ("backend", "frontend"):
         assert {source for port, source in into(tier, of) if port == 22} == {"bastion"}
+    assert out_of("bastion", of) == {(22, "backend"), (22, "frontend"), (443, ANYWHERE), (80, ANYWHERE)}
 
 
 def test_with_a_load_balancer_clients_reach_it_and_the_frontends_only_through_it() -> None:
-    of = settings(entry=BALANCED)
-    assert into("load-balancer", of) == {(443, "10.1.0.0/24"), (80, "10.1.0.0/24")}
+    of = settings(entry=INTERNAL)
+    assert into("load-balancer", of) == {(443, "10.1.0.0/24"), (80, "10.1.0.0/24"), (443, "backend")}
     assert {source for port, source in into("frontend", of) if port in (80, 443)} == {"load-balancer"}
+    assert out_of("load-balancer", of) == {(443, "frontend"), (80, "frontend")}
 
 
 def test_an_existing_load_balancer_reaches_the_frontends_on_https_beside_the_clients() -> None:
-    arn = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/chef/0123456789abcdef"
-    entry = {"targetGroupArn": arn, "loadBalancerCidrs": ["10.2.0.0/24", "10.1.0.0/24"]}
+    entry = {"targetGroupArn": ARN, "loadBalancerCidrs": ["10.2.0.0/24", "10.1.0.0/24"]}
     assert into("frontend", settings(entry=entry)) - into("frontend", settings()) == {(443, "10.2.0.0/24")}
 
 
-def test_a_bastion_speaks_ssh_to_the_servers_and_a_load_balancer_to_its_frontends_alone() -> None:
-    of = settings(bastion={}, entry=BALANCED)
-    out = list(security_groups.egress_rules(of, {"vpc": "10.0.0.0/16"}))
-    ssh = [rule for rule in out if rule.group == "bastion" and rule.source != security_groups.ANYWHERE]
-    assert [(rule.port, rule.source) for rule in ssh] == [(22, "10.0.0.0/16")]
-    assert {(rule.port, rule.source) for rule in out if rule.group == "load-balancer"} == {
-        (443, "frontend"),
-        (80, "frontend"),
-    }
+ARN = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/chef/0123456789abcdef"
+STANDALONE = {"topology": "standalone", "backends": None, "frontends": None}
+TIER = {"topology": "tier", "backends": "1"}
+AWS = {"highAvailability": {"provider": "aws"}}
+PUBLIC = {"ssh": {"keyName": "operators", "address": "public"}}
+EXISTING = {
+    "vpcId": "vpc-0a1b2c3d",
+    "backendSubnetId": "subnet-0000000a",
+    "frontendSubnetIds": ["subnet-0000000b"],
+    "publicSubnetIds": ["subnet-0000000c"],
+    "natAddresses": ["203.0.113.7"],
+}
+ATTACHED = {"targetGroupArn": ARN, "loadBalancerCidrs": ["10.2.0.0/24"]}
+
+# what the stack has, the group that answers clients, and as whom that sees the backends, on 443
+AT_ENTRY: list[tuple[Mapping[str, Any], str, set[str]]] = [
+    ({}, "frontend", {"backend"}),
+    ({"network": {"private": "backends"}}, "frontend", {"backend"}),
+    ({"network": {"private": "backends", "nat": True}}, "frontend", {"backend", "nat"}),
+    (PUBLIC, "frontend", {"backend", "public-backend-0", "public-backend-1"}),
+    ({"entry": INTERNAL}, "load-balancer", {"backend"}),
+    ({"entry": INTERNAL, **PUBLIC}, "load-balancer", {"backend"}),
+    ({"entry": BALANCED, "network": BEHIND_NAT}, "load-balancer", {"nat"}),
+    ({"entry": BALANCED, **PUBLIC}, "load-balancer", {"public-backend-0", "public-backend-1"}),
+    ({"entry": BALANCED, "network": EXISTING}, "load-balancer", {"203.0.113.7/32"}),
+    ({"entry": BALANCED, "network": EXISTING, "clientCidrs": ["203.0.113.7/32"]}, "load-balancer", {"203.0.113.7/32"}),
+    ({"entry": ATTACHED}, "frontend", {"backend"}),
+    ({"entry": ATTACHED, "network": BEHIND_NAT}, "frontend", {"backend", "nat"}),
+    ({"entry": ATTACHED, "network": EXISTING}, "frontend", {"backend", "203.0.113.7/32"}),
+    (STANDALONE, "backend", set()),
+    ({**STANDALONE, "entry": INTERNAL}, "load-balancer", {"backend"}),
+    ({**STANDALONE, "entry": BALANCED, "network": BEHIND_NAT}, "load-balancer", {"nat"}),
+    ({**STANDALONE, "entry": ATTACHED}, "backend", set()),
+]
 
 
-@pytest.mark.parametrize("given", [given for given, _ in PLANS] + [{"entry": BALANCED, "bastion": {}}])
+@pytest.mark.parametrize(("given", "door", "seen"), AT_ENTRY, ids=lambda part: str(part)[:60])
+def test_backends_reach_what_answers_clients_and_by_no_other_address(
+    given: Mapping[str, Any], door: str, seen: set[str]
+) -> None:
+    of = settings(**given)
+    clients = {*of.config.client_cidrs, *of.config.entry.load_balancer_cidrs} - seen
+    assert {source for port, source in into(door, of) if port == 443} - clients == seen
+    assert (443, ANYWHERE) in out_of("backend", of)
+
+
+# package of Chef server, topology: what frontends reach on backends, beside the push jobs API
+BOTH = {443, 4321, 5432, 16379}
+OLD = BOTH | {5672, 8983}
+FRONTEND_FLOWS: list[tuple[str | None, Mapping[str, Any], set[int]]] = [
+    ("12.2.0", TIER, OLD),
+    ("12.4.1", AWS, OLD | {15672}),
+    ("12.19.31", AWS, OLD | {15672}),
+    ("12.19.31", TIER, OLD | {15672}),
+    ("13.2.0", TIER, OLD | {15672}),
+    ("14.0.65", TIER, BOTH | {9200}),
+    ("15.10.118", TIER, BOTH | {9200}),
+    (None, TIER, OLD | {15672, 9200}),
+    (None, AWS, OLD | {15672}),
+]
+# packages of push jobs and of Chef server, and the provider: what backends open to each other
+PEER_FLOWS: list[tuple[str, str | None, Mapping[str, Any], set[tuple[str, int | None]]]] = [
+    ("1.1.6", "12.19.31", AWS, {("112", None)}),
+    ("2.2.8", "12.19.31", AWS, {("112", None), ("tcp", 5432)}),
+    ("2.0.0", None, AWS, {("112", None)}),
+    ("1.1.6", None, {}, {("112", None), ("tcp", 7788), ("icmp", None)}),
+    ("1.1.6", "12.19.31", TIER, set()),
+]
+
+
+def package(name: str, version: str) -> dict[str, Any]:
+    return {"package": {"url": f"https://packages.test/{name}_{version}-1_amd64.deb", "sha256": SHA256}}
+
+
+def versions(push_jobs: str, core: str | None) -> dict[str, Any]:
+    chosen = {"pushJobs": package("opscode-push-jobs-server", push_jobs)}
+    return chosen | ({"chefServer": package("chef-server-core", core)} if core else {})
+
+
+@pytest.mark.parametrize(("core", "given", "ports"), FRONTEND_FLOWS)
+def test_frontends_reach_on_backends_what_their_version_of_chef_server_asks_and_nothing_else(
+    core: str | None, given: Mapping[str, Any], ports: set[int]
+) -> None:
+    of = settings(**versions("1.1.6", core), **given)
+    assert {port for port, source in into("backend", of) if source == "frontend" and port != 22} == {*ports, 10002}
+    assert {port for port, target in out_of("frontend", of) if target == "backend"} == {*ports, 10002} - {443}
+
+
+@pytest.mark.parametrize(("push_jobs", "core", "given", "opened"), PEER_FLOWS)
+def test_backends_open_to_each_other_what_they_ask_and_nothing_else(
+    push_jobs: str, core: str | None, given: Mapping[str, Any], opened: set[tuple[str, int | None]]
+) -> None:
+    of = settings(**versions(push_jobs, core), **given)
+    for rules in (security_groups.ingress_rules(of), security_groups.egress_rules(of)):
+        found = {(each.protocol, each.port) for each in rules if {each.group, each.source} == {"backend"}}
+        assert found == opened
+
+
+def test_packages_are_fetched_from_the_port_that_their_url_has() -> None:
+    url = "http://packages.test:8080/opscode-push-jobs-server_1.1.6-1_amd64.deb"
+    of = settings(pushJobs={"package": {"url": url, "sha256": SHA256}})
+    for tier in ("backend", "frontend"):
+        assert {port for port, target in out_of(tier, of) if target == ANYWHERE} == {80, 443, 8080}
+
+
+CLUSTERS = [
+    *(given for given, _ in PLANS),
+    *(given for given, _, _ in AT_ENTRY),
+    {"entry": INTERNAL, "bastion": {}},
+    *({**versions("2.2.8", core), **given} for core, given, _ in FRONTEND_FLOWS),
+]
+
+
+@pytest.mark.parametrize("given", CLUSTERS, ids=lambda given: str(given)[:60])
 def test_every_rule_has_its_reason_a_name_of_its_own_and_groups_that_there_are(given: Mapping[str, Any]) -> None:
     of = settings(**given)
     groups = set(security_groups.groups(of))
-    for rules in (
-        list(security_groups.ingress_rules(of)),
-        list(security_groups.egress_rules(of, {"vpc": "10.0.0.0/16"})),
-    ):
+    for rules in (list(security_groups.ingress_rules(of)), list(security_groups.egress_rules(of))):
         assert len({rule.name for rule in rules}) == len(rules)
         assert all(rule.reason and rule.group in groups for rule in rules)
-        assert all("/" in rule.source or rule.source in groups for rule in rules)
-        assert len({(rule.group, rule.port, rule.source) for rule in rules}) == len(rules), "EC2 refuses duplicates"
+        chosen_by_aws = {rule.source for rule in rules if rule.server or rule.source == security_groups.NAT_ADDRESS}
+        assert all("/" in rule.source or rule.source in groups | chosen_by_aws for rule in rules)
+        same = {(rule.group, rule.protocol, rule.port, rule.source) for rule in rules}
+        assert len(same) == len(rules), "EC2 refuses duplicates"
+
+
+@pytest.mark.parametrize("given", CLUSTERS, ids=lambda given: str(given)[:60])
+def test_what_one_group_lets_in_from_another_that_other_lets_out_and_the_other_way_round(
+    given: Mapping[str, Any],
+) -> None:
+    of = settings(**given)
+    groups = set(security_groups.groups(of))
+    let_in = {(each.source, each.protocol, each.port, each.group) for each in security_groups.ingress_rules(of)}
+    let_out = {(each.group, each.protocol, each.port, each.source) for each in security_groups.egress_rules(of)}
+    for source, protocol, port, target in let_in:
+        if source in groups:
+            assert let_out & {(source, protocol, port, target), (source, protocol, port, ANYWHERE)}
+    for source, protocol, port, target in let_out:
+        assert target == ANYWHERE or (source, protocol, port, target) in let_in
+
+
+@pytest.mark.parametrize("given", CLUSTERS, ids=lambda given: str(given)[:60])
+def test_every_rule_is_of_a_flow_and_no_group_has_more_rules_than_aws_takes(given: Mapping[str, Any]) -> None:
+    of = settings(**given)
+    ports = {flow.port for flow in flows(security_groups.cluster(of)) if isinstance(flow.port, int)}
+    known = {*ports, None, 22, 80, 443, 10000, 10002, 10003}
+    for rules in (list(security_groups.ingress_rules(of)), list(security_groups.egress_rules(of))):
+        assert {rule.port for rule in rules} <= known
+        assert max(Counter(rule.group for rule in rules).values()) <= 60
 
 
 def test_nothing_but_push_jobs_and_the_entry_is_open_to_clients() -> None:
@@ -123,13 +259,19 @@ def test_nothing_but_push_jobs_and_the_entry_is_open_to_clients() -> None:
     }
 
 
+def test_the_runbook_waits_for_the_rules_of_push_jobs_the_way_of_the_backends_to_the_api_among_them() -> None:
+    waited_for = {rule.name for rule in security_groups.ingress_rules(settings()) if rule.push_jobs}
+    assert waited_for == {"push-jobs-10000-10.1.0.0-24", "push-jobs-10003-10.1.0.0-24", "push-jobs-443", "api-10002"}
+
+
 VPC = "vpc-0a1b2c3d"
-BACKEND, FIRST, SECOND, PUBLIC = (f"subnet-0000000{letter}" for letter in "abcd")
+BACKEND, FIRST, SECOND, PUBLIC_SUBNET = (f"subnet-0000000{letter}" for letter in "abcd")
 NETWORK = {
     "vpcId": VPC,
     "backendSubnetId": BACKEND,
     "frontendSubnetIds": [FIRST, SECOND],
-    "publicSubnetIds": [PUBLIC],
+    "publicSubnetIds": [PUBLIC_SUBNET],
+    "natAddresses": ["203.0.113.7"],
 }
 
 
@@ -137,7 +279,9 @@ def subnet(id: str, **changes: Any) -> ExistingSubnet:
     return replace(ExistingSubnet(id, VPC, ZONES[0], "10.0.0.0/24", 250, 0), **changes)
 
 
-GOOD = {each.id: each for each in (subnet(BACKEND), subnet(FIRST), subnet(SECOND, zone=ZONES[1]), subnet(PUBLIC))}
+GOOD = {
+    each.id: each for each in (subnet(BACKEND), subnet(FIRST), subnet(SECOND, zone=ZONES[1]), subnet(PUBLIC_SUBNET))
+}
 ITS_ZONES = "a load balancer reaches servers in its own zones only"
 
 # settings beside NETWORK, what is found otherwise than GOOD, and the one problem of it
@@ -174,10 +318,10 @@ FOUND: list[tuple[Mapping[str, Any], Mapping[str, ExistingSubnet | None], tuple[
     ),
     (
         {"bastion": {}},
-        {PUBLIC: subnet(PUBLIC, free=0)},
+        {PUBLIC_SUBNET: subnet(PUBLIC_SUBNET, free=0)},
         (
             "network.publicSubnetIds",
-            f"'{PUBLIC}', which has 0 free address(es)",
+            f"'{PUBLIC_SUBNET}', which has 0 free address(es)",
             "1 machine(s) of the stack stand there, of which 0 have an address already",
             "free some, or give a larger subnet",
         ),

@@ -15,10 +15,10 @@ from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 
 from bench import previews, work
 from chef_push_jobs import scripts
-from chef_push_jobs.cli.docs.__main__ import ROOT, derived
+from chef_push_jobs.cli.docs.derived import derived
 from chef_push_jobs.cli.doctor.diagnosis import diagnose
 from chef_push_jobs.cli.doctor.findings import Finding
-from chef_push_jobs.cli.doctor.observations import Cloud, Place, Target
+from chef_push_jobs.cli.doctor.observations import Cloud
 from chef_push_jobs.cli.doctor.remediation import Remediation
 from chef_push_jobs.cli.plan import document, mermaid, svg, text
 from chef_push_jobs.cli.plan.picture import draw
@@ -30,12 +30,14 @@ from chef_push_jobs.config.settings import SettingsError
 from chef_push_jobs.engine.event_log import Began, Done, Started
 from chef_push_jobs.engine.preview import COMMAND, Change, Op, Preview
 from chef_push_jobs.engine.progress import rollout
-from chef_push_jobs.engine.stack_state import Stack
+from chef_push_jobs.engine.pulumi_cli import Place
+from chef_push_jobs.engine.stack_state import Stack, Target
 from chef_push_jobs.model.topology import Role
 from chef_push_jobs.runbook import plan as plan_module
 from chef_push_jobs.runbook.plan import StackPlan, TaskId, identify
 from chef_push_jobs.runbook.steps import Action, Runbook, Step, every, everywhere, of_primary, same
 from components.cluster import make_cluster
+from sandbox.paths import CLONE
 from tests import programs
 from tests.unit.clusters import EXISTING, raw, stack
 
@@ -158,7 +160,7 @@ def test_settings_can_name_it(monkeypatch: pytest.MonkeyPatch) -> None:
     task = stack(**named).find(NAME)
     assert task
     assert task.timeout == 5
-    files = derived(ROOT)
+    files = derived(CLONE)
     assert "| `warm-up` |  | 77 |" in files["docs/settings.md"]
     schema = json.loads(files["stacks/schema.json"])["properties"]["config"]["properties"]
     assert "warm-up" in schema["chef-push-jobs:timeLimits"]["properties"]

@@ -1,4 +1,4 @@
-"""`python -m chef_push_jobs.cli.plan`, and the examples that it draws."""
+"""`chef-push-jobs plan`, and the examples that it draws."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from chef_push_jobs.cli.plan.__main__ import ROOT, main, running
+from chef_push_jobs.cli.app import main
+from chef_push_jobs.cli.plan.command import running
 from chef_push_jobs.cli.plan.examples import examples
 from chef_push_jobs.config import stack_files
 from chef_push_jobs.engine import preview
 from chef_push_jobs.runbook.stack import load_stack
 from tests.unit.clusters import EXISTING, stack
 
+ROOT = Path(__file__).parents[2]
 FILES = Path(__file__).parent / "files" / "previews"
 EXAMPLES = ROOT / "docs" / "examples"
 
 
 @pytest.mark.parametrize("name", sorted(examples(ROOT)))
 def test_the_examples_are_what_is_drawn_today(name: str) -> None:
-    stale = f"{name} is stale: python -m chef_push_jobs.cli.plan.examples"
+    stale = f"{name} is stale: chef-push-jobs docs"
     assert (EXAMPLES / name).read_text() == examples(ROOT)[name], stale
 
 
@@ -31,7 +33,7 @@ def test_no_example_is_of_a_stack_that_is_gone() -> None:
 
 
 def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    assert main(list(arguments)) == 0
+    assert main(["plan", *arguments]) == 0
     return capsys.readouterr().out
 
 
@@ -63,12 +65,12 @@ def test_a_preview_of_other_settings_is_drawn_with_those_or_told_of(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     arguments = ["--stack", "sandbox", "--preview", str(FILES / "frontend-added.json")]
-    assert main(arguments) == 0
+    assert main(["plan", *arguments]) == 0
     warning = capsys.readouterr().err
     assert warning.startswith("warning: the preview runs chef-copy-frontend-2, ")
     other = tmp_path / "other.yaml"
     other.write_text((ROOT / "stacks" / "Pulumi.sandbox.yaml").read_text().replace('frontends: "2"', 'frontends: "3"'))
-    assert main([*arguments, "--config-file", str(other)]) == 0
+    assert main(["plan", *arguments, "--config-file", str(other)]) == 0
     found = capsys.readouterr()
     assert found.err == ""
     assert "of which 15 run in the preview" in found.out
@@ -104,7 +106,7 @@ def test_the_check_of_an_existing_servers_firewall_is_the_firewall_step() -> Non
 def test_what_cannot_be_drawn_is_one_line_with_the_reason(
     arguments: list[str], why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(arguments) == 2
+    assert main(["plan", *arguments]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert why in error
@@ -122,9 +124,11 @@ def test_packages_and_keys_that_are_elsewhere_are_not_needed(tmp_path: Path) -> 
     )
 
 
-@pytest.mark.parametrize("folder", ["plan", "explain"])
+@pytest.mark.parametrize("folder", ["plan", "check", "docs"])
 def test_neither_plan_nor_explanation_knows_pulumi_or_the_cloud(folder: str) -> None:
-    for module in (ROOT / "components" / folder).glob("*.py"):
+    modules = sorted((ROOT / "chef_push_jobs" / "cli" / folder).glob("*.py"))
+    assert modules
+    for module in modules:
         nodes = list(ast.walk(ast.parse(module.read_text())))
         names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
         names |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}

@@ -37,3 +37,17 @@ def test_the_program_is_a_table_of_contents() -> None:
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
 def test_a_module_says_why_it_exists(module: Path) -> None:
     assert ast.get_docstring(ast.parse(module.read_text())), f"{module.stem} has no docstring"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_one_module_alone_runs_the_pulumi_cli(module: Path) -> None:
+    calls = {ast.unparse(node.func) for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.Call)}
+    starts = calls & {f"subprocess.{name}" for name in ("run", "Popen", "check_output", "check_call", "call")}
+    starts |= {call for call in calls if "create_subprocess" in call or call.startswith(("os.exec", "os.system"))}
+    assert bool(starts) == (module.relative_to(ROOT).as_posix() == "chef_push_jobs/engine/pulumi_cli.py")
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_a_module_knows_no_project_by_its_own_place(module: Path) -> None:
+    """Where it is installed is no project: that is found from the folder where somebody works."""
+    assert "Path(__file__).parents[" not in module.read_text()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chef_push_jobs.cli.report import __main__ as command
+from chef_push_jobs.cli.app import main
 from chef_push_jobs.cli.report import critical_path
 from chef_push_jobs.cli.report.page import page, seconds
 from chef_push_jobs.cli.report.record import Record, record
@@ -223,10 +223,10 @@ def test_it_is_light_by_day_and_dark_by_night(tmp_path: Path) -> None:
 def test_the_command_writes_the_page_from_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "report.html"
     files = ["--events", str(EVENTS / "mended.jsonl"), "--history", str(EVENTS / "history.json")]
-    assert command.main(["--stack", "never-kept", *files, "-o", str(output)]) == 0
+    assert main(["report", "--stack", "never-kept", *files, "-o", str(output)]) == 0
     assert "<title>never-kept: rollout of 20" in output.read_text()
 
 
 def test_a_stack_without_a_rollout_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["--stack", "never-kept"]) == 2
+    assert main(["report", "--stack", "never-kept"]) == 2
     assert "error: no rollout of stack never-kept was kept; make one with" in capsys.readouterr().err

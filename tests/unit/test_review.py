@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 
 from chef_push_jobs import scripts
-from chef_push_jobs.cli.review import __main__ as command
+from chef_push_jobs.cli.app import main
 from chef_push_jobs.cli.review import picture
 from chef_push_jobs.cli.review.comment import LIMIT, comment
 from chef_push_jobs.cli.review.preview_review import PreviewReview, review_of
@@ -182,7 +182,7 @@ def test_a_comment_that_is_too_long_for_github_leaves_the_scripts_out() -> None:
 def test_a_preview_that_failed_is_told_with_what_it_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = {"severity": "error", "message": "backends: '3': topology ha has two backends"}
     (tmp_path / "preview.json").write_text(json.dumps({"steps": [], "diagnostics": [told], "changeSummary": {}}))
-    assert command.main(["--preview", str(tmp_path / "preview.json"), "--stack", "production"]) == 1
+    assert main(["review", "--preview", str(tmp_path / "preview.json"), "--stack", "production"]) == 1
     said = capsys.readouterr().out
     assert said.startswith(
         "<!-- chef-push-jobs: review of stack production -->\n### Stack `production`: the preview failed"
@@ -192,7 +192,7 @@ def test_a_preview_that_failed_is_told_with_what_it_said(tmp_path: Path, capsys:
 
 def test_what_is_no_preview_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "preview.json").write_text("Previewing update")
-    assert command.main(["--preview", str(tmp_path / "preview.json")]) == 2
+    assert main(["review", "--preview", str(tmp_path / "preview.json")]) == 2
     assert "error: it is not the output of `pulumi preview --json`" in capsys.readouterr().err
     with pytest.raises(PreviewError, match="its configuration is not one of this program"):
         review_of(json.dumps({"steps": [], "changeSummary": {}, "config": {"other:name": "x"}}))
@@ -209,7 +209,7 @@ def test_a_secret_that_the_preview_does_not_show_is_no_mistake_in_its_settings()
 
 def test_the_command_writes_the_comment_to_a_file(tmp_path: Path) -> None:
     arguments = ["--preview", str(PREVIEWS / "ports-changed.json"), "--stack", "sandbox"]
-    assert command.main([*arguments, "-o", str(tmp_path / "comment.md")]) == 0
+    assert main(["review", *arguments, "-o", str(tmp_path / "comment.md")]) == 0
     assert (tmp_path / "comment.md").read_text() == (EXAMPLES / "review-ports-changed.md").read_text()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from chef_push_jobs.config.network_checks import CALLS
 from chef_push_jobs.config.settings import SettingsError
 from chef_push_jobs.runbook.stack import load_settings
 from tests.unit.clusters import PUSH_JOBS, SHA256, raw, settings
@@ -20,6 +21,8 @@ ONCE = "every port is used once"
 CIDR = "it is an IPv4 network in CIDR form without host bits; IPv6 is not supported"
 CIDR_REMEDY = "write it as, for example, 10.1.0.0/24"
 TEXT = "it has letters, digits, spaces and . _ : / @ , = + * ( ) - only"
+TAG_KEY = "a tag's key has 1 to 127 letters, digits, spaces and _ . : / = + @ -, and does not begin with aws:"
+TAG_VALUE = "a tag's value has at most 256 letters, digits, spaces and _ . : / = + @ -, as IAM and load balancers do"
 TEXT_REMEDY = "take quotes, shell and other special characters out"
 WORLD = "for named networks only, not for the world (/8 at the widest)"
 FILE_NAME = "a package file's name ends in .deb or .rpm and has letters, digits and . _ + ~ - only"
@@ -226,7 +229,27 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
             "give publicKeyFile, the .pub file of a key that your ssh-agent holds",
         ),
     ),
-    ({"tags": {"team": "`id`"}}, ("tags.team", "'`id`'", TEXT, TEXT_REMEDY)),
+    *(
+        ({"tags": {key: value}}, (f"tags.{key}", f"'{value}'", TAG_VALUE, "take other characters out"))
+        for key, value in (("team", "`id`"), ("team", "one, two"), ("team", "v" * 257), ("team", "D&T"))
+    ),
+    *(
+        ({"tags": {key: "x"}}, (f"tags.{key}", f"'{key}'", TAG_KEY, "take other characters out"))
+        for key in ("k" * 128, "aws:owner", "AWS:owner", "a,b")
+    ),
+    (
+        {"tags": {"Fqdn": "x"}},
+        ("tags.Fqdn", "'Fqdn'", "the stack gives Name, Fqdn and Role itself", "choose another key"),
+    ),
+    (
+        {"tags": dict.fromkeys(map(str, range(48)), "x")},
+        (
+            "tags",
+            "48 entries",
+            "AWS takes 50 tags a resource, of which the stack gives 3 itself",
+            "give at most 47",
+        ),
+    ),
     (
         {"chefServer": {"apiFqdn": "chef"}},
         (
@@ -454,7 +477,7 @@ TABLE += [
         ("servers", "name 'bastion'", "the bastion that the stack makes has that name", "rename the server"),
     ),
     (
-        {"entry": {"loadBalancer": "public"}},
+        {"entry": {"loadBalancer": "internal"}},
         ("chefServer.apiFqdn", "not given", LASTING, "give it, or entry.record.name"),
     ),
     (
@@ -462,16 +485,62 @@ TABLE += [
         ("entry.record", "given", "it is an alias of the load balancer that is made", "take it out"),
     ),
     (
-        {"entry": {"loadBalancer": "public", "record": {"zoneId": "Z1", "name": "b.chef.test"}}, "chefServer": API},
+        {"entry": {"loadBalancer": "internal", "record": {"zoneId": "Z1", "name": "b.chef.test"}}, "chefServer": API},
         ("entry.record.name", "'b.chef.test', with apiFqdn api.chef.test", ONE_NAME, "give the name once"),
     ),
     (
-        {"entry": {"loadBalancer": "public", "targetGroupArn": GROUP_ARN, "loadBalancerCidrs": ["10.2.0.0/24"]}},
+        {"entry": {"loadBalancer": "internal", "targetGroupArn": GROUP_ARN, "loadBalancerCidrs": ["10.2.0.0/24"]}},
         (
             "entry",
-            "loadBalancer public and targetGroupArn",
+            "loadBalancer internal and targetGroupArn",
             "clients enter by one load balancer: one that is made, or an existing one",
             "take one of the two out",
+        ),
+    ),
+    (
+        {"entry": {"loadBalancer": "public"}, "chefServer": API},
+        (
+            "entry.loadBalancer",
+            "public",
+            f"{CALLS}, and without NAT and public addresses they have no way to a public load balancer",
+            "set network.private and network.nat, or entry.loadBalancer to internal",
+        ),
+    ),
+    (
+        {**PRIVATE, "entry": {"loadBalancer": "public"}, "chefServer": API},
+        (
+            "entry.loadBalancer",
+            "public",
+            f"{CALLS}, and without NAT and public addresses they have no way to a public load balancer",
+            "set network.private and network.nat, or entry.loadBalancer to internal",
+        ),
+    ),
+    (
+        {
+            "network": {**FOUND, "publicSubnetIds": ["subnet-0a1b2c3f"]},
+            "entry": {"loadBalancer": "public"},
+            "chefServer": API,
+        },
+        (
+            "network.natAddresses",
+            "not given",
+            f"{CALLS}, and come to a public load balancer by the addresses of NAT gateways",
+            "give the public addresses of the VPC's NAT gateways, or set entry.loadBalancer to internal",
+        ),
+    ),
+    ({"network": {"natAddresses": ["203.0.113.7"]}}, ("network.natAddresses", "given", *FOR_FOUND)),
+    (
+        {
+            **dict.fromkeys(("backends", "frontends")),
+            "topology": "standalone",
+            "entry": {"targetGroupArn": GROUP_ARN, "loadBalancerCidrs": ["10.2.0.0/24"]},
+            "chefServer": API,
+        },
+        (
+            "entry.targetGroupArn",
+            "given for one server",
+            f"{CALLS}, and a server cannot reach itself through a load balancer that keeps clients' addresses",
+            "set chefServer.apiFqdn to backend-0.chef.test, which the server knows as itself, or let one be made",
         ),
     ),
     (
@@ -563,7 +632,7 @@ def test_gravitons_are_known_by_their_names(kind: str, tmp_path: Path) -> None:
 
 
 def test_clients_reach_chef_server_under_the_name_that_is_given_or_the_records_or_the_first_frontends() -> None:
-    balanced = {"loadBalancer": "public", "record": {"zoneId": "Z1", "name": "api.chef.test"}}
+    balanced = {"loadBalancer": "internal", "record": {"zoneId": "Z1", "name": "api.chef.test"}}
     assert settings(entry=balanced).api_fqdn == "api.chef.test"
     assert settings(chefServer={"apiFqdn": "chef.test"}, entry={"loadBalancer": "internal"}).api_fqdn == "chef.test"
     assert settings().api_fqdn == "frontend-0.chef.test"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -303,6 +304,9 @@ def test_a_rule_is_there_once_whatever_its_description(ec2: Any, group: str, dir
         ({"IpProtocol": "tcp", "FromPort": 5, "ToPort": 4}, "InvalidParameterValue"),
         ({"IpProtocol": "tcp", "FromPort": 1, "ToPort": 70000}, "InvalidParameterValue"),
         ({"IpProtocol": "tcp"}, "MissingParameter"),
+        ({"IpProtocol": "icmp"}, "MissingParameter"),
+        ({"IpProtocol": "vrrp"}, "InvalidParameterValue"),
+        ({"IpProtocol": "256"}, "InvalidParameterValue"),
     ],
 )
 def test_a_rule_has_ports_that_can_be(ec2: Any, group: str, permission: dict[str, object], code: str) -> None:
@@ -310,6 +314,44 @@ def test_a_rule_has_ports_that_can_be(ec2: Any, group: str, permission: dict[str
         ec2.authorize_security_group_ingress(
             GroupId=group, IpPermissions=[permission | {"IpRanges": [{"CidrIp": "10.0.0.0/24"}]}]
         )
+
+
+@pytest.mark.parametrize("direction", ["ingress", "egress"])
+def test_a_rule_of_another_protocol_has_no_ports_and_is_there_once(ec2: Any, group: str, direction: str) -> None:
+    authorize = getattr(ec2, f"authorize_security_group_{direction}")
+    permission = {"IpProtocol": "112", "UserIdGroupPairs": [{"GroupId": group, "Description": "VRRP"}]}
+    made = authorize(GroupId=group, IpPermissions=[permission])["SecurityGroupRules"][0]["SecurityGroupRuleId"]
+    (found,) = ec2.describe_security_group_rules(SecurityGroupRuleIds=[made])["SecurityGroupRules"]
+    assert (found["IpProtocol"], found["FromPort"], found["ToPort"]) == ("112", -1, -1)
+    with refused("InvalidPermission.Duplicate"):
+        authorize(GroupId=group, IpPermissions=[permission])
+    changed = {"IpProtocol": "112", "ReferencedGroupId": group, "Description": "VRRP of keepalived"}
+    update = {"SecurityGroupRuleId": made, "SecurityGroupRule": changed}
+    ec2.modify_security_group_rules(GroupId=group, SecurityGroupRules=[update])
+    (found,) = ec2.describe_security_group_rules(SecurityGroupRuleIds=[made])["SecurityGroupRules"]
+    assert (found["IpProtocol"], found["Description"]) == ("112", "VRRP of keepalived")
+
+
+def test_a_rule_for_a_group_is_for_all_addresses_of_its_members_from_when_they_have_them(
+    cloud: FakeCloud, ec2: Any, vpc: str, subnet: str
+) -> None:
+    backend, frontend = new_group(ec2, vpc, "backend"), new_group(ec2, vpc, "frontend")
+    ec2.authorize_security_group_egress(
+        GroupId=frontend, IpPermissions=tcp(5432, UserIdGroupPairs=[{"GroupId": backend}])
+    )
+    master, client = running(ec2, subnet, backend), running(ec2, subnet, frontend)
+    interface = instance(ec2, master)["NetworkInterfaces"][0]
+    ec2.assign_private_ip_addresses(
+        NetworkInterfaceId=interface["NetworkInterfaceId"], PrivateIpAddresses=["10.0.1.200"]
+    )
+    (allowed,) = [line for line in cloud.firewall(client).splitlines() if "5432" in line]
+    assert {"10.0.1.200/32", f"{interface['PrivateIpAddress']}/32"} <= set(re.findall(r"[\d.]+/32", allowed))
+
+
+def test_no_group_is_asked_about_metadata_names_and_time(cloud: FakeCloud, ec2: Any, subnet: str, group: str) -> None:
+    script = cloud.firewall(running(ec2, subnet, group)).replace("/32", "")
+    for allowed in ("169.254.169.254 tcp dport 80", "169.254.169.253 udp dport 53", "169.254.169.123 udp dport 123"):
+        assert f"ip daddr {allowed} accept" in script
 
 
 def test_a_changed_rule_keeps_its_kind_of_source(ec2: Any, group: str) -> None:

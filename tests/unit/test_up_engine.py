@@ -1,4 +1,4 @@
-"""The engine behind `chef_push_jobs.cli.up`: never left to itself, whatever happens to who shows what it does."""
+"""The engine behind `chef-push-jobs up`: never left to itself, whatever happens to who shows what it does."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from chef_push_jobs.engine import up
 from chef_push_jobs.engine.event_log import Event
+from chef_push_jobs.engine.pulumi_cli import Pulumi
 
 # Runs until it is interrupted, as the engine does, and says so.
 PULUMI = """#!/bin/sh
@@ -31,5 +32,5 @@ def test_if_what_it_says_cannot_be_shown_it_is_stopped_and_waited_for(
             raise BrokenPipeError("nobody reads")
 
     with pytest.raises(BrokenPipeError):
-        up.run([], tmp_path / "kept.jsonl", tmp_path, show, lambda: None)
+        up.run([], tmp_path / "kept.jsonl", Pulumi(tmp_path), show, lambda: None)
     assert (tmp_path / "stopped").read_text() == "stopped\n"

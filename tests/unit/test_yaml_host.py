@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.operator import engine, yaml_language_host
+from sandbox.paths import cache
 from tests.unit.test_engine import tool
 
 
@@ -17,7 +18,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("SANDBOX_PLUGINS", "stand-in")
-    tool(engine.cache() / f"pulumi-v{engine.VERSION}", "pulumi", f"echo v{engine.VERSION}")
+    tool(cache() / f"pulumi-v{engine.VERSION}", "pulumi", f"echo v{engine.VERSION}")
 
 
 def test_it_is_built_once_beside_the_cli(tmp_path: Path) -> None:

@@ -1,3 +1,1 @@
-"""`python -m chef_push_jobs.cli.docs`: what can be set, for people and for editors, and what a stack has set.
-Derived.
-"""
+"""`chef-push-jobs docs`: what a project's documents say of the settings and of its stacks, written from these."""

@@ -12,9 +12,10 @@ from ipaddress import IPv4Network, ip_address
 from chef_push_jobs import scripts
 from chef_push_jobs.cli.doctor import probe
 from chef_push_jobs.cli.doctor.findings import Cell, CellState, Finding
-from chef_push_jobs.cli.doctor.observations import PortState, ProbeResult, Target
+from chef_push_jobs.cli.doctor.observations import PortState, ProbeResult
 from chef_push_jobs.cli.doctor.probe import CREDENTIALS, PACKAGES, File, ServerFacts
 from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.engine.stack_state import Target
 from chef_push_jobs.model.topology import Kind, Role, Server
 from chef_push_jobs.runbook import chef_server, push_jobs
 from chef_push_jobs.runbook.plan import StackPlan, TaskId

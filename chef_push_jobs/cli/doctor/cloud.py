@@ -13,7 +13,8 @@ import boto3  # type: ignore[import-untyped]
 from botocore.config import Config  # type: ignore[import-untyped]
 from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 
-from chef_push_jobs.cli.doctor.observations import Cloud, Machine, ObservedRule
+from chef_push_jobs.cli.doctor.observations import Cloud, Machine
+from chef_push_jobs.engine.stack_state import ObservedRule
 
 TIMES = Config(connect_timeout=5, read_timeout=15, retries={"total_max_attempts": 2})
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from chef_push_jobs.cli.doctor.checks import Case, examine
 from chef_push_jobs.cli.doctor.findings import Cell, Diagnosis, Finding
-from chef_push_jobs.cli.doctor.observations import Cloud, ObservedRule, ProbeResult
-from chef_push_jobs.engine.stack_state import RULES, Stack
+from chef_push_jobs.cli.doctor.observations import Cloud, ProbeResult
+from chef_push_jobs.engine.stack_state import RULES, ObservedRule, Stack
 from chef_push_jobs.model.topology import Kind, Server
 from chef_push_jobs.runbook.plan import TaskId
 from chef_push_jobs.runbook.steps import Action, everywhere

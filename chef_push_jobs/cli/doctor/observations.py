@@ -1,4 +1,4 @@
-"""What doctor learnt before it judges: of the stack's place, of each server, of the cloud. Pure."""
+"""What doctor learnt before it judges: of each server, of the cloud. Pure; of the stack: `engine/stack_state.py`."""
 
 from __future__ import annotations
 
@@ -7,19 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from chef_push_jobs.cli.doctor.probe import ServerFacts
-
-
-@dataclass(frozen=True)
-class Place:
-    """Which stack, as the operator names it to the CLI."""
-
-    stack: str
-    config_file: str | None = None
-
-    @property
-    def options(self) -> list[str]:
-        file = ["--config-file", self.config_file] if self.config_file else []
-        return ["--stack", self.stack, *file]
+from chef_push_jobs.engine.stack_state import ObservedRule
 
 
 class PortState(StrEnum):
@@ -31,15 +19,6 @@ class PortState(StrEnum):
 
 
 @dataclass(frozen=True)
-class Target:
-    """A server as the stack knows it. `host_key` is an OpenSSH line."""
-
-    name: str
-    address: str
-    host_key: str
-
-
-@dataclass(frozen=True)
 class ProbeResult:
     """What came of it: `answers`, or why there are none: `trouble`, or another `host_key` than the pinned one."""
 
@@ -47,26 +26,6 @@ class ProbeResult:
     trouble: str | None = None
     host_key: str | None = None
     doors: Mapping[int, PortState] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class ObservedRule:
-    """A rule of a security group, whether from the API or from the state. `peer` is a network, list or group."""
-
-    group: str
-    egress: bool
-    protocol: str
-    ports: tuple[int, int]
-    peer: str
-
-    def __str__(self) -> str:
-        low, high = self.ports
-        what = "everything" if self.protocol == "-1" else f"{self.protocol} {low if low == high else f'{low}-{high}'}"
-        return f"{what} {'to' if self.egress else 'from'} {self.peer}"
-
-    def covers(self, port: int) -> bool:
-        low, high = self.ports
-        return not self.egress and (self.protocol == "-1" or (self.protocol == "tcp" and low <= port <= high))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from shlex import quote
 
 from chef_push_jobs.cli.doctor.findings import Finding
-from chef_push_jobs.cli.doctor.observations import Place
+from chef_push_jobs.engine.pulumi_cli import Place
 from chef_push_jobs.runbook.plan import StackPlan, TaskId
 
 

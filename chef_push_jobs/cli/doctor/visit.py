@@ -13,9 +13,10 @@ from typing import Any
 import asyncssh
 
 from chef_push_jobs.cli.doctor import probe
-from chef_push_jobs.cli.doctor.observations import PortState, ProbeResult, Target
+from chef_push_jobs.cli.doctor.observations import PortState, ProbeResult
 from chef_push_jobs.cli.doctor.probe import IncompleteFacts
 from chef_push_jobs.config.stack_config import Ssh
+from chef_push_jobs.engine.stack_state import Target
 
 DIAL_SECONDS = 5.0
 # A firewall that drops is only known by silence.

@@ -1,3 +1,1 @@
-"""`python -m chef_push_jobs.cli.plan`: the plan of a stack as a picture, before anything runs. No cloud, no
-server is asked.
-"""
+"""`chef-push-jobs plan`: the plan of a stack as a picture, before anything runs. No cloud, no server is asked."""

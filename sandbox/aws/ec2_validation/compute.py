@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from typing import Any
 
 from sandbox.aws.ec2_validation.refusals import Arguments, group_of, refuse
+from sandbox.aws.moto_fixes import WITH_PORTS, ports
 
 RESERVED_ADDRESSES = 4  # network, router, DNS, and one for later use; and the last one, broadcast
 MAX_USER_DATA = 16384  # bytes, decoded
 MAX_PORT = 65535
+MAX_PROTOCOL = 255
 MAX_GROUPS = 5  # an account's first quota of security groups of an interface
-GROUP_TEXT = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]*")
 STOPPED_ATTRIBUTES = ("user_data", "instance_type", "ebs_optimized", "kernel", "ramdisk")
 
 
 # Security groups
 
 
-def security_group_named(backend: Any, arguments: Arguments) -> None:
-    name, description, vpc_id = arguments["name"], arguments["description"], arguments["vpc_id"]
-    if vpc_id:
-        backend.get_vpc(vpc_id)
-    if name.lower().startswith("sg-") or not GROUP_TEXT.fullmatch(name) or len(name) > 255:
-        refuse("InvalidParameterValue", f"Value ({name}) for parameter GroupName is invalid.")
-    if not GROUP_TEXT.fullmatch(description) or len(description) > 255:
-        refuse("InvalidParameterValue", f"Value ({description}) for parameter GroupDescription is invalid.")
+def security_group_in_vpc(backend: Any, arguments: Arguments) -> None:
+    if arguments["vpc_id"]:
+        backend.get_vpc(arguments["vpc_id"])
 
 
 def ingress_rule_new(backend: Any, arguments: Arguments) -> None:
@@ -42,7 +37,7 @@ def _rule_new(backend: Any, arguments: Arguments, existing: list[Any]) -> None:
     group = group_of(backend, arguments["group_name_or_id"])
     protocol, first, last = str(arguments["ip_protocol"]).lower(), arguments["from_port"], arguments["to_port"]
     _ports_valid(protocol, first, last)
-    ports = (None, None) if protocol == "-1" else (int(first), int(last))
+    wanted = ports(protocol, first, last)
     for source in arguments["source_groups"] or []:
         other = group_of(backend, source["GroupId"])
         if other.vpc_id != group.vpc_id:
@@ -51,16 +46,20 @@ def _rule_new(backend: Any, arguments: Arguments, existing: list[Any]) -> None:
                 f"You have specified two resources that belong to different networks: {group.id}, {other.id}",
             )
         alike = (rule for rule in existing if rule.source_group.get("GroupId") == other.id)
-        if any((rule.ip_protocol, (rule.from_port, rule.to_port)) == (protocol, ports) for rule in alike):
+        if any(
+            (rule.ip_protocol, ports(protocol, rule.from_port, rule.to_port)) == (protocol, wanted) for rule in alike
+        ):
             refuse("InvalidPermission.Duplicate", f'the specified rule "peer: {other.id}, {protocol}" already exists')
 
 
 def _ports_valid(protocol: str, first: Any, last: Any) -> None:
-    if protocol not in ("tcp", "udp", "6", "17"):
+    if not (protocol in WITH_PORTS or protocol == "-1" or (protocol.isdigit() and int(protocol) <= MAX_PROTOCOL)):
+        refuse("InvalidParameterValue", f"Invalid value '{protocol}' for IP protocol. Unknown protocol.")
+    if protocol not in WITH_PORTS:
         return
     if first is None or last is None:
         refuse("MissingParameter", "The request must contain the parameter fromPort and toPort")
-    if not 0 <= int(first) <= int(last) <= MAX_PORT:
+    if protocol in ("tcp", "udp", "6", "17") and not 0 <= int(first) <= int(last) <= MAX_PORT:
         refuse("InvalidParameterValue", f"Invalid value '{first}-{last}' for portRange.")
 
 

@@ -1,15 +1,14 @@
-"""The keepalived daemon of a backend on AWS: a heartbeat to the other one by ICMP, and cluster.sh when it stops.
+"""The keepalived daemon of a backend on AWS: a heartbeat to the other one by protocol 112, and cluster.sh when it
+stops.
 
 The master sends, the standby listens. Silence makes the standby master, so does a master that says it stops. Of two
-masters the one with the lower address gives way. Left out: VRRP itself, priorities, authentication.
+masters the one with the lower address gives way. Left out: VRRP's own packets, priorities, authentication.
 """
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
-import struct
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -23,26 +22,13 @@ from .files import StandinError
 INTERVAL = 0.5
 SILENCE = 3.0  # seconds without the master until the standby takes over
 AGAIN = 5.0  # seconds until it tries again, when it could not
-ECHO_REQUEST = 8
+VRRP = 112  # the protocol that the firewall between the backends lets through
 ALIVE, LEAVES = b"chef-ha stand-in: master", b"chef-ha stand-in: leaves"
 
 
-def _checksum(packet: bytes) -> int:
-    total: int = sum(struct.unpack(f"!{len(packet) // 2}H", packet))
-    total = (total >> 16) + (total & 0xFFFF)
-    return ~(total + (total >> 16)) & 0xFFFF
-
-
-def _echo(payload: bytes) -> bytes:
-    """An ICMP echo request: what the firewall between the backends lets through."""
-    packet = struct.pack("!BBHHH", ECHO_REQUEST, 0, 0, os.getpid() & 0xFFFF, 0) + payload
-    return packet[:2] + struct.pack("!H", _checksum(packet)) + packet[4:]
-
-
 def _payload(packet: bytes) -> bytes:
-    """Of an echo request; nothing of any other packet. The IP header stands before it."""
-    start = (packet[0] & 0x0F) * 4
-    return packet[start + 8 :] if packet[start : start + 1] == bytes([ECHO_REQUEST]) else b""
+    """What stands after the IP header."""
+    return packet[(packet[0] & 0x0F) * 4 :]
 
 
 @dataclass
@@ -56,7 +42,7 @@ class Daemon:
 
     def tell(self, payload: bytes) -> None:
         try:
-            self.link.sendto(_echo(payload), (self.peer, 0))
+            self.link.sendto(payload, (self.peer, 0))
         except OSError as error:  # no route for a moment: the next one may get through
             print(f"heartbeat to {self.peer}: {error}", flush=True)
 
@@ -124,7 +110,7 @@ def main() -> int:
     backends = {name: server for name, server in chef["servers"].items() if server["role"] == "backend"}
     addresses = {name: server.get("cluster_ipaddress") or server["ipaddress"] for name, server in backends.items()}
     (peer,) = (address for name, address in addresses.items() if name != own)
-    daemon = Daemon(addresses[own], peer, socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP))
+    daemon = Daemon(addresses[own], peer, socket.socket(socket.AF_INET, socket.SOCK_RAW, VRRP))
     signal.signal(signal.SIGTERM, _stop)
     try:
         settled(chef, daemon)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from chef_push_jobs.model.aws_strings import rule_of_argument
 from sandbox.plugins.aws.api import API, kept, removed, wanted_tags
 from sandbox.plugins.aws.propagation import error_context, propagated
 from sandbox.plugins.framework.table import Call, Failure, Input, PartialError, PluginError, ResourceType
@@ -71,8 +72,11 @@ class Kind:
             read=self._read,
             update=self._update if self.change or self.tagged else None,
             delete=self._delete,
-            check=self.check,
+            check=self._check,
         )
+
+    def _check(self, values: Values) -> list[Failure]:
+        return [*_texts(self.token, values), *(self.check(values) if self.check else ())]
 
     @property
     def _region(self) -> dict[str, str]:
@@ -199,6 +203,15 @@ def _same_set(old: Any, new: Any) -> bool:
     if not isinstance(old, list) or not isinstance(new, list) or contains_unknown(new):
         return False
     return sorted(old, key=repr) == sorted(new, key=repr)
+
+
+def _texts(token: str, values: Values) -> Iterator[Failure]:
+    """The real provider holds names and descriptions against AWS's rules before it calls AWS, but no tags."""
+    for name, value in values.items():
+        rule = rule_of_argument(token, name) if isinstance(value, str) else None
+        if rule is not None and rule.breach(value):
+            limits = f"^{rule.pattern or '.*'}$, {rule.least} to {rule.most} characters"
+            yield Failure(name, f'"{name}" doesn\'t comply with restrictions ({limits}): "{value}"')
 
 
 def only(values: Values, **accepted: object) -> list[Failure]:

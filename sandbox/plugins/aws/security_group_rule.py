@@ -93,11 +93,15 @@ def remove_rule(direction: str, call: Call) -> None:
 
 def check_rule(values: Values) -> list[Failure]:
     protocol = values.get("ipProtocol")
-    known = protocol is UNKNOWN or protocol in PROTOCOLS
+    known = protocol is UNKNOWN or protocol in PROTOCOLS or str(protocol).isdigit()
     return [
         *exactly_one(values, *SOURCES),
         *network_address(values, "cidrIpv4"),
-        *([] if known else [Failure("ipProtocol", f"this stand-in implements {', '.join(PROTOCOLS)}, not {protocol}")]),
+        *(
+            []
+            if known
+            else [Failure("ipProtocol", f"this stand-in implements {', '.join(PROTOCOLS)} and numbers, not {protocol}")]
+        ),
         *(_port_failures(values) if protocol in ("tcp", "udp") else []),
     ]
 

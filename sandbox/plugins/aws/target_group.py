@@ -6,18 +6,22 @@ import secrets
 from typing import Any
 
 from sandbox.plugins.aws.kind import Kind, generated_name, only
-from sandbox.plugins.aws.load_balancer import check_name, elb, retag_arn, tagged, tags_of_arn
+from sandbox.plugins.aws.load_balancer import attributes_as_text, check_name, elb, retag_arn, tagged, tags_of_arn
 from sandbox.plugins.aws.lookup import described, first
 from sandbox.plugins.framework.table import Call, Failure, Input
 from sandbox.plugins.framework.values import Values
 
 HEALTH = {
     "protocol": "HealthCheckProtocol",
+    "path": "HealthCheckPath",
     "port": "HealthCheckPort",
     "interval": "HealthCheckIntervalSeconds",
     "healthyThreshold": "HealthyThresholdCount",
     "unhealthyThreshold": "UnhealthyThresholdCount",
 }
+
+
+ATTRIBUTES = {"preserveClientIp": "preserve_client_ip.enabled"}
 
 
 def _health(call: Call) -> dict[str, Any]:
@@ -39,9 +43,16 @@ def make_group(call: Call) -> str:
     return str(answer["TargetGroups"][0]["TargetGroupArn"])
 
 
+def set_attributes(call: Call, identity: str) -> None:
+    attributes = attributes_as_text(call.inputs, ATTRIBUTES)
+    if attributes:
+        elb().modify_target_group_attributes(TargetGroupArn=identity, Attributes=attributes)
+
+
 def change_group(call: Call) -> None:
     if _health(call):
         elb().modify_target_group(TargetGroupArn=call.id, **_health(call))
+    set_attributes(call, call.id)
     retag_arn(call, call.id)
 
 
@@ -49,6 +60,8 @@ def find_group(call: Call, identity: str) -> Values | None:
     group = described("describe_target_groups", "TargetGroups", service="elbv2", TargetGroupArns=[identity])
     if group is None:
         return None
+    answer = elb().describe_target_group_attributes(TargetGroupArn=identity)["Attributes"]
+    attributes = {each["Key"]: each["Value"] for each in answer}
     return {
         "arn": identity,
         "arnSuffix": identity.rsplit(":", 1)[1],
@@ -58,7 +71,8 @@ def find_group(call: Call, identity: str) -> Values | None:
         "targetType": group["TargetType"],
         "vpcId": group["VpcId"],
         "loadBalancerArns": group.get("LoadBalancerArns") or [],
-        "healthCheck": {name: group[key] for name, key in HEALTH.items() if key in group},
+        "healthCheck": {name: group[key] for name, key in HEALTH.items() if group.get(key) is not None},
+        **{name: attributes.get(key, "true") for name, key in ATTRIBUTES.items()},
         **tags_of_arn(call, identity),
     }
 
@@ -129,7 +143,14 @@ def find_listener(call: Call, identity: str) -> Values | None:
 
 
 def check_group(values: Values) -> list[Failure]:
-    return [*check_name(values), *only(values, protocol="TCP", targetType="instance")]
+    return [*check_name(values), *only(values, protocol="TCP", targetType="instance"), *_health_failures(values)]
+
+
+def _health_failures(values: Values) -> list[Failure]:
+    health = values.get("healthCheck")
+    if isinstance(health, dict) and health.get("protocol") == "TCP" and health.get("path"):
+        return [Failure("healthCheck.path", '"health_check.path" cannot be specified when "protocol" is "TCP"')]
+    return []
 
 
 TARGET_GROUP = Kind(
@@ -141,19 +162,20 @@ TARGET_GROUP = Kind(
         "protocol": Input(str, required=True, replaces=True),
         "targetType": Input(str, default="instance", replaces=True),
         "vpcId": Input(str, required=True, replaces=True),
+        "preserveClientIp": Input(str),
         "healthCheck": Input(
             dict,
             fields={
-                "protocol": Input(str),
-                "port": Input(str),
+                **dict.fromkeys(("protocol", "port", "path"), Input(str)),
                 **dict.fromkeys(("interval", "healthyThreshold", "unhealthyThreshold"), Input(int)),
             },
         ),
     },
-    computed=("healthCheck",),
+    computed=("healthCheck", "preserveClientIp"),
     outputs=("arn", "arnSuffix", "loadBalancerArns"),
     named="name",
     make=make_group,
+    finish=set_attributes,
     find=find_group,
     change=change_group,
     remove=lambda call: elb().delete_target_group(TargetGroupArn=call.id),

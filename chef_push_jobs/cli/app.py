@@ -1,0 +1,99 @@
+"""`chef-push-jobs`: all subcommands, and the one place where an error becomes a line and an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from chef_push_jobs import __version__
+from chef_push_jobs.cli.check.command import check
+from chef_push_jobs.cli.common import NAME, NOT_BEGUN, CommandError
+from chef_push_jobs.cli.docs.command import docs
+from chef_push_jobs.cli.doctor.command import doctor
+from chef_push_jobs.cli.plan.command import plan
+from chef_push_jobs.cli.report.command import report
+from chef_push_jobs.cli.review.command import review
+from chef_push_jobs.cli.up.command import up
+from chef_push_jobs.config.settings import SettingsError
+from chef_push_jobs.config.stack_files import StackFileError
+from chef_push_jobs.engine.preview import PreviewError
+from chef_push_jobs.engine.pulumi_cli import PulumiError
+from chef_push_jobs.engine.stack_state import StackError
+
+DEBUG = "--debug"
+# Their text says what to do.
+EXPECTED = (CommandError, PreviewError, PulumiError, SettingsError, StackError, StackFileError, UnicodeDecodeError)
+
+app = typer.Typer(
+    help="Plan, roll out and examine push jobs on a Chef server cluster, in a Pulumi project's folder.",
+    epilog="Exit status: 0 all is well; 1 there are problems; 2 the command could not begin.",
+    rich_markup_mode=None,
+)
+for subcommand in (check, plan, review, up, report, doctor, docs):
+    app.command()(subcommand)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit status of a command line, by default of this process."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = DEBUG in _own(words)
+    if debug:
+        words.remove(DEBUG)
+    try:
+        status = typer.main.get_command(app).main(words or ["--help"], prog_name=NAME, standalone_mode=False)
+        return int(status or 0) if words else NOT_BEGUN
+    except TyperException as error:
+        _tell(f"{error.format_message().removesuffix('.')}; see {NAME} --help")
+    except EXPECTED as error:
+        _tell(str(error))
+    except OSError as error:
+        _tell(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except Exception as error:
+        _tell(_fault(error, debug))
+    return NOT_BEGUN
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"{NAME} {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_version)
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option(DEBUG, help="Show the traceback of a fault in this program; may stand anywhere.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _own(words: Sequence[str]) -> Sequence[str]:
+    """Without what follows `--`, which is Pulumi's."""
+    return words[: words.index("--")] if "--" in words else words
+
+
+def _tell(text: str) -> None:
+    print(f"error: {text}", file=sys.stderr)
+
+
+def _fault(error: Exception, debug: bool) -> str:
+    """What nobody foresaw: its traceback on standard error, or in a file for its owner alone."""
+    if debug:
+        traceback.print_exception(error)
+        return f"{type(error).__name__}: a fault of {NAME} itself; please report it, with the lines above"
+    handle, name = tempfile.mkstemp(prefix=f"{NAME}-", suffix=".log")
+    with os.fdopen(handle, "w") as log:
+        traceback.print_exception(error, file=log)
+    return f"{type(error).__name__}: a fault of {NAME} itself; please report it, with the traceback in {Path(name)}"

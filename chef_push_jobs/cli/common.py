@@ -1,0 +1,68 @@
+"""What all subcommands share: options with one name and one meaning, exit statuses, the project, where output goes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chef_push_jobs.config import stack_files
+from chef_push_jobs.config.stack_files import StackFileError
+from chef_push_jobs.engine.pulumi_cli import Place, Pulumi
+
+WELL, PROBLEMS, NOT_BEGUN = 0, 1, 2
+STDOUT = Path("-")
+NAME = "chef-push-jobs"
+
+
+class CommandError(Exception):
+    """Why a subcommand cannot begin, and what to do, in one line."""
+
+
+def project_root() -> Path:
+    """The folder of the project that the current folder is in. Raises StackFileError."""
+    return stack_files.find_root(Path.cwd())
+
+
+def stack_names(typed: str) -> list[str]:
+    """For completion: the stacks that have a file in this project."""
+    try:
+        return [name for name in stack_files.names(project_root()) if name.startswith(typed)]
+    except (StackFileError, OSError):
+        return []
+
+
+StackOption = Annotated[
+    str | None,
+    typer.Option("--stack", metavar="NAME", help="The stack; by default the selected one.", autocompletion=stack_names),
+]
+ConfigFileOption = Annotated[
+    Path | None,
+    typer.Option("--config-file", metavar="FILE", help="The stack's settings, where they are in another file."),
+]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Where to write; - is standard output, the default."),
+]
+
+
+def place(pulumi: Pulumi, stack: str | None, config_file: Path | None) -> Place:
+    """The stack that is meant, with the file of its settings. Raises PulumiError where none is named or selected."""
+    return Place(stack or pulumi.selected_stack(), str(config_file.resolve()) if config_file else None)
+
+
+def read(file: Path) -> str:
+    """The text of a file, or of standard input for `-`."""
+    return sys.stdin.read() if file == STDOUT else file.read_text()
+
+
+def write(text: str, output: Path | None) -> None:
+    """To a file, which is named on standard error, or to standard output."""
+    if output is None or output == STDOUT:
+        sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+        sys.stdout.flush()
+    else:
+        output.write_text(text if text.endswith("\n") else f"{text}\n")
+        print(f"written: {output}", file=sys.stderr)

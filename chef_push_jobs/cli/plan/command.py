@@ -1,0 +1,93 @@
+"""The command line of `chef-push-jobs plan`."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chef_push_jobs.cli.common import (
+    WELL,
+    ConfigFileOption,
+    OutputOption,
+    StackOption,
+    place,
+    project_root,
+    read,
+    write,
+)
+from chef_push_jobs.cli.plan import document, mermaid, svg, text
+from chef_push_jobs.cli.plan.picture import draw
+from chef_push_jobs.config import stack_files
+from chef_push_jobs.engine import preview
+from chef_push_jobs.engine.preview import Preview, PreviewError
+from chef_push_jobs.engine.pulumi_cli import Pulumi
+from chef_push_jobs.runbook import push_jobs
+from chef_push_jobs.runbook.plan import StackPlan, TaskId
+from chef_push_jobs.runbook.stack import load_stack
+from chef_push_jobs.runbook.steps import Action
+
+
+class Format(StrEnum):
+    TEXT = "text"
+    MERMAID = "mermaid"
+    SVG = "svg"
+    JSON = "json"
+
+
+FORMATS = {
+    Format.TEXT: text.render,
+    Format.MERMAID: mermaid.render,
+    Format.SVG: svg.render,
+    Format.JSON: document.render,
+}
+
+
+def plan(
+    stack: StackOption = None,
+    config_file: ConfigFileOption = None,
+    preview_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--preview",
+            metavar="FILE",
+            help="Output of `pulumi preview --json`, - for standard input: all but its tasks grey.",
+        ),
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="What to draw.")] = Format.TEXT,
+    output: OutputOption = None,
+) -> int:
+    """Draw what will run where, after what and why.
+
+    Servers are lanes, steps are rows. Reads the stack's file alone: no cloud and no server is asked, secrets stay
+    closed, packages are not looked at.
+    """
+    root = project_root()
+    name = place(Pulumi(root), stack, config_file).stack
+    planned = load_stack(stack_files.read_configuration(name, root, config_file), root, files=False)
+    changed = None if preview_file is None else running(_preview(preview_file, name), planned)
+    picture = draw(name, planned, changed)
+    if changed and (strange := sorted(str(task) for task in changed if task not in planned.tasks)):
+        told = "not in this plan; was another file previewed? --config-file names it"
+        print(f"warning: the preview runs {', '.join(strange)}: {told}", file=sys.stderr)
+    write(FORMATS[form](picture), output)
+    return WELL
+
+
+def running(found: Preview, plan: StackPlan) -> frozenset[TaskId]:
+    """The tasks that a preview runs. Rules of push jobs ports are those whose action is rules."""
+    ports = set(push_jobs.ports(plan.settings).values())
+    rules = (one for one in found.different if one.type.endswith(":SecurityGroupIngressRule"))
+    opens = any((rule.after or rule.before).get("fromPort") in ports for rule in rules)
+    firewall = {task.id for task in plan.tasks.values() if opens and task.action is Action.RULES}
+    return frozenset(firewall) | {plan.identify(name) for name in found.running}
+
+
+def _preview(file: Path, stack: str) -> Preview:
+    found = preview.parse_preview(read(file))
+    if found.stack not in (None, stack):
+        raise PreviewError(f"it is a preview of stack {found.stack}, not of {stack}")
+    return found

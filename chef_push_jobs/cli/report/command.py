@@ -1,0 +1,55 @@
+"""The command line of `chef-push-jobs report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chef_push_jobs.cli.common import WELL, CommandError, StackOption, place, project_root, write
+from chef_push_jobs.cli.report.page import page
+from chef_push_jobs.cli.report.record import record
+from chef_push_jobs.engine import history
+from chef_push_jobs.engine.pulumi_cli import Pulumi
+from chef_push_jobs.engine.stack_history import parse_history
+
+
+def report(
+    stack: StackOption = None,
+    events: Annotated[
+        Path | None,
+        typer.Option(
+            "--events", metavar="FILE", help="The event log, also one of the engine's own; by default the last."
+        ),
+    ] = None,
+    history_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--history", metavar="FILE", help="Output of `pulumi stack history --json`; by default asked for."
+        ),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write; - is standard output.")
+    ] = Path("report.html"),
+) -> int:
+    """Write the record of a rollout as one HTML page.
+
+    It is of the last rollout that `chef-push-jobs up` kept, or of any event log.
+    """
+    root = project_root()
+    pulumi = Pulumi(root)
+    name = place(pulumi, stack, None).stack
+    kept = history.files(root, name)
+    if not events and not kept:
+        raise CommandError(f"no rollout of stack {name} was kept; make one with chef-push-jobs up, or give --events")
+    file = events or kept[-1]
+    told = history_file.read_text() if history_file else pulumi.run("stack", "history", "--json", "--stack", name)
+    try:
+        rollout = history.load(file)
+        before = history.last(root, name, before=rollout.started or 0)
+        updates = parse_history(told)
+    except ValueError as error:
+        raise CommandError(f"{file}: {error}; give an event log of `chef-push-jobs up` or of the engine") from None
+    write(page(record(name, rollout, before, updates)), output)
+    return WELL

@@ -1,0 +1,71 @@
+"""The command line of `chef-push-jobs up`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from chef_push_jobs.cli.common import PROBLEMS, WELL, CommandError, ConfigFileOption, StackOption, place, project_root
+from chef_push_jobs.cli.up.screen import Screen
+from chef_push_jobs.engine import history
+from chef_push_jobs.engine import up as engine
+from chef_push_jobs.engine.pulumi_cli import Pulumi, PulumiError, explain
+
+
+def up(
+    stack: StackOption = None,
+    config_file: ConfigFileOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without a preview and a question.")] = False,
+    events: Annotated[
+        Path | None,
+        typer.Option("--events", metavar="FILE", help="Where to keep its event log; by default below .rollouts/."),
+    ] = None,
+    passed: Annotated[
+        list[str] | None, typer.Argument(metavar="-- PULUMI-OPTION…", help="Options of `pulumi up`.")
+    ] = None,
+) -> int:
+    """Run `pulumi up` with a live table.
+
+    The table shows what runs on which server; the events are kept for `chef-push-jobs report`. Without --yes it shows
+    the preview first and asks. Ctrl-C reaches the engine once: it ends what runs, and begins nothing new.
+
+    Exit status: 0 the update succeeded, or had nothing to do; 1 it failed, was interrupted or was not agreed to; 2
+    Pulumi could not begin.
+    """
+    if passed and not passed[0].startswith("-"):
+        raise CommandError(f"up takes no word {passed[0]}; name the stack with --stack, give Pulumi's options after --")
+    pulumi = Pulumi(project_root())
+    chosen = place(pulumi, stack, config_file)
+    options = [*chosen.options, *(passed or [])]
+    console = Console()
+    if not yes and not _agreed(pulumi, options, console):
+        return PROBLEMS
+    return _up(pulumi, chosen.stack, options, events, console)
+
+
+def _agreed(pulumi: Pulumi, options: Sequence[str], console: Console) -> bool:
+    if not console.is_terminal:
+        raise CommandError("nobody can be asked here; give --yes")
+    if pulumi.show("preview", *options):
+        return False
+    return console.input("Do it? Only 'yes' is a yes: ") == "yes"
+
+
+def _up(pulumi: Pulumi, stack: str, options: Sequence[str], events: Path | None, console: Console) -> int:
+    earlier = history.last(pulumi.root, stack)
+    whole = [one for one in earlier if one.result == "succeeded"]
+    last = whole[-1].seconds(0) if whole else None
+    file = events or history.new_file(pulumi.root, stack, datetime.now(UTC))
+    with Screen(stack, console, history.usual(earlier), last) as screen:
+        finished = engine.run(options, file, pulumi, screen.on_events, screen.on_stop)
+    if finished.status and screen.rollout.started is None:
+        file.unlink(missing_ok=True)
+        raise PulumiError(f"`pulumi up` could not begin: {explain(finished.said)}")
+    screen.finish(finished.said)
+    console.print(f"the record of it: chef-push-jobs report --stack {stack} --events {file}", soft_wrap=True)
+    return PROBLEMS if finished.status else WELL

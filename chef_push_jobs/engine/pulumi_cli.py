@@ -1,0 +1,166 @@
+"""Run the Pulumi CLI that is on PATH: the one place that does, for every subcommand.
+
+It runs in the project's folder and without questions, and within a time limit where its answer is read. Where it fails,
+PulumiError says in one line why, and what to do about it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+SECONDS = 120.0  # for what reads the state
+PREVIEW_SECONDS = 1800.0  # a preview runs the program, and may refresh many resources
+END_SECONDS = 10.0  # for an orderly end after an interrupt
+ENVIRONMENT = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
+MISSING = "there is no pulumi on PATH; install it: https://www.pulumi.com/docs/install/"
+# What the CLI complains of, and what to do about it; the first that matches is taken.
+REMEDIES: tuple[tuple[str, str], ...] = (
+    (r"no stack selected", "name one with --stack, or select one: pulumi stack select"),
+    (r"no stack named", "list the stacks: pulumi stack ls; make a new one: pulumi stack init"),
+    (r"passphrase must be set", "set one of them"),
+    (r"incorrect passphrase", "set PULUMI_CONFIG_PASSPHRASE to the passphrase that this stack was made with"),
+    (r"PULUMI_ACCESS_TOKEN", "say where the state is: PULUMI_BACKEND_URL or pulumi login"),
+    (r"unable to open (state directory|bucket)", "correct PULUMI_BACKEND_URL, or log in elsewhere: pulumi login"),
+    (r"no Pulumi.yaml project file", "change to the project's folder, where Pulumi.yaml is"),
+    (r"currently locked", "wait for the update that holds the lock; if nobody runs one: pulumi cancel"),
+)
+
+
+class PulumiError(Exception):
+    """Why the CLI gave no answer, and what to do, in one line."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which stack, as the operator names it to the CLI. `config_file` is an absolute path."""
+
+    stack: str
+    config_file: str | None = None
+
+    @property
+    def options(self) -> list[str]:
+        file = ["--config-file", self.config_file] if self.config_file else []
+        return ["--stack", self.stack, *file]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`status` is the CLI's exit status; `out` and `err` are what it printed."""
+
+    status: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Pulumi:
+    """The CLI for the project in `root`."""
+
+    root: Path
+
+    def run(self, *arguments: str, seconds: float = SECONDS) -> str:
+        """As `ask`, for callers that do nothing else meanwhile."""
+        return asyncio.run(self.ask(*arguments, seconds=seconds))
+
+    async def ask(self, *arguments: str, seconds: float = SECONDS) -> str:
+        """What it prints. Raises PulumiError."""
+        answer = await self._answer(arguments, seconds)
+        if answer.status:
+            raise _failure(arguments, answer.err)
+        return answer.out
+
+    def selected_stack(self) -> str:
+        """The name of the stack that `pulumi stack select` chose. Raises PulumiError."""
+        return self.run("stack", "--show-name").strip()
+
+    def preview(self, place: Place) -> str:
+        """The output of `pulumi preview --json`; one that failed tells its errors in it. Raises PulumiError."""
+        arguments = ("preview", "--json", *place.options)
+        answer = asyncio.run(self._answer(arguments, PREVIEW_SECONDS))
+        if answer.status and not answer.out.strip():
+            raise _failure(arguments, answer.err)
+        return answer.out
+
+    def show(self, *arguments: str) -> int:
+        """Run it in the operator's terminal, with its colours and questions; the exit status. Raises PulumiError."""
+        try:
+            return subprocess.run(
+                ["pulumi", *arguments], cwd=self.root, env=os.environ | ENVIRONMENT, check=False
+            ).returncode
+        except FileNotFoundError:
+            raise PulumiError(MISSING) from None
+
+    def start(self, *arguments: str, output: IO[bytes], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+        """In a session of its own, so that Ctrl-C reaches it only through the caller. Raises PulumiError."""
+        try:
+            return subprocess.Popen(
+                ["pulumi", *arguments, "--non-interactive"],
+                cwd=self.root,
+                env=os.environ | ENVIRONMENT | environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except FileNotFoundError:
+            raise PulumiError(MISSING) from None
+
+    async def _answer(self, arguments: tuple[str, ...], seconds: float) -> Answer:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *("pulumi", *arguments, "--non-interactive"),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                cwd=self.root,
+                env=os.environ | ENVIRONMENT,
+            )
+        except FileNotFoundError:
+            raise PulumiError(MISSING) from None
+        try:
+            async with asyncio.timeout(seconds):
+                out, err = await process.communicate()
+        except TimeoutError:
+            raise PulumiError(
+                f"`{_shown(arguments)}` did not answer within {seconds:g} s; look at what holds it up: run it by hand"
+            ) from None
+        finally:
+            await _end(process)
+        return Answer(process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace"))
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """One that still runs, when its time is up or the caller was interrupted, first gets the chance to tidy up."""
+    if process.returncode is not None:
+        return
+    process.send_signal(signal.SIGINT)
+    try:
+        async with asyncio.timeout(END_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def explain(said: str) -> str:
+    """What the CLI printed when it failed, as one line: its last error, and what to do."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    errors = [line.removeprefix("error:").strip() for line in lines if line.startswith("error:")]
+    told = (errors or lines or ["it said nothing"])[-1]
+    remedy = next((remedy for pattern, remedy in REMEDIES if re.search(pattern, told)), None)
+    return f"{told}; {remedy}" if remedy else told
+
+
+def _failure(arguments: tuple[str, ...], said: str) -> PulumiError:
+    return PulumiError(f"`{_shown(arguments)}` failed: {explain(said)}")
+
+
+def _shown(arguments: tuple[str, ...]) -> str:
+    return " ".join(("pulumi", *arguments))
