@@ -171,7 +171,7 @@ command:remote:Command                     connect-bastion             chef-conn
 command:remote:Command                     connect-backend-0           chef-connect-backend-0
 chef-push-jobs:index:HighAvailability      availability                chef-availability
 aws:iam/role:Role                          availability-backend        chef-availability-backend
-aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule in-heartbeat chef-in-heartbeat
+aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule in-peer-112 chef-in-peer-112
 chef-push-jobs:index:ChefEntry             entry                       chef-entry
 aws:lb/targetGroup:TargetGroup             entry-443                   chef-entry-443
 aws:lb/targetGroupAttachment:TargetGroupAttachment entry-443-frontend-0 chef-entry-443-frontend-0
