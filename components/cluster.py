@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,8 +102,7 @@ class ChefPushJobsCluster(Component):
 
 def plan_of(args: Mapping[str, object], root: Path) -> StackPlan:
     """Of the checked settings. Raises pulumi.RunError, which is shown without a stack trace, with every problem."""
-    late = [name for name, value in args.items() if isinstance(value, pulumi.Output)]
-    if late:
+    if late := list(_late(args)):
         raise pulumi.RunError(
             f"{', '.join(late)}: a secret, or known only once something is made\n"
             "     Rule: settings are plain values: they decide what is made.\n"
@@ -114,6 +113,18 @@ def plan_of(args: Mapping[str, object], root: Path) -> StackPlan:
         return load_settings(raw, root)
     except SettingsError as error:
         raise pulumi.RunError(str(error)) from None
+
+
+def _late(value: object, path: str = "") -> Iterator[str]:
+    """Paths of outputs, however deep."""
+    if isinstance(value, pulumi.Output):
+        yield path
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _late(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list | tuple):
+        for at, inner in enumerate(value):
+            yield from _late(inner, f"{path}[{at}]")
 
 
 def _check_name(name: str) -> None:

@@ -121,7 +121,7 @@ def say(folder: Path, clusters: Mapping[str, Mapping[str, Any]]) -> None:
 def state(sandbox: Sandbox, folder: Path) -> list[dict[str, Any]]:
     """Secrets in the clear: each run encrypts them anew."""
     export = json.loads(pulumi(sandbox, "stack", "export", "--show-secrets", folder=folder))
-    found: list[dict[str, Any]] = export["deployment"]["resources"]
+    found: list[dict[str, Any]] = export["deployment"].get("resources", [])
     return found
 
 

@@ -131,11 +131,13 @@ def test_mistakes_are_told_as_a_stack_files(wrong: dict[str, Any]) -> None:
     assert str(told.value) == str(expected.value)
 
 
-def test_a_value_that_is_known_later_is_refused() -> None:
+def test_values_that_are_known_later_are_refused_however_deep() -> None:
     async def program() -> None:
-        given = {**DEFAULTS, "domain": pulumi.Output.from_input("chef.test")}
-        with pytest.raises(pulumi.RunError, match="domain: a secret, or known only once something is made"):
+        later = pulumi.Output.from_input("chef.test")
+        given = {**DEFAULTS, "domain": later, "ssh": {"privateKey": later}, "clientCidrs": [later]}
+        with pytest.raises(pulumi.RunError) as error:
             plan_of(given, ROOT)
+        assert str(error.value).startswith("domain, clientCidrs[0], ssh.privateKey: a secret, or known only once")
 
     asyncio.run(program())
 
