@@ -142,9 +142,9 @@ class Lane:
         return exported
 
     def recorded(self, task: TaskId) -> bool:
-        """Whether the state has the task as done."""
+        """Whether the state has the task as done, with or without the one that it replaces."""
         found = [each for each in self.state()["deployment"]["resources"] if each["urn"] == self.urns[str(task)]]
-        return bool(found) and not any(each.get("taint") or each.get("delete") for each in found)
+        return any(not each.get("taint") and not each.get("delete") for each in found)
 
     def locked(self) -> bool:
         return any(path.is_file() for path in (self.sandbox.state / ".pulumi" / "locks").rglob("*"))
