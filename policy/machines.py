@@ -27,6 +27,9 @@ from policy.tokens import (
     VOLUME_COPY,
 )
 
+# The launch template that a machine comes from, and which says what the machine does not.
+OWN_TEMPLATE = ("launchTemplate.id", "launchTemplate.name")
+
 # Metadata
 
 # Where the options stand, by type.
@@ -57,7 +60,7 @@ def answers_anybody(resource: Resource) -> bool:
 
 
 def hops(resource: Resource) -> int:
-    """How many more hops than a host needs the session token travels; what nobody says counts as none."""
+    """How far the session token travels, where that is further than a host needs; else 0, as where nobody says it."""
     options = _metadata(resource) or {}
     most = whole(options.get("httpPutResponseHopLimit")) or 0
     return most if most > MOST_HOPS and options.get("httpEndpoint") != "disabled" else 0
@@ -72,7 +75,7 @@ def _metadata(resource: Resource) -> Mapping[str, Any] | None:
 
 
 def _from_template(props: Mapping[str, Any]) -> bool:
-    return props.get("launchTemplate") is not None
+    return any(any(at(props, path)) for path in OWN_TEMPLATE)
 
 
 # Disks
@@ -177,10 +180,10 @@ def _template(*paths: str) -> Source:
 _MIXED = "mixedInstancesPolicy.launchTemplate"
 # Where a resource takes metadata options or disks over from another one, which then is to be seen.
 SOURCES: Mapping[str, tuple[Source, ...]] = {
-    INSTANCE: (_template("launchTemplate.id", "launchTemplate.name"),),
+    INSTANCE: (_template(*OWN_TEMPLATE),),
     SCALING_GROUP: (
         _template(
-            *("launchTemplate.id", "launchTemplate.name"),
+            *OWN_TEMPLATE,
             *(f"{_MIXED}.launchTemplateSpecification.launchTemplate{name}" for name in ("Id", "Name")),
             *(f"{_MIXED}.overrides.launchTemplateSpecification.launchTemplate{name}" for name in ("Id", "Name")),
         ),

@@ -6,7 +6,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from policy.openings import RULES, Opening
 from policy.resources import UNKNOWN, Resource, Stack, at, entries, texts
@@ -14,7 +13,6 @@ from policy.tokens import (
     DEFAULT_GROUP,
     DEFAULT_VPC,
     EXCLUSIVE_RULES,
-    FLEET,
     GROUP_ATTACHMENT,
     INSTANCE,
     INTERFACE,
@@ -32,12 +30,7 @@ from policy.tokens import (
 VPCS = (VPC, DEFAULT_VPC)
 GROUPS = (SECURITY_GROUP, DEFAULT_GROUP, *VPCS)  # a VPC stands for its default group
 # These name a group, and put nobody into it.
-NOT_MEMBERS = {
-    *GROUPS,
-    *RULES,
-    EXCLUSIVE_RULES,
-    VPC_ASSOCIATION,
-}
+NOT_MEMBERS = {*GROUPS, *RULES, EXCLUSIVE_RULES, VPC_ASSOCIATION}
 # A property that names groups, at the top or within another: securityGroups, vpcSecurityGroupIds, securityGroupNames.
 NAMES_GROUPS = re.compile(r"\w*[sS]ecurityGroup(s|Ids?|Names?)?")
 # Whoever names another resource in one of these gets its groups.
@@ -55,7 +48,9 @@ GIVES = {
 # In their VPC's default group if nobody says another one.
 IN_DEFAULT_GROUP = (INSTANCE, SPOT_REQUEST, INTERFACE, LAUNCH_CONFIGURATION)  # and launch templates
 
-ROLE: Final = "Role"
+ROLE = "Role"
+# Where the tags of machines are. Of launch templates and autoscaling groups: see `_roles`. Nothing else has a role.
+MACHINE_TAGS = {INSTANCE: "tags", INTERFACE: "tags", SPOT_REQUEST: "tags", SPOT_FLEET: "launchSpecifications.tags"}
 
 
 @dataclass(frozen=True)
@@ -180,10 +175,6 @@ def _names(value: object) -> Iterator[str]:
 
 def _roles(resource: Resource) -> Iterator[object]:
     """What tags say of the machines that come from a resource; UNKNOWN where they are not known yet."""
-    if resource.type == SCALING_GROUP:
-        for tag in entries(resource.props, "tags"):
-            if tag.get("key") == ROLE and tag.get("propagateAtLaunch") is True:
-                yield tag.get("value")
     for given in _machine_tags(resource):
         if given is UNKNOWN:
             yield UNKNOWN
@@ -193,10 +184,10 @@ def _roles(resource: Resource) -> Iterator[object]:
 
 def _machine_tags(resource: Resource) -> Iterator[object]:
     if resource.type == LAUNCH_TEMPLATE:
-        for each in entries(resource.props, "tagSpecifications"):
-            if each.get("resourceType") == "instance":
-                yield each.get("tags")
-    elif resource.type == SPOT_FLEET:
-        yield from (each.get("tags") for each in entries(resource.props, "launchSpecifications"))
-    elif resource.type != FLEET:  # whose own tags its machines do not get
-        yield resource.props.get("tags")
+        specifications = entries(resource.props, "tagSpecifications")
+        yield from (each.get("tags") for each in specifications if each.get("resourceType") == "instance")
+    elif resource.type == SCALING_GROUP:
+        tags = entries(resource.props, "tags")
+        yield {tag.get("key"): tag.get("value") for tag in tags if tag.get("propagateAtLaunch") in (True, "true")}
+    elif resource.type in MACHINE_TAGS:
+        yield from at(resource.props, MACHINE_TAGS[resource.type])

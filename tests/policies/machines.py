@@ -71,6 +71,10 @@ REFUSED = [
         "imdsv2-required",
         row("an instance that says nothing of its metadata", server(metadataOptions=None)),
         row("an instance with `httpTokens: optional`", server(metadataOptions=OPTIONAL)),
+        row(
+            "an instance from a launch template of no name, so from none",
+            server(metadataOptions=None, launchTemplate={"version": "1"}),
+        ),
         row("an instance with a hop limit of 2", server(metadataOptions=hops(2))),
         row("a launch template that says nothing of its metadata", template(metadataOptions=None)),
         row("a launch template with `httpTokens: optional`", template(metadataOptions=OPTIONAL)),
@@ -92,6 +96,7 @@ REFUSED = [
         "volumes-encrypted",
         row("an instance that says nothing of its root volume", server(rootBlockDevice=None)),
         row("an instance's root volume with `encrypted: false`", server(rootBlockDevice={"encrypted": False})),
+        row("an instance with an empty launch template", server(rootBlockDevice=None, launchTemplate={})),
         row("an instance's further volume", server(ebsBlockDevices=further())),
         row("an instance's further volume, from a snapshot", server(ebsBlockDevices=further(snapshotId="snap-1"))),
         row("an instance's disk of the host (`ephemeral0`)", server(ephemeralBlockDevices=[LOCAL])),

@@ -41,6 +41,10 @@ def backends(*others: Made) -> tuple[Made, ...]:
 NO_GROUP = frontend(vpcSecurityGroupIds=None, subnetId=Of("subnet"))
 
 
+def balancer(**props: object) -> Made:
+    return made("aws:lb/loadBalancer:LoadBalancer", "balancer", **props)
+
+
 def attached(token: str, **props: object) -> Made:
     return made(token, "attachment", **props)
 
@@ -153,8 +157,8 @@ REFUSED = refused_by(
         also=SPOT,
     ),
     row(
-        "a load balancer in the group",
-        *backends(made("aws:lb/loadBalancer:LoadBalancer", "balancer", securityGroups=IN)),
+        "a load balancer in the group, with the tag of a backend",
+        *backends(balancer(securityGroups=IN, tags=tagged("balancer", "backend"))),
     ),
     row(
         "a function of Lambda in the group",
