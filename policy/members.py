@@ -179,7 +179,7 @@ def _roles(resource: Resource) -> Iterator[object]:
         if given is UNKNOWN:
             yield UNKNOWN
         elif isinstance(given, Mapping) and ROLE in given:
-            yield given[ROLE]
+            yield given[ROLE] if given[ROLE] is UNKNOWN else str(given[ROLE])
 
 
 def _machine_tags(resource: Resource) -> Iterator[object]:
@@ -187,7 +187,8 @@ def _machine_tags(resource: Resource) -> Iterator[object]:
         specifications = entries(resource.props, "tagSpecifications")
         yield from (each.get("tags") for each in specifications if each.get("resourceType") == "instance")
     elif resource.type == SCALING_GROUP:
-        tags = entries(resource.props, "tags")
-        yield {tag.get("key"): tag.get("value") for tag in tags if tag.get("propagateAtLaunch") in (True, "true")}
+        for tag in entries(resource.props, "tags"):
+            if tag.get("key") == ROLE and tag.get("propagateAtLaunch") in (True, "true"):
+                yield {ROLE: tag.get("value")}
     elif resource.type in MACHINE_TAGS:
         yield from at(resource.props, MACHINE_TAGS[resource.type])

@@ -42,7 +42,7 @@ class Stack:
     def __init__(self, resources: Sequence[Resource]) -> None:
         self.resources = resources
         self._by_urn = {resource.urn: resource for resource in resources}
-        self._by_name: dict[object, list[Resource]] = defaultdict(list)
+        self._by_name: dict[str, list[Resource]] = defaultdict(list)
         for resource in resources:
             for name in NAMES:
                 for given in texts(list(at(resource.props, name))):
@@ -50,7 +50,7 @@ class Stack:
 
     def called(self, name: object) -> Sequence[Resource]:
         """The resources of this name or id."""
-        return self._by_name.get(name, ())
+        return self._by_name.get(name, ()) if isinstance(name, str) else ()
 
     def referred(self, resource: Resource, prop: str) -> Iterator[Resource]:
         """The resources that a property comes from."""

@@ -24,12 +24,10 @@ def _one(*properties: str, within: str = "") -> tuple[_Ports, ...]:
     return tuple(_Ports(within, each, each) for each in properties)
 
 
-_LISTENER = _one("port")
-_TARGETS = _one("port")
 WAYS: Mapping[str, tuple[_Ports, ...]] = {
-    **{f"aws:{lb}/listener:Listener": _LISTENER for lb in ("lb", "alb", "vpclattice")},
-    **{f"aws:{lb}/targetGroup:TargetGroup": _TARGETS for lb in ("lb", "alb")},
-    **{f"aws:{lb}/targetGroupAttachment:TargetGroupAttachment": _TARGETS for lb in ("lb", "alb")},
+    **{f"aws:{lb}/listener:Listener": _one("port") for lb in ("lb", "alb", "vpclattice")},
+    **{f"aws:{lb}/targetGroup:TargetGroup": _one("port") for lb in ("lb", "alb")},
+    **{f"aws:{lb}/targetGroupAttachment:TargetGroupAttachment": _one("port") for lb in ("lb", "alb")},
     "aws:elb/loadBalancer:LoadBalancer": _one("lbPort", "instancePort", within="listeners"),
     "aws:vpclattice/targetGroup:TargetGroup": _one("port", within="config"),
     "aws:vpclattice/targetGroupAttachment:TargetGroupAttachment": _one("port", within="target"),
