@@ -92,15 +92,16 @@ class Members:
             more = {inner for key in more for inner in self._joined.get(key, ())} - found
         return found
 
-    def groups(self, resource: Resource, opening: Opening) -> list[Resource]:
-        """The group that a rule of `resource` belongs to, where it is of the stack."""
+    def groups(self, resource: Resource, opening: Opening) -> dict[str, Resource]:
+        """The group that a rule of `resource` belongs to, by URN; by its id, and the rule itself, if it is not here."""
         if opening.group is None:
-            return [resource]
-        return [named for named in self._stack.named(resource, opening.group) if named.type in GROUPS]
+            return {resource.urn: resource}
+        named = {each.urn: each for each in self._stack.named(resource, opening.group) if each.type in GROUPS}
+        return named or dict.fromkeys(texts(resource.props.get(opening.group)), resource)
 
     def of(self, resource: Resource, opening: Opening) -> list[Member]:
         """Of the group that a rule of `resource` belongs to."""
-        groups = self.groups(resource, opening)
+        groups = [group for group in self.groups(resource, opening).values() if group.type in GROUPS]
         keys = {group.urn for group in groups} | {text for group in groups for text in self._ids(group)}
         if opening.group is not None:
             keys |= self._expanded(self._stack.keys(resource, opening.group))

@@ -129,27 +129,28 @@ def world_in_sum(resources: Sequence[Resource], known: Known) -> Iterator[Violat
     """Of a machine that is in several groups, all of them together; each network alone is another policy's matter."""
     stack = Stack(resources)
     members = Members(stack)
-    reach: dict[tuple[str, str], set[str]] = defaultdict(set)
+    networks: dict[tuple[str, str], set[str]] = defaultdict(set)  # by group or machine, and setting
+    shown: dict[str, Resource] = {}
     groups_of: dict[str, set[str]] = defaultdict(set)
     for resource in resources:
         for opening, setting, _ in _ways_in(resource, {**known.clients, **known.ssh}):
-            listed = [networks or set() for _, networks in _listed(stack, resource, opening)]
-            narrow = {network for network in set(opening.networks).union(*listed) if not is_wide(network)}
-            groups = {group.urn for group in members.groups(resource, opening)} or {resource.urn}
-            machines = {member.resource.urn for member in members.of(resource, opening)}
-            for urn in groups | machines:
-                reach[urn, setting] |= narrow
-            for urn in machines - groups:
-                groups_of[urn] |= groups
-    too_many = {key: together for key, networks in reach.items() if (together := width(networks))}
-    names = {resource.urn: resource.name for resource in resources}
-    for (urn, setting), together in too_many.items():
-        if not any((group, setting) in too_many for group in groups_of[urn]):
+            listed = [each or set() for _, each in _listed(stack, resource, opening)]
+            groups = members.groups(resource, opening)
+            machines = {member.resource.urn: member.resource for member in members.of(resource, opening)}
+            for key, each in {**groups, **machines}.items():
+                networks[key, setting] |= {text for text in set(opening.networks).union(*listed) if not is_wide(text)}
+                shown.setdefault(key, each)
+            for urn in machines:
+                groups_of[urn] |= groups.keys()
+    too_wide = {key: together for key, each in networks.items() if (together := width(each))}
+    for (key, setting), together in too_wide.items():
+        if not any((group, setting) in too_wide for group in groups_of[key]):
             yield Violation(
-                f"{names[urn]} lets {len(reach[urn, setting])} networks in ({setting}), together as wide as {together}",
+                f"{shown[key].name} lets {len(networks[key, setting])} networks in ({setting}), "
+                f"together as wide as {together}",
                 "the world in parts is the world: that many addresses name nobody",
                 "name the networks that need it, fewer or narrower ones",
-                urn,
+                shown[key].urn,
             )
 
 

@@ -113,6 +113,10 @@ REFUSED = [
             *(rule(f"rule-{first}", cidrIpv4=f"{first}.0.0.0/8") for first in WIDE),
         ),
         row(
+            "wide networks in a rule each of a group of another stack",
+            *(rule(f"rule-{first}", "sg-4", cidrIpv4=f"{first}.0.0.0/8") for first in WIDE),
+        ),
+        row(
             "wide networks in a group each, all of them on one server",
             *(group(f"group-{first}") for first in WIDE),
             *(rule(f"rule-{first}", Of(f"group-{first}"), cidrIpv4=f"{first}.0.0.0/8") for first in WIDE),
