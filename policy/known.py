@@ -10,7 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chef_push_jobs.config.parser import decoded, parse
+from chef_push_jobs.config.settings import WIDEST
 from chef_push_jobs.config.stack_config import StackConfig
+from chef_push_jobs.model.topology import Role
+
+# The widest network, by its prefix, that names somebody; of IPv6, what a registry gives to one provider.
+WIDEST_NETWORK = {4: WIDEST, 6: 32}
+BACKEND = str(Role.BACKEND)
 
 # The pack's own configuration of a policy, for stacks of other programs: property, and the setting that it stands for.
 PORTS = {
@@ -38,12 +44,22 @@ class Known:
         return self._some("pushJobs.heartbeatPort", "pushJobs.commandPort")
 
     @property
+    def api(self) -> Mapping[str, int]:
+        return self._some("pushJobs.apiPort")
+
+    @property
     def push_jobs(self) -> Mapping[str, int]:
-        return self._some("pushJobs.heartbeatPort", "pushJobs.commandPort", "pushJobs.apiPort")
+        return {**self.clients, **self.api}
 
     @property
     def ssh(self) -> Mapping[str, int]:
-        return self._some("ssh.port")
+        """Port 22 too, where the stack's SSH listens elsewhere: an image may start its own."""
+        return {"SSH": 22, **{setting: port for setting, port in self._some("ssh.port").items() if port != 22}}
+
+    @property
+    def guarded(self) -> Mapping[str, int]:
+        """Every port that not everybody is to reach."""
+        return {**self.push_jobs, **self.ssh}
 
     def _some(self, *settings: str) -> dict[str, int]:
         return {setting: self.ports[setting] for setting in settings if setting in self.ports}

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from chef_push_jobs.model.topology import Role
-from policy.known import PORTS, Known
-from policy.resources import SECURITY_GROUPS, UNKNOWN, Opening, Resource, entries, openings
+from policy.known import BACKEND, PORTS, Known
+from policy.machines import answers_anybody, disks, hops, strangers, takes_no_options
+from policy.members import Members
+from policy.networks import is_wide, width
+from policy.openings import Opening, openings
+from policy.resources import UNKNOWN, Resource, Stack, at, texts
 from policy.taggable import NAMED_BY_TAG, TAGGABLE
+from policy.tokens import ENCRYPTION_BY_DEFAULT, PREFIX_LIST, PREFIX_LIST_ENTRY, SECURITY_GROUP
+from policy.ways import leads_to
 
-INSTANCE = "aws:ec2/instance:Instance"
-LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
-VOLUME = "aws:ebs/volume:Volume"
-MACHINES = (
-    INSTANCE,
-    LAUNCH_TEMPLATE,
-    "aws:ec2/launchConfiguration:LaunchConfiguration",
-    "aws:ec2/spotInstanceRequest:SpotInstanceRequest",
-)
 # What the SDKs say where nobody says anything.
 NO_DESCRIPTION = (None, "", "Managed by Pulumi", "Managed by Terraform")
+# Types that make resources of AWS which the engine never shows, or shows in words that the rules do not know.
+OUT_OF_SIGHT = re.compile(
+    r"aws:cloudformation/stack.*|aws:cloudcontrol/.*|aws:servicecatalog/provisionedProduct:.*"
+    r"|aws:serverlessrepository/.*|aws:index/.*|aws-native:(autoscaling|cloudformation|ec2|elasticloadbalancing.*):.*"
+)
 
 
 @dataclass(frozen=True)
@@ -67,125 +69,104 @@ def push_jobs_world(resource: Resource, known: Known) -> Iterator[Violation]:
                 "whoever reaches the push jobs ports can pose as a node, or keep real nodes from their jobs",
                 "name the networks of the nodes in clientCidrs, and no wider ones",
             )
-    api = {setting: port for setting, port in known.push_jobs.items() if setting not in known.clients}
-    for opening, setting, port in _ways_in(resource, api):
-        if opening.networks:
+    for opening, setting, port in _ways_in(resource, known.api):
+        if opening.sources:
             yield Violation(
-                f"{resource.name} lets {', '.join(opening.networks)} in on port {port} ({setting})",
+                f"{resource.name} lets {opening.sources} in on port {port} ({setting})",
                 "the push jobs API trusts the frontends, which ask every request for its signature",
                 "let the frontends' security group in (referencedSecurityGroupId), and no network",
             )
 
 
 def ssh_world(resource: Resource, known: Known) -> Iterator[Violation]:
-    """Port 22 too, where the stack's SSH listens elsewhere: an image may start its own."""
-    for opening, _, port in _ways_in(resource, {"": 22, **known.ssh}):
+    for opening, setting, port in _ways_in(resource, known.ssh):
         for network in opening.world:
             yield Violation(
-                f"{resource.name} lets {network} in on port {port} (SSH)",
+                f"{resource.name} lets {network} in on port {port} ({setting})",
                 "a server with the organization's secrets is found and tried within minutes there",
                 "name the operators' networks in operatorCidrs, or come through a VPN or bastion",
             )
 
 
-def imdsv2(resource: Resource, known: Known) -> Iterator[Violation]:
-    if resource.type not in MACHINES or resource.props.get("metadataOptions") is UNKNOWN:
-        return
-    options = next(iter(entries(resource.props, "metadataOptions")), {})
-    if options.get("httpTokens") in ("required", UNKNOWN) or options.get("httpEndpoint") == "disabled":
-        return
-    yield Violation(
-        f"{resource.name} answers requests for metadata without a session token (IMDSv1)",
-        "a server that can be made to fetch a URL then gives its instance profile's credentials away",
-        'set metadataOptions: {httpTokens: "required", httpEndpoint: "enabled"}',
-    )
-
-
-def encryption(resource: Resource, known: Known) -> Iterator[Violation]:
-    for volume, settings in _volumes(resource):
-        if settings.get("encrypted") not in (True, "true", UNKNOWN):
-            yield Violation(
-                f"{volume} of {resource.name} is not encrypted",
-                "keys, passwords and the whole database lie on it, and on every snapshot of it, readable",
-                "set encrypted: true on it",
-            )
-
-
-def _volumes(resource: Resource) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The volumes that a resource is or brings. An instance has a root volume, whether it says so or not."""
-    if resource.type == VOLUME:
-        yield "the volume", resource.props
-    elif resource.type == LAUNCH_TEMPLATE:
-        for mapping in entries(resource.props, "blockDeviceMappings"):
-            yield from ((f"volume {mapping.get('deviceName')}", ebs) for ebs in entries(mapping, "ebs"))
-    elif resource.type in MACHINES:
-        if resource.props.get("rootBlockDevice") is not UNKNOWN:
-            yield "the root volume", next(iter(entries(resource.props, "rootBlockDevice")), {})
-        for device in entries(resource.props, "ebsBlockDevices"):
-            yield f"volume {device.get('deviceName')}", device
-
-
-def tags(resource: Resource, known: Known) -> Iterator[Violation]:
-    given = [resource.props.get(name) for name in ("tags", "tagsAll")]
-    if resource.type not in TAGGABLE or UNKNOWN in given:
-        return
-    has = {key for each in given if isinstance(each, Mapping) for key in each}
-    wanted = [*known.tags, *(["Name"] if resource.type in NAMED_BY_TAG else [])]
-    if missing := [key for key in wanted if key not in has]:
-        yield Violation(
-            f"{resource.name} has no tag {', '.join(missing)}",
-            "what has no name and no owner is found by nobody when it costs, fails or is to be deleted",
-            "give it the stack's tags and a Name, as every other resource of the stack",
-        )
-
-
-def descriptions(resource: Resource, known: Known) -> Iterator[Violation]:
-    if resource.type in SECURITY_GROUPS and resource.props.get("description") in NO_DESCRIPTION:
-        yield Violation(
-            f"security group {resource.name} has no description",
-            "it cannot be given later: AWS replaces the group for it",
-            "say in its description what it is for",
-        )
-    for opening in openings(resource):
-        if opening.description in NO_DESCRIPTION:
-            yield Violation(
-                f"a rule of {resource.name} ({opening}) has no description",
-                "a rule whose reason nobody knows is a rule that nobody dares to remove",
-                "say in its description who needs it and for what",
-            )
-
-
-def backends_only(resources: Sequence[Resource], known: Known) -> Iterator[Violation]:
-    instances = [resource for resource in resources if resource.type == INSTANCE]
-    by_urn = {resource.urn: resource for resource in resources}
+def prefix_lists(resources: Sequence[Resource], known: Known) -> Iterator[Violation]:
+    stack = Stack(resources)
     for resource in resources:
-        for opening, setting, port in _ways_in(resource, known.push_jobs):
-            for machine in _members(resource, opening, by_urn, instances):
-                role = _role(machine)
-                if role not in (Role.BACKEND, UNKNOWN):
+        for opening, setting, port in _ways_in(resource, {**known.clients, **known.ssh}):
+            for name, networks in _listed(stack, resource, opening):
+                wide = ", ".join(sorted(filter(is_wide, networks or ())))
+                if networks is None or wide:
                     yield Violation(
-                        f"{resource.name} opens port {port} ({setting}) on {machine.name}, "
-                        + (f"a {role}" if role else "which has no tag Role"),
-                        "push jobs runs on backends only: elsewhere the port is a way in that nobody watches",
-                        "put the rule into the backends' security group",
+                        f"{resource.name} lets {wide or 'whoever is listed'} in on port {port} ({setting}) by {name}",
+                        "a prefix list is as wide as its entries, and whoever changes it changes who comes in",
+                        "name the networks in the rule, or make the list in this stack, of networks that name somebody",
                         resource.urn,
                     )
 
 
-def _members(
-    resource: Resource, opening: Opening, by_urn: Mapping[str, Resource], instances: Sequence[Resource]
-) -> Iterator[Resource]:
-    """The instances in the group that a rule belongs to."""
-    groups = [resource] if opening.group is None else list(by_urn.values())
-    groups = [group for group in groups if group.type in SECURITY_GROUPS]
-    for group in groups:
-        if opening.group is None or resource.comes_from(opening.group, group):
-            yield from (machine for machine in instances if machine.comes_from("vpcSecurityGroupIds", group))
+def _listed(stack: Stack, resource: Resource, opening: Opening) -> Iterator[tuple[str, set[str] | None]]:
+    """Each prefix list of a rule with its networks; None where it is not of this stack."""
+    for id in opening.prefix_lists:
+        named = stack.referred(resource, opening.prop) if id is UNKNOWN else stack.called(id)
+        lists = [each for each in named if each.type == PREFIX_LIST]
+        for each in lists:
+            yield f"prefix list {each.name}", set(texts(list(at(each.props, "entries.cidr")))) | _separate(stack, each)
+        if not lists:
+            yield "a prefix list that is not of this stack" if id is UNKNOWN else f"prefix list {id}", None
 
 
-def _role(machine: Resource) -> object:
-    given = machine.props.get("tags")
-    return given.get("Role") if isinstance(given, Mapping) else given
+def _separate(stack: Stack, prefix_list: Resource) -> set[str]:
+    """Entries that are resources."""
+    found = (each for each in stack.resources if each.type == PREFIX_LIST_ENTRY)
+    return {
+        text
+        for each in found
+        if prefix_list in stack.named(each, "prefixListId")
+        for text in texts(each.props.get("cidr"))
+    }
+
+
+def world_in_sum(resources: Sequence[Resource], known: Known) -> Iterator[Violation]:
+    """Of a machine that is in several groups, all of them together; each network alone is another policy's matter."""
+    stack = Stack(resources)
+    members = Members(stack)
+    networks: dict[tuple[str, str], set[str]] = defaultdict(set)  # by group or machine, and setting
+    shown: dict[str, Resource] = {}
+    groups_of: dict[str, set[str]] = defaultdict(set)
+    for resource in resources:
+        for opening, setting, _ in _ways_in(resource, {**known.clients, **known.ssh}):
+            listed = [each or set() for _, each in _listed(stack, resource, opening)]
+            groups = members.groups(resource, opening)
+            machines = {member.resource.urn: member.resource for member in members.of(resource, opening)}
+            for key, each in {**groups, **machines}.items():
+                networks[key, setting] |= {text for text in set(opening.networks).union(*listed) if not is_wide(text)}
+                shown.setdefault(key, each)
+            for urn in machines:
+                groups_of[urn] |= groups.keys()
+    too_wide = {key: together for key, each in networks.items() if (together := width(each))}
+    for (key, setting), together in too_wide.items():
+        if not any((group, setting) in too_wide for group in groups_of[key]):
+            yield Violation(
+                f"{shown[key].name} lets {len(networks[key, setting])} networks in ({setting}), "
+                f"together as wide as {together}",
+                "the world in parts is the world: that many addresses name nobody",
+                "name the networks that need it, fewer or narrower ones",
+                shown[key].urn,
+            )
+
+
+def backends_only(resources: Sequence[Resource], known: Known) -> Iterator[Violation]:
+    members = Members(Stack(resources))
+    for resource in resources:
+        for opening, setting, port in _ways_in(resource, known.push_jobs):
+            for member in members.of(resource, opening):
+                if member.role not in (BACKEND, UNKNOWN):
+                    yield Violation(
+                        f"{resource.name} opens port {port} ({setting}) on {member.resource.name}, "
+                        + (f"a {member.role}" if member.role else "which has no tag Role"),
+                        "push jobs runs on backends only: elsewhere the port is a way in that nobody watches",
+                        "put the rule into the backends' security group, and nothing else into that group",
+                        resource.urn,
+                    )
 
 
 def ports_agree(resources: Sequence[Resource], known: Known) -> Iterator[Violation]:
@@ -213,11 +194,129 @@ def ports_agree(resources: Sequence[Resource], known: Known) -> Iterator[Violati
             )
 
 
+def ways_through(resource: Resource, known: Known) -> Iterator[Violation]:
+    for first, last in leads_to(resource):
+        for setting, port in known.guarded.items():
+            if first <= port <= last:
+                yield Violation(
+                    f"{resource.name} leads to port {port} ({setting})",
+                    "behind a load balancer everybody has its address: the servers' security groups let all of them in",
+                    "let it serve 80 and 443 alone: nodes and operators come to the servers themselves",
+                )
+
+
+def imdsv2(resource: Resource, known: Known) -> Iterator[Violation]:
+    if takes_no_options(resource):
+        yield Violation(
+            f"{resource.name} starts machines that answer requests for metadata without a session token (IMDSv1)",
+            "EC2 takes no metadata options from such a request, whatever is written there",
+            "use an instance with instanceMarketOptions, or a fleet with a launch template",
+        )
+    if answers_anybody(resource):
+        yield Violation(
+            f"{resource.name} answers requests for metadata without a session token (IMDSv1)",
+            "a server that can be made to fetch a URL then gives its instance profile's credentials away",
+            'set httpTokens: "required", and httpEndpoint: "enabled", in its metadataOptions',
+        )
+    if most := hops(resource):
+        yield Violation(
+            f"{resource.name} lets a session token for metadata travel {most} hops",
+            "what forwards packets on the server, a container or a proxy, then gets the instance profile's credentials",
+            "set httpPutResponseHopLimit: 1, or leave it out",
+        )
+
+
+def encryption(resource: Resource, known: Known) -> Iterator[Violation]:
+    for disk in disks(resource):
+        if disk.local:
+            yield Violation(
+                f"{disk.name} of {resource.name} is the host's own (instance store)",
+                "it is gone with the machine, database and all, and no key of yours encrypts it",
+                "use a volume of EBS, with encrypted: true",
+            )
+        elif not disk.encrypted:
+            yield Violation(
+                f"{disk.name} of {resource.name} is not encrypted",
+                "keys, passwords and the whole database lie on it, and on every snapshot of it, readable",
+                "set encrypted: true on it",
+            )
+    if resource.type == ENCRYPTION_BY_DEFAULT and resource.props.get("enabled") in (False, "false"):
+        yield Violation(
+            f"{resource.name} turns off encryption by default, for the whole account in its region",
+            "every volume that does not say it is encrypted is readable from then on, by whomever it is made",
+            "leave it on: set enabled: true",
+        )
+
+
+def sources(resources: Sequence[Resource], known: Known) -> Iterator[Violation]:
+    stack = Stack(resources)
+    for resource in resources:
+        for stranger in strangers(stack, resource):
+            yield Violation(
+                f"{resource.name} is made from {stranger}, which is not of this stack",
+                "nobody sees whether its volumes are encrypted, and its metadata needs a session token",
+                "make that in this stack, or import it, so that the policies see it",
+                resource.urn,
+            )
+
+
+def out_of_sight(resource: Resource, known: Known) -> Iterator[Violation]:
+    if OUT_OF_SIGHT.fullmatch(resource.type):
+        yield Violation(
+            f"{resource.name} ({resource.type}) makes what the policies cannot read",
+            "a security group or a machine in there is checked by none of them",
+            "make it by resources of the provider aws",
+        )
+
+
+def tags(resource: Resource, known: Known) -> Iterator[Violation]:
+    given = [resource.props.get(name) for name in ("tags", "tagsAll")]
+    if resource.type not in TAGGABLE or UNKNOWN in given:
+        return
+    has = {key for each in given if isinstance(each, Mapping) for key in each}
+    wanted = [*known.tags, *(["Name"] if resource.type in NAMED_BY_TAG else [])]
+    if missing := [key for key in wanted if key not in has]:
+        yield Violation(
+            f"{resource.name} has no tag {', '.join(missing)}",
+            "what has no name and no owner is found by nobody when it costs, fails or is to be deleted",
+            "give it the stack's tags and a Name, as every other resource of the stack",
+        )
+
+
+def descriptions(resource: Resource, known: Known) -> Iterator[Violation]:
+    if resource.type == SECURITY_GROUP and resource.props.get("description") in NO_DESCRIPTION:
+        yield Violation(
+            f"security group {resource.name} has no description",
+            "it cannot be given later: AWS replaces the group for it",
+            "say in its description what it is for",
+        )
+    for opening in openings(resource):
+        if opening.description in NO_DESCRIPTION:
+            yield Violation(
+                f"a rule of {resource.name} ({opening}) has no description",
+                "a rule whose reason nobody knows is a rule that nobody dares to remove",
+                "say in its description who needs it and for what",
+            )
+
+
 POLICIES = (
     Policy(
         "push-jobs-closed-to-the-world",
         "Push jobs ports are open to named networks, its API to the frontends.",
         resource=push_jobs_world,
+        uses_ports=True,
+    ),
+    Policy("ssh-closed-to-the-world", "SSH is open to named networks.", resource=ssh_world, uses_ports=True),
+    Policy(
+        "prefix-lists-in-sight",
+        "Prefix lists that push jobs or SSH are open to are of this stack, and of named networks.",
+        stack=prefix_lists,
+        uses_ports=True,
+    ),
+    Policy(
+        "networks-few-in-sum",
+        "The networks that push jobs or SSH are open to are no wider together than one of them may be.",
+        stack=world_in_sum,
         uses_ports=True,
     ),
     Policy(
@@ -232,9 +331,18 @@ POLICIES = (
         stack=ports_agree,
         uses_ports=True,
     ),
-    Policy("ssh-closed-to-the-world", "SSH is open to named networks.", resource=ssh_world, uses_ports=True),
-    Policy("imdsv2-required", "Instance metadata needs a session token (IMDSv2).", resource=imdsv2),
-    Policy("volumes-encrypted", "Volumes are encrypted.", resource=encryption),
+    Policy(
+        "load-balancers-lead-elsewhere",
+        "No load balancer leads to push jobs or to SSH.",
+        resource=ways_through,
+        uses_ports=True,
+    ),
+    Policy(
+        "imdsv2-required", "Instance metadata needs a session token (IMDSv2), and stays on the host.", resource=imdsv2
+    ),
+    Policy("volumes-encrypted", "Volumes are encrypted, and none is the host's own.", resource=encryption),
+    Policy("sources-in-sight", "What machines and disks are made from is of this stack.", stack=sources),
+    Policy("nothing-out-of-sight", "Everything on AWS is made in words that the policies read.", resource=out_of_sight),
     Policy("tags-present", "Resources have the stack's tags, and a Name.", resource=tags),
     Policy("rules-described", "Security groups and their rules say what they are for.", resource=descriptions),
 )

@@ -1,123 +1,168 @@
-"""The policy pack in the real engine: a program with a fault of each kind is refused, each told where it is."""
+"""The policy pack in the real engine: every row of the table of tests/policies in one program, and what a run sees."""
 
 from __future__ import annotations
 
 import json
 import re
+import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from policy.rules import POLICIES
+from sandbox.operator import plugins
+from tests.contract.conftest import REPOSITORY
 from tests.contract.test_language_host import Project
+from tests.policies.parts import SETTINGS, Of, Secret
+from tests.policies.table import ROWS
 
-PLANTED = """
+# Resources by their names on the wire, so that the plugin checks them and no class of the SDK does.
+PROGRAM = """
+import json
+from pathlib import Path
+
 import pulumi
-import pulumi_aws as aws
 
-vpc = aws.ec2.Vpc("vpc", cidr_block="10.0.0.0/16", tags={"Name": "vpc", "team": "chef"})
-tags = lambda name, **more: {"Name": name, "team": "chef", **more}
+made = {}
 
 
-def group(name, **more):
-    return aws.ec2.SecurityGroup(name, vpc_id=vpc.id, tags=tags(name), **{"description": name, **more})
+def given(value):
+    if isinstance(value, list):
+        return [given(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if "$secret" in value:
+        return pulumi.Output.secret(value["$secret"])
+    if "$of" in value:
+        output = getattr(made[value["$of"]], value["output"])
+        return output if value["index"] is None else output[value["index"]]
+    return {key: given(each) for key, each in value.items()}
 
 
-def rule(name, group, port, network, **more):
-    given = dict(ip_protocol="tcp", from_port=port, to_port=port, cidr_ipv4=network, tags=tags(name))
-    return aws.vpc.SecurityGroupIngressRule(
-        name, security_group_id=group.id, **{**given, "description": name, **more}
-    )
-
-
-def server(name, role, group, **more):
-    given = dict(metadata_options={"http_tokens": "required"}, root_block_device={"encrypted": True})
-    return aws.ec2.Instance(
-        name, ami="ami-1", instance_type="m5.large", vpc_security_group_ids=[group.id],
-        **{**given, "tags": tags(name, Role=role), **more},
-    )
-
-
-backend, frontend, unnamed = group("backend"), group("frontend"), group("unnamed", description=None)
-rule("heartbeat", backend, 11000, "10.1.0.0/24")
-rule("heartbeat-to-the-world", backend, 11000, "0.0.0.0/0")
-rule("commands-to-half-the-world", backend, 10003, "128.0.0.0/1")
-rule("api-to-clients", backend, 10002, "10.1.0.0/24")
-rule("heartbeat-on-frontends", frontend, 11000, "10.1.0.0/24")
-rule("ssh-to-the-world", backend, 2222, "0.0.0.0/0")
-rule("ssh-of-the-image-to-the-world", backend, 22, "0.0.0.0/0")
-rule("no-reason", backend, 443, "10.1.0.0/24", description=None)
-rule("no-tags", backend, 80, "10.1.0.0/24", tags=None)
-server("good-backend", "backend", backend)
-server("good-frontend", "frontend", frontend)
-server("first-metadata", "backend", backend, metadata_options={"http_tokens": "optional"})
-server("plain-disk", "backend", backend, root_block_device={"volume_size": 40})
-server("no-owner", "backend", backend, tags={"Name": "no-owner", "Role": "backend"})
+for each in json.loads((Path(__file__).parent / "rows.json").read_text()):
+    props = {**dict.fromkeys(each["outputs"]), **{key: given(value) for key, value in each["props"].items()}}
+    options = pulumi.ResourceOptions(version="7.51.1")
+    made[each["name"]] = pulumi.CustomResource(each["type"], each["name"], props, options)
 """
-
-# policy, the resource at fault, and what is said of it
-EXPECTED = [
-    ("push-jobs-closed-to-the-world", "heartbeat-to-the-world", "lets 0.0.0.0/0 in on port 11000"),
-    ("push-jobs-closed-to-the-world", "commands-to-half-the-world", "lets 128.0.0.0/1 in on port 10003"),
-    ("push-jobs-closed-to-the-world", "api-to-clients", "lets 10.1.0.0/24 in on port 10002"),
-    ("push-jobs-on-backends-only", "heartbeat-on-frontends", "opens port 11000 (pushJobs.heartbeatPort) on"),
-    ("ssh-closed-to-the-world", "ssh-to-the-world", "lets 0.0.0.0/0 in on port 2222"),
-    ("ssh-closed-to-the-world", "ssh-of-the-image-to-the-world", "lets 0.0.0.0/0 in on port 22"),
-    ("rules-described", "no-reason", "has no description"),
-    ("rules-described", "unnamed", "has no description"),
-    ("tags-present", "no-tags", "has no tag team, Name"),
-    ("tags-present", "no-owner", "has no tag team"),
-    ("imdsv2-required", "first-metadata", "without a session token"),
-    ("volumes-encrypted", "plain-disk", "the root volume of plain-disk is not encrypted"),
-]
+# What other resources use of one; None in a program, so that the plugin says it.
+OUTPUTS = ("arn", "name", "defaultSecurityGroupId", "primaryNetworkInterfaceId", "latestVersion")
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """Settings of a stack as ours, with ports of its own."""
+    """Settings of a stack as ours, and a plugin that makes any resource out of nothing."""
     made = Project(tmp_path)
-    for name, value in {
-        "aws:region": "us-east-1",
-        "aws:accessKey": "none",
-        "aws:secretKey": "none",
-        "aws:skipCredentialsValidation": "true",
-        "aws:skipMetadataApiCheck": "true",
-        "aws:skipRequestingAccountId": "true",
-        "pushJobs.heartbeatPort": "11000",
-        "ssh.port": "2222",
-        "tags.team": "chef",
-    }.items():
-        assert made("config", "set", "--path", name, value).returncode == 0
+    plugin = tmp_path / "pulumi-resource-aws"
+    plugin.write_text(f'#!/bin/sh\nPYTHONPATH={REPOSITORY} exec {sys.executable} -P -m tests.contract.any_aws "$@"\n')
+    plugin.chmod(0o755)
+    aws = plugins.AWS
+    place = tmp_path / "home" / "plugins" / aws.folder / aws.file
+    place.unlink()
+    place.symlink_to(plugin)
+    made.environment |= {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}  # nothing to be kept
+    for name, value in {"aws:region": "us-east-1", **SETTINGS}.items():
+        assert made("config", "set", "--path", name, str(value)).returncode == 0
     return made
 
 
-def violations(output: str) -> set[tuple[str, str]]:
-    """(policy, resource) of each, as the engine shows them."""
-    return set(re.findall(r"\[mandatory\]\s+(\S+)\s+\(\S+: (\S+)\)", output))
+def rows() -> list[dict[str, Any]]:
+    """Every resource, its name after its row's number."""
+    return [
+        {
+            "type": made.type,
+            "name": f"{number}-{made.name}",
+            "props": {name: wire(value, number) for name, value in made.props.items()},
+            "outputs": [name for name in OUTPUTS if uses(row.resources, made.name, name)],
+        }
+        for number, row in enumerate(ROWS)
+        for made in row.resources
+    ]
 
 
-def test_a_fault_of_each_kind_is_refused_where_it_is_and_nothing_else(project: Project, policy_pack: Path) -> None:
-    project.write(PLANTED)
+def wire(value: Any, number: int) -> Any:
+    if isinstance(value, Of):
+        return {"$of": f"{number}-{value.name}", "output": value.output, "index": value.index}
+    if isinstance(value, Secret):
+        return {"$secret": value.value}
+    if isinstance(value, Mapping):
+        return {key: wire(each, number) for key, each in value.items()}
+    return [wire(each, number) for each in value] if isinstance(value, list) else value
+
+
+def uses(value: Any, name: str, output: str) -> bool:
+    """Whether the output of a resource is somewhere in there."""
+    if isinstance(value, Of):
+        return value == Of(name, output)
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return any(uses(getattr(each, "props", each), name, output) for each in inner)
+
+
+def refused(output: str, level: str) -> dict[int, set[str]]:
+    """The policies that each row breaks, as the engine shows them."""
+    found: dict[int, set[str]] = {}
+    for policy, number in re.findall(rf"\[{level}\]\s+(\S+)\s+\(\S+: (\d+)-", output):
+        found.setdefault(int(number), set()).add(policy)
+    return found
+
+
+EXPECTED = {number: set(row.refused) for number, row in enumerate(ROWS) if row.refused}
+
+
+def write_rows(project: Project) -> None:
+    project.write(PROGRAM)
+    (project.directory / "program" / "rows.json").write_text(json.dumps(rows()))
+
+
+def by_words(found: dict[int, set[str]]) -> dict[str, list[str]]:
+    return {str(ROWS[number]): sorted(policies) for number, policies in found.items()}
+
+
+def test_every_row_is_refused_where_it_is_and_nothing_else(project: Project, policy_pack: Path) -> None:
+    write_rows(project)
     result = project("preview", "--policy-pack", str(policy_pack))
     assert result.returncode != 0, "a mandatory policy stops it"
-    assert violations(result.stdout) == {(policy, at) for policy, at, _ in EXPECTED}
-    for _, _, told in EXPECTED:
-        assert told in result.stdout
-    assert result.stdout.count("Why: ") >= len(EXPECTED)
-    assert result.stdout.count("Do:  ") >= len(EXPECTED)
+    assert by_words(refused(result.stdout, "mandatory")) == by_words(EXPECTED)
     assert "can't run policy" not in result.stdout, "what is not known yet stops no policy"
+    assert result.stdout.count("Why: ") == result.stdout.count("Do:  ") >= len(EXPECTED)
 
 
-def test_a_policy_can_be_made_advice_and_told_another_programs_ports(project: Project, policy_pack: Path) -> None:
-    project.write(PLANTED)
-    assert project("config", "rm", "--path", "pushJobs").returncode == 0
-    ports = {"heartbeatPort": 11000, "commandPort": 10003, "apiPort": 10002, "sshPort": 2222}
-    advice = {
-        policy.name: {"enforcementLevel": "advisory", **(ports if policy.uses_ports else {})} for policy in POLICIES
-    }
+UNKNOWN_AT_FIRST = """
+import pulumi
+import pulumi_aws as aws
+
+tags = {"Name": "x", "team": "chef"}
+vpc = aws.ec2.Vpc("vpc", cidr_block="10.0.0.0/16", tags=tags)
+group = aws.ec2.SecurityGroup("group", vpc_id=vpc.id, description="servers", tags=tags)
+for port in (11000, 10003):
+    aws.vpc.SecurityGroupIngressRule(
+        f"rule-{port}", security_group_id=group.id, ip_protocol="tcp", from_port=port, to_port=port,
+        cidr_ipv4=vpc.id.apply(lambda id: "0.0.0.0/0"), description="nodes", tags=tags,
+    )
+"""
+
+
+def test_what_a_preview_does_not_know_is_stopped_by_the_run_before_it_is_made(
+    project: Project, policy_pack: Path
+) -> None:
+    project.write(UNKNOWN_AT_FIRST)
+    preview = project("preview", "--policy-pack", str(policy_pack))
+    assert preview.returncode == 0, preview.stdout
+    run = project("up", "--yes", "--skip-preview", "--policy-pack", str(policy_pack))
+    assert run.returncode != 0
+    assert "rule-11000 lets 0.0.0.0/0 in on port 11000" in run.stdout
+    state = project("stack", "export").stdout
+    assert "::group" in state
+    assert "::rule-" not in state
+
+
+def test_as_advice_they_stop_nothing_and_see_in_a_run_what_they_saw_before(project: Project, policy_pack: Path) -> None:
+    write_rows(project)
     file = project.directory / "policies.json"
-    file.write_text(json.dumps(advice))
-    result = project("preview", "--policy-pack", str(policy_pack), "--policy-pack-config", str(file))
+    file.write_text(json.dumps({policy.name: {"enforcementLevel": "advisory"} for policy in POLICIES}))
+    result = project(
+        "up", "--yes", "--skip-preview", "--policy-pack", str(policy_pack), "--policy-pack-config", str(file)
+    )
     assert result.returncode == 0, result.stdout
-    assert "lets 0.0.0.0/0 in on port 11000" in result.stdout
-    assert "the policies do not know" not in result.stdout
+    assert by_words(refused(result.stdout, "advisory")) == by_words(EXPECTED)
