@@ -149,7 +149,19 @@ def _lets_in(balancer: Any, source: str, port: int) -> bool:
     if not groups:
         return True
     instances = [i for r in ec2_backends[ACCOUNT][REGION].reservations.values() for i in r.instances]
+    if balancer.scheme == "internet-facing":
+        source = _from_outside(source, instances)
     return any(_matches(rule, source, port, instances) for group in groups for rule in group.ingress_rules)
+
+
+def _from_outside(source: str, instances: list[Any]) -> str:
+    """The address that a machine has on the internet: its own public one, or its NAT gateway's."""
+    machine = next((each for each in instances if each.private_ip == source), None)
+    if machine is None:
+        return source
+    gateways: list[Any] = list(ec2_backends[ACCOUNT][REGION].nat_gateways.values())
+    behind = next((each._eni.public_ip for each in gateways if each.vpc_id == machine.vpc_id), None)
+    return str(getattr(machine, "public_ip", None) or behind or source)
 
 
 def _matches(rule: Any, source: str, port: int, instances: list[Any]) -> bool:
