@@ -183,8 +183,8 @@ def _targets(balancer: Any, port: int) -> tuple[list[tuple[str, int]], bool]:
         group = elb.target_groups[arn]
         found = []
         for target in group.targets.values():
-            instance = ec2.get_instance(target["id"])
-            found.append((str(instance.private_ip), int(target.get("port") or group.port)))
+            instance = ec2.get_instance(target["Id"])
+            found.append((str(instance.private_ip), int(target.get("Port") or group.port)))
         random.shuffle(found)
         return found, str(group.attributes.get("preserve_client_ip.enabled", "true")) == "true"
     return [], False
