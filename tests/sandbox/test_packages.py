@@ -343,6 +343,7 @@ def test_the_runbook_by_hand_ends_with_a_cluster_that_fails_over(
     b0.run(CHEF, "stop", "keepalived")
     b1.becomes("master")
     b0.becomes("backup")
+    b1.settle()
     assert [host.runs() for host in cluster.values()] == [False, True, False]
     assert suite(b1, status=1)[1] == failed, "with the database that has moved"
     b0.run(CHEF, "start", "keepalived")

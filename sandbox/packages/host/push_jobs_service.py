@@ -64,18 +64,22 @@ class Database:
         return connection
 
     def _execute(self, statement: str, *values: object) -> list[Any]:
+        """The rows that are read. A connection that broke since it was used last is made anew."""
         with self._lock:
-            if self._connection.closed:
-                self._connection = self._connect()
-            try:
-                with self._connection.cursor() as cursor:
-                    cursor.execute(statement, values)
-                    return cursor.fetchall() if cursor.description else []
-            except psycopg2.OperationalError as error:
-                self._connection.close()
-                raise StandinError(f"database: {str(error).strip()}") from None
-            except psycopg2.Error as error:
-                raise StandinError(f"database: {str(error).strip()}") from None
+            while True:
+                is_new = bool(self._connection.closed)
+                if is_new:
+                    self._connection = self._connect()
+                try:
+                    with self._connection.cursor() as cursor:
+                        cursor.execute(statement, values)
+                        return cursor.fetchall() if cursor.description else []
+                except psycopg2.OperationalError as error:
+                    self._connection.close()
+                    if is_new:
+                        raise StandinError(f"database: {str(error).strip()}") from None
+                except psycopg2.Error as error:
+                    raise StandinError(f"database: {str(error).strip()}") from None
 
     def crash(self) -> int:
         """Jobs that did not end before the service did: how many."""
