@@ -1,1 +1,9 @@
-"""The words that all else is made of: servers, ports, packages, subnets, problems."""
+"""What everything else speaks of. These modules import nothing of the project but each other.
+
+topology.py     servers, their roles, and which sets of them Chef server knows
+packages.py     where a package comes from, and what its name says of version, system and architecture
+subnets.py      the address blocks of a VPC, and the address that moves between backends
+flows.py        who connects to whom, by topology and version: the table behind firewall and docs/chef.md
+aws_strings.py  what AWS allows in names, tags and descriptions
+problems.py     a mistake in the settings: what was given, the rule, what to do
+"""
