@@ -9,7 +9,7 @@ on AWS by its settings alone.
     packages/   stand-ins for the .deb packages of Chef server and push jobs
     plugins/    stand-ins for Pulumi's plugins, for machines that cannot download the official ones
     operator/   the operator's workstation, and the Pulumi engine on it
-    rootfs/     the files of every host that this machine does not have
+    rootfs/     the files of every host that its Debian does not have
 
 `python -m sandbox` is the command line (`__main__.py`); `lifecycle.py` starts and stops a sandbox; `paths.py` says
 where it keeps its files; `prerequisites.py`, `processes.py`, `cache.py` and `locks.py` are shared helpers.
@@ -17,5 +17,5 @@ where it keeps its files; `prerequisites.py`, `processes.py`, `cache.py` and `lo
 Several sandboxes can run on one machine, each with a name. Each keeps its files below /run/chef-sandbox/NAME and its
 processes in network namespaces named after it, so `stop` removes all of them, even after a crash.
 
-Left out: more than one machine, systemd on the hosts, IPv6, and traffic through NAT gateways and load balancers.
+Left out: more than one machine, systemd on the hosts, IPv6, and traffic through route tables and NAT gateways.
 """

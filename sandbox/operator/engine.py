@@ -1,6 +1,6 @@
 """Finds the Pulumi CLI: installed, else the official release, else built from source. `plugins.py` chooses its plugins.
 
-What is downloaded or built stays in a cache of this user, which all clones share; nothing goes into the user's home.
+What is downloaded or built stays in a cache of this user, which all clones share; nothing goes into `~/.pulumi`.
 
 python -m sandbox.operator.engine   gets what is missing, and shows what the sandbox would use
 """

@@ -1,6 +1,6 @@
 """A diagnosis as text and as JSON. Pure.
 
-The shape of `--json`, on one object:
+The shape of the JSON, on one object:
     stack     its name
     well      whether nothing is to be mended; the exit status is 0 then, else 1
     servers   by name: {"address": …, "checks": {CHECK: {"state": STATE, "shown": what was seen, in short}}}
