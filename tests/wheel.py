@@ -56,7 +56,7 @@ def program(folder: Path, stack: str) -> None:
     )
     (folder / "components").mkdir()
     (folder / "components" / "__init__.py").write_text('"""Another package of that name."""\n')
-    (folder / "components" / "assembly.py").write_text('GREETING = "the user\'s own"\n')
+    (folder / "components" / "cluster.py").write_text('GREETING = "the user\'s own"\n')
     (folder / "__main__.py").write_text(PROGRAM)
     settings = (CLONE / "stacks" / f"Pulumi.{stack}.yaml").read_text()
     (folder / "Pulumi.s.yaml").write_text(settings.replace("chef-push-jobs:", "mine:"))
@@ -67,12 +67,12 @@ PROGRAM = '''"""A cluster, and something of the user's own."""
 from pathlib import Path
 
 import pulumi
-from components.assembly import GREETING
+from components.cluster import GREETING
 
-from chef_push_jobs.components.assembly import assemble
-from chef_push_jobs.components.stack_configuration import read_settings
+from chef_push_jobs.components.cluster import make_cluster
+from chef_push_jobs.components.stack_configuration import read_stack
 
-for name, value in assemble(read_settings(Path(__file__).parent)).items():
+for name, value in make_cluster(read_stack(Path(__file__).parent)).items():
     pulumi.export(name, value)
 pulumi.export("greeting", GREETING)
 '''

@@ -224,7 +224,7 @@ def test_both_examples_preview_the_same_cluster(sandbox: Sandbox, built: Path, t
 def test_a_program_with_the_wheel_and_a_folder_components_of_its_own(
     sandbox: Sandbox, built: Path, tmp_path: Path
 ) -> None:
-    """It previews, with its own `components.assembly` and ours, and the command works there on the selected stack."""
+    """It previews, with its own `components.cluster` and ours, and the command works there on the selected stack."""
     programs = wheel.install(built, tmp_path / ".venv")
     wheel.program(tmp_path, "sandbox")
     (tmp_path / ".sandbox").symlink_to(CLONE / ".sandbox")
