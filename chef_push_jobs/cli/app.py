@@ -51,7 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = typer.main.get_command(app).main(words or ["--help"], prog_name=NAME, standalone_mode=False)
         return int(status or 0) if words else NOT_BEGUN
     except TyperException as error:
-        _tell(f"{error.format_message().removesuffix('.')}; see {NAME} --help")
+        # The words of the library that checks a choice are no sentence of ours.
+        message = error.format_message().replace(": Value error, ", ": ").removesuffix(".")
+        _tell(f"{message}; see {NAME} --help")
     except EXPECTED as error:
         _tell(str(error))
     except OSError as error:
