@@ -18,6 +18,10 @@ case $1 in *H*) echo "ss: invalid option -- 'H'" >&2; exit 255 ;; esac
 echo 'State      Recv-Q Send-Q Local Address:Port               Peer Address:Port'
 case $2 in "sport = :10000") echo 'LISTEN     0      128          *:10000                    *:*' ;; esac
 """
+# Time passes only where something waits.
+CLOCK = {"date": "cat clock", "sleep": "echo $(($(cat clock) + $1)) > clock"}
+SILENT = 'echo $(($(cat clock) + 10)) > clock; echo "curl: (28) timed out"; exit 28'
+REFUSED = 'echo "curl: (7) refused"; exit 7'
 
 
 def run(script: Script | InTurn, folder: Path, tools: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
@@ -44,3 +48,14 @@ def test_the_restart_waits_until_the_service_listens_also_by_such_an_ss(tmp_path
     tools = {"ss": OLD_SS, "chef-server-ctl": ":", "sleep": "exit 1"}
     done = run(scripts.restart_pushy([port]), tmp_path, tools)
     assert (done.returncode, done.stderr) == (status, "")
+
+
+@pytest.mark.parametrize("answer", [SILENT, REFUSED], ids=["silent", "refused"])
+def test_a_test_gives_the_api_five_minutes_by_the_clock_however_long_each_try_takes(
+    tmp_path: Path, answer: str
+) -> None:
+    done = run(scripts.test(10000, 10002), tmp_path, {"curl": answer, "hostname": "echo one.chef.test", **CLOCK})
+    assert done.returncode == 1
+    assert done.stdout.startswith("https://one.chef.test/_status does not answer this backend within 300 s: curl: (")
+    assert "\nRule: " in done.stdout and "\nDo:   " in done.stdout
+    assert 300 <= int((tmp_path / "clock").read_text()) <= 311
