@@ -59,3 +59,15 @@ def test_a_test_gives_the_api_five_minutes_by_the_clock_however_long_each_try_ta
     assert done.stdout.startswith("https://one.chef.test/_status does not answer this backend within 300 s: curl: (")
     assert "\nRule: " in done.stdout and "\nDo:   " in done.stdout
     assert 300 <= int((tmp_path / "clock").read_text()) <= 311
+
+
+def test_a_keepalived_that_does_not_decide_is_told_of_with_what_it_said(tmp_path: Path) -> None:
+    status = tmp_path / "var/opt/opscode/keepalived"
+    status.mkdir(parents=True)
+    (status / "requested_cluster_status").write_text("master\n")
+    wait = Script("wait-for-keepalived", {"seconds": "0"})
+    done = run(wait, tmp_path, {"chef-server-ctl": "echo no master", **CLOCK})
+    assert done.returncode == 1
+    assert "asked this backend to be master, which is nothing" in done.stdout
+    assert "\nno master\n" in done.stdout
+    assert "\nRule: " in done.stdout and "\nDo:   " in done.stdout
