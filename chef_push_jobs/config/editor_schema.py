@@ -1,4 +1,4 @@
-"""The settings of `stack_file.py` as JSON schema: as pydantic gives it, resolved, and wrapped for editors. Pure.
+"""The settings of `stack_config.py` as JSON schema: as pydantic gives it, resolved, and wrapped for editors. Pure.
 
 The editor's schema is for a whole `Pulumi.STACK.yaml`. Pulumi keeps numbers and yes or no as text at the top, and a
 secret may be `secure:`; it knows both. Rules that join several settings are not in it: `check` tells those.

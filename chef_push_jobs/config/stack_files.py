@@ -40,7 +40,7 @@ class Configuration:
 
     @property
     def own(self) -> dict[str, str]:
-        """The project's own settings, by their names in `stack_file.py`."""
+        """The project's own settings, by their names in `stack_config.py`."""
         prefix = f"{self.project}:"
         return {key.removeprefix(prefix): value for key, value in self.values.items() if key.startswith(prefix)}
 

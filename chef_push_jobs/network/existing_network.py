@@ -1,6 +1,6 @@
 """What the stack takes as given in the cloud (an existing VPC, zones), and what must hold of it. Pure.
 
-`lookup.py` asks AWS. Without an existing VPC and named zones there is nothing to ask.
+`components/existing_network.py` asks AWS. Without an existing VPC and named zones there is nothing to ask.
 """
 
 from __future__ import annotations
