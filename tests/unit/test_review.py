@@ -157,6 +157,15 @@ def test_a_changed_rule_widens_where_it_lets_in_more_than_before(before: str, af
     assert bool(warnings(changed("client-cidr-added", update))) == widened
 
 
+@pytest.mark.parametrize(("protocol", "port", "told"), [("112", None, "VRRP from"), ("icmp", -1, "ICMP from")])
+def test_a_protocol_without_ports_is_told_by_its_name(protocol: str, port: int | None, told: str) -> None:
+    def without_ports(content: Any) -> None:
+        for step in content["steps"]:
+            step["newState"]["inputs"] |= {"ipProtocol": protocol, "fromPort": port, "toPort": port}
+
+    assert f"{told} 10.2.0.0/24: push jobs heartbeat" in comment(changed("client-cidr-added", without_ports))
+
+
 @pytest.mark.parametrize("before", [None, "203.0.113.7/32"])
 def test_an_address_that_aws_chooses_is_no_door_to_others(before: str | None) -> None:
     """A rule for the public address of a machine that is new, or replaced: of the cluster's own servers."""
