@@ -1,4 +1,4 @@
-"""Scripts that wait, beside tools that stand in for the server's: what they take for an answer, and when they give up."""
+"""Scripts that wait, beside stand-ins of the server's tools: what they take for an answer, when they give up."""
 
 from __future__ import annotations
 

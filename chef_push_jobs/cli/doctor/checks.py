@@ -1,4 +1,4 @@
-"""What is well on a server and what is not, by what it answered. Pure; what concerns the whole stack is in `diagnosis.py`.
+"""What is well on a server and what is not, by what it answered. Pure; `diagnosis.py` has what concerns all of them.
 
 Tasks are named by the same tables that `pulumi up` makes them from.
 """
