@@ -30,8 +30,8 @@ class StackFileError(ValueError):
 class Configuration:
     """A stack's configuration as the engine gives it: text, and JSON where a value is no string.
 
-    `secrets` are paths of settings that are secret, like `ssh.privateKey`: from a file they are left out, and the
-    engine tells the first part of the path alone.
+    `secrets` are paths of the project's own settings that are secret, like `ssh.privateKey`: from a file they are left
+    out, and the engine tells the first part of the path alone.
     """
 
     project: str
@@ -105,10 +105,11 @@ def read_configuration(stack: str, root: Path, file: Path | None = None) -> Conf
     given = _yaml(path).get("config") or {}
     values = {str(key): _open(value, str(key), secrets) for key, value in given.items()}
     name = project(root)
+    prefix = f"{name}:"
     return Configuration(
         name,
         {key: _as_given(value) for key, value in values.items() if value is not None},
-        tuple(secret.removeprefix(f"{name}:") for secret in secrets),
+        tuple(secret.removeprefix(prefix) for secret in secrets if secret.startswith(prefix)),
     )
 
 

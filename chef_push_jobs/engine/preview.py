@@ -16,6 +16,7 @@ from chef_push_jobs.scripts import NOTHING
 
 COMMAND = "command:remote:Command"
 COMPONENT = "chef-push-jobs:index:"
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # stands for what is known only later
 
 
 class PreviewError(ValueError):

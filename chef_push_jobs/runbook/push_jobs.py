@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from chef_push_jobs import scripts
 from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.model.packages import numbers
 from chef_push_jobs.model.topology import Kind, Role, Server
 from chef_push_jobs.runbook.script_context import ScriptContext
 from chef_push_jobs.runbook.steps import (
@@ -51,9 +52,19 @@ def _install(cluster: ScriptContext, server: Server) -> Script:
 
 
 def _configure(cluster: ScriptContext, server: Server) -> Script:
-    options = cluster.settings.config.push_jobs.settings
-    quoted = {key: str(port) for key, port in ports(cluster.settings).items()}
-    return scripts.configure(SETTINGS_FILE, scripts.push_jobs_settings(quoted, options))
+    return scripts.configure(SETTINGS_FILE, settings_file(cluster.settings))
+
+
+def settings_file(settings: Settings) -> str:
+    """The text of the settings file, on every server.
+
+    From 2.0.1 on push jobs sets its database up from every server, where 1.x does so from the master alone.
+    """
+    quoted = {key: str(port) for key, port in ports(settings).items()}
+    version = settings.push_jobs_package.version
+    from_everywhere = version is None or numbers(version) >= (2, 0, 1)
+    host = settings.vip if from_everywhere else None
+    return scripts.push_jobs_settings(quoted, settings.config.push_jobs.settings, database_host=host)
 
 
 def share(cluster: ScriptContext, server: Server) -> Script:

@@ -8,6 +8,7 @@
 #   ports     the ports, with spaces between them
 : "${nonce?}" "${packages?}" "${files?}" "${ports?}"
 set -u
+. library/ports.sh
 export LC_ALL=C
 answer() {
   printf '%s' "$1"
@@ -46,6 +47,6 @@ if [ -d $keepalived/bin ]; then
   if grep -rq opscode-pushy-server $keepalived/bin; then answer keepalived yes; else answer keepalived no; fi
 fi
 for port in $ports; do
-  if ss -Hltn "sport = :$port" | grep -q .; then answer listens "$port"; fi
+  if listens "$port"; then answer listens "$port"; fi
 done
 answer end of-answers

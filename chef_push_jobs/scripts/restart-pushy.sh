@@ -9,7 +9,7 @@
 set -eu
 . library/service.sh
 . library/cluster.sh
-listens() { ss -Hltn "sport = :$1" | grep -q .; }
+. library/ports.sh
 all_listen() {
   for port in $ports; do listens "$port" || return 1; done
 }

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 
-def push_jobs_settings(ports: Mapping[str, str], options: Mapping[str, object]) -> str:
+def push_jobs_settings(
+    ports: Mapping[str, str], options: Mapping[str, object], *, database_host: str | None = None
+) -> str:
     """The text of opscode-push-jobs-server.rb (docs/chef.md, "Settings of push jobs").
 
-    `ports` has server_heartbeat_port, command_port and api_port.
+    `ports` has server_heartbeat_port, command_port and api_port. `database_host` stands in for 127.0.0.1, where a
+    standby has no database (docs/chef.md, "Database on every server").
     """
     lines = [f"opscode_pushy_server['{key}'] = {_ruby(value)}" for key, value in {**ports, **options}.items()]
+    if database_host:
+        lines.append(f"node.override['private_chef']['postgresql']['vip'] = {_ruby(database_host)}")
     return "\n".join(["# Written by chef-rollout: change the stack's settings, not this file.", *lines, ""])
 
 

@@ -23,6 +23,8 @@ waited=0
 until settled; do
   if [ "$waited" = 300 ]; then
     echo "keepalived has not settled within 300 s: it asked this backend to be $(said requested), which is $(said current)"
+    echo "Rule: push jobs is set up once keepalived has made each backend master or standby."
+    echo "Do:   find in what chef-server-ctl ha-status says what is not well, and mend that:"
     chef-server-ctl ha-status || :
     exit 1
   fi

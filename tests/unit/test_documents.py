@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ from sandbox.paths import CLONE
 from tests.e2e.documents import LANGUAGES, Command, commands, fences, indented, variables
 
 DOCUMENTS = [CLONE / "README.md", *sorted((CLONE / "docs").glob("*.md"))]
+FOLDERS = ("bench", "chef_push_jobs", "components", "policy", "provider", "sandbox", "scripts", "tests")
+FILE = re.compile(r"`((?:[\w.-]+/)*[\w-]+\.(?:py|sh))`")
 EXAMPLE = """\
 # Title
 
@@ -80,3 +84,26 @@ def test_no_command_has_a_hole_and_its_reader_sets_each_variable(document: Path)
     assert not [command.text for command in commands(text) if "…" in command.text], "these cannot be typed"
     told, used = variables(text)
     assert used <= told
+
+
+def sources() -> list[Path]:
+    """The project's own Python and shell."""
+    found = chain.from_iterable((CLONE / folder).rglob("*") for folder in FOLDERS)
+    own = (path for path in found if path.suffix in (".py", ".sh") and ".venv" not in path.parts)
+    return [CLONE / "__main__.py", CLONE / "setup.py", *own]
+
+
+def test_every_program_file_that_a_text_names_is_there() -> None:
+    """By its path or the end of one. docs/chef.md names those of other projects, and says whose they are."""
+    files = [f"/{path.relative_to(CLONE)}" for path in sources()]
+    product = [
+        path for path in sources() if path.relative_to(CLONE).parts[0] in ("chef_push_jobs", "components", "policy")
+    ]
+    texts = [*(each for each in DOCUMENTS if each.name != "chef.md"), *product]
+    gone = {
+        f"{text.relative_to(CLONE)}: {name}"
+        for text in texts
+        for name in FILE.findall(text.read_text())
+        if not any(file.endswith(f"/{name}") for file in files)
+    }
+    assert not gone

@@ -199,6 +199,16 @@ def test_a_stack_file_is_read_as_the_engine_gives_it_with_secrets_left_closed(tm
     assert found.values["aws:region"] == "x"
 
 
+def test_a_secret_of_a_provider_is_not_this_projects_to_refuse(tmp_path: Path) -> None:
+    """Such as the key that Pulumi itself would have one keep as `pulumi config set --secret aws:secretKey`."""
+    text = (ROOT / "stacks" / "Pulumi.example-aws.yaml").read_text()
+    file = tmp_path / "Pulumi.s.yaml"
+    file.write_text(text.replace("config:\n", "config:\n  aws:secretKey:\n    secure: v1:AAAA\n", 1))
+    found = stack_files.read_configuration("s", ROOT, file)
+    assert "aws:secretKey" not in found.values
+    assert load_stack(found, ROOT, files=False)
+
+
 @pytest.mark.parametrize("secret", ["tags", "pushJobs.package.url"])
 def test_a_secret_that_would_not_be_kept_as_one_is_refused_with_all_other_problems(secret: str) -> None:
     given = configuration(frontends="many")

@@ -19,7 +19,7 @@ from chef_push_jobs.cli.review.preview_review import PreviewReview, review_of
 from chef_push_jobs.cli.review.reasons import reasons
 from chef_push_jobs.cli.review.warnings import warnings
 from chef_push_jobs.cli.server_names import listed
-from chef_push_jobs.engine.preview import COMMAND, Change, Op, Preview, PreviewError
+from chef_push_jobs.engine.preview import COMMAND, UNKNOWN, Change, Op, Preview, PreviewError
 from chef_push_jobs.model.packages import Package
 from chef_push_jobs.model.topology import Topology
 from chef_push_jobs.runbook.plan import StackPlan, TaskId
@@ -155,6 +155,32 @@ def test_a_changed_rule_widens_where_it_lets_in_more_than_before(before: str, af
         content["steps"] = [step]
 
     assert bool(warnings(changed("client-cidr-added", update))) == widened
+
+
+@pytest.mark.parametrize(("protocol", "port", "told"), [("112", None, "VRRP from"), ("icmp", -1, "ICMP from")])
+def test_a_protocol_without_ports_is_told_by_its_name(protocol: str, port: int | None, told: str) -> None:
+    def without_ports(content: Any) -> None:
+        for step in content["steps"]:
+            step["newState"]["inputs"] |= {"ipProtocol": protocol, "fromPort": port, "toPort": port}
+
+    assert f"{told} 10.2.0.0/24: push jobs heartbeat" in comment(changed("client-cidr-added", without_ports))
+
+
+@pytest.mark.parametrize("before", [None, "203.0.113.7/32"])
+def test_an_address_that_aws_chooses_is_no_door_to_others(before: str | None) -> None:
+    """A rule for the public address of a machine that is new, or replaced: of the cluster's own servers."""
+
+    def chosen(content: Any) -> None:
+        for step in content["steps"]:
+            step["newState"]["inputs"]["cidrIpv4"] = UNKNOWN
+            if before:
+                step["op"], step["oldState"] = "update", {"inputs": {**step["newState"]["inputs"], "cidrIpv4": before}}
+
+    subject = changed("client-cidr-added", chosen)
+    assert not any("The firewall is widened" in text for text in warnings(subject))
+    text = comment(subject)
+    assert "TCP 443 from an address that AWS chooses: Chef server API" in text
+    assert UNKNOWN not in text
 
 
 def test_a_new_stack_has_nothing_to_lose_and_only_its_doors_are_told() -> None:

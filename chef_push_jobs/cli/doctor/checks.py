@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, ip_address
 
-from chef_push_jobs import scripts
 from chef_push_jobs.cli.doctor import probe
 from chef_push_jobs.cli.doctor.findings import Cell, CellState, Finding
 from chef_push_jobs.cli.doctor.observations import PortState, ProbeResult
@@ -157,8 +156,7 @@ def _difference(mine: Mapping[str, File | None], theirs: Mapping[str, File | Non
 
 
 def settings_file(case: Case, server: Server, answers: ServerFacts) -> Cell:
-    ports = {key: str(port) for key, port in push_jobs.ports(case.settings).items()}
-    text = scripts.push_jobs_settings(ports, case.settings.config.push_jobs.settings)
+    text = push_jobs.settings_file(case.settings)
     found = answers.files.get(push_jobs.SETTINGS_FILE)
     if found and found.digest == probe.keyed(case.nonce, text):
         return Cell("as rendered")

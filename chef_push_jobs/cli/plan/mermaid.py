@@ -29,7 +29,7 @@ def render(picture: Picture) -> str:
         lines.append(f'  subgraph lane_{lane.name.replace("-", "_")}["{_quoted(lane.title)}"]')
         lines += [f"    {line}" for line in _nodes(picture, lane.name)]
         lines.append("  end")
-    lines += [f"  {line}" for link in picture.links for line in _arrows(picture, link, numbers)]
+    lines += [f"  {_arrow(link, numbers)}" for link in picture.links]
     told = "<br/>".join(f"{number}. {_quoted(reason)}" for reason, number in numbers.items())
     lines += [f'  reasons["{told}"]', f"  {_id(_last(picture))} ~~~ reasons"]  # below, where it moves nothing
     lines += [f"  classDef {name} {style}" for name, style in STYLES.items()]
@@ -50,9 +50,9 @@ def _nodes(picture: Picture, lane: str) -> Iterator[str]:
             yield f'{_id(key)}["{row.name}{number}"]:::{style}'
 
 
-def _arrows(picture: Picture, link: Link, numbers: dict[str, int]) -> Iterator[str]:
+def _arrow(link: Link, numbers: dict[str, int]) -> str:
     label = ",".join(str(numbers[reason]) for reason in link.reasons)
-    yield f"{_id(link.source)} {ARROWS[link.kind]}|{label}| {_id(link.target)}"
+    return f"{_id(link.source)} {ARROWS[link.kind]}|{label}| {_id(link.target)}"
 
 
 def _last(picture: Picture) -> TaskId:

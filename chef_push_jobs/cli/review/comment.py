@@ -8,11 +8,11 @@ from itertools import takewhile
 
 from chef_push_jobs.cli.review import cloud, picture
 from chef_push_jobs.cli.review.preview_review import PreviewReview
-from chef_push_jobs.cli.review.reasons import UNKNOWN, reasons
+from chef_push_jobs.cli.review.reasons import reasons
 from chef_push_jobs.cli.review.services import interrupts, services
 from chef_push_jobs.cli.review.warnings import warnings
 from chef_push_jobs.cli.server_names import listed
-from chef_push_jobs.engine.preview import Op
+from chef_push_jobs.engine.preview import UNKNOWN, Op
 
 LINES = 60  # of a script's changes; more are counted only
 LIMIT = 60_000  # characters; GitHub takes 65,536

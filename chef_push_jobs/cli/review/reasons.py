@@ -6,10 +6,8 @@ from collections.abc import Iterator
 
 from chef_push_jobs.cli.review.preview_review import PreviewReview
 from chef_push_jobs.cli.server_names import listed
-from chef_push_jobs.engine.preview import Change, Op
+from chef_push_jobs.engine.preview import UNKNOWN, Change, Op
 from chef_push_jobs.runbook.steps import Edge
-
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # what stands in a preview for what is known only later
 
 
 def reasons(subject: PreviewReview, change: Change) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ wait_for_api() {
   name=$(tr -d '\n' < /etc/opscode/chef-server-running.json | sed -n 's/.*"lb": *{[^}]*"api_fqdn": *"\([^"]*\)".*/\1/p')
   [ -n "$name" ] || name=$(hostname -f)
   curl=$(command -v curl || echo /opt/opscode/embedded/bin/curl)
-  waited=0 answers=0
+  answers=0 deadline=$(($(date +%s) + 300))
   while [ "$answers" -lt 3 ]; do
     # The certificate may be self-signed; what is asked is whether anybody serves.
     if said=$("$curl" --silent --show-error --insecure --fail --max-time 10 "https://$name/_status" 2>&1); then
@@ -12,13 +12,12 @@ wait_for_api() {
       continue
     fi
     answers=0
-    if [ "$waited" -ge 300 ]; then
-      echo "https://$name/_status does not answer this backend: $said"
+    if [ "$(date +%s)" -ge "$deadline" ]; then
+      echo "https://$name/_status does not answer this backend within 300 s: $said"
       echo "Rule: push jobs and its test call the API by that name, from the backends."
       echo "Do:   look at the name's address here (getent hosts $name), at the load balancer and at the frontends"
       return 1
     fi
-    waited=$((waited + 1))
     sleep 1
   done
 }

@@ -1,0 +1,73 @@
+"""Scripts that wait, beside stand-ins of the server's tools: what they take for an answer, when they give up."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from chef_push_jobs import scripts
+from chef_push_jobs.scripts import InTurn, Script
+
+# As in iproute2 4.3 (Ubuntu 16.04): the head line cannot be left out. Only port 10000 is listened on.
+OLD_SS = """\
+case $1 in *H*) echo "ss: invalid option -- 'H'" >&2; exit 255 ;; esac
+echo 'State      Recv-Q Send-Q Local Address:Port               Peer Address:Port'
+case $2 in "sport = :10000") echo 'LISTEN     0      128          *:10000                    *:*' ;; esac
+"""
+# Time passes only where something waits.
+CLOCK = {"date": "cat clock", "sleep": "echo $(($(cat clock) + $1)) > clock"}
+SILENT = 'echo $(($(cat clock) + 10)) > clock; echo "curl: (28) timed out"; exit 28'
+REFUSED = 'echo "curl: (7) refused"; exit 7'
+
+
+def run(script: Script | InTurn, folder: Path, tools: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """With a folder that stands for the server's /var, and each tool a line of shell."""
+    (folder / "bin").mkdir()
+    (folder / "clock").write_text("0\n")
+    for name, does in tools.items():
+        (folder / "bin" / name).write_text(f"#!/bin/sh\n{does}\n")
+        (folder / "bin" / name).chmod(0o755)
+    environment = {**os.environ, "PATH": f"{folder}/bin:{os.environ['PATH']}"}
+    text = script.text.replace("/var/", f"{folder}/var/")
+    return subprocess.run(
+        ["sh"], input=text, text=True, cwd=folder, env=environment, capture_output=True, check=False, timeout=60
+    )
+
+
+def test_a_port_that_is_listened_on_is_found_by_an_ss_that_always_prints_its_head_line(tmp_path: Path) -> None:
+    done = run(scripts.probe("5e", [], [10000, 10002], {}), tmp_path, {"ss": OLD_SS})
+    assert [line for line in done.stdout.splitlines() if line.startswith("listens")] == ["listens\t10000"]
+
+
+@pytest.mark.parametrize(("port", "status"), [(10000, 0), (10002, 1)])
+def test_the_restart_waits_until_the_service_listens_also_by_such_an_ss(tmp_path: Path, port: int, status: int) -> None:
+    tools = {"ss": OLD_SS, "chef-server-ctl": ":", "sleep": "exit 1"}
+    done = run(scripts.restart_pushy([port]), tmp_path, tools)
+    assert (done.returncode, done.stderr) == (status, "")
+
+
+@pytest.mark.parametrize("answer", [SILENT, REFUSED], ids=["silent", "refused"])
+def test_a_test_gives_the_api_five_minutes_by_the_clock_however_long_each_try_takes(
+    tmp_path: Path, answer: str
+) -> None:
+    done = run(scripts.test(10000, 10002), tmp_path, {"curl": answer, "hostname": "echo one.chef.test", **CLOCK})
+    assert done.returncode == 1
+    assert done.stdout.startswith("https://one.chef.test/_status does not answer this backend within 300 s: curl: (")
+    assert "\nRule: " in done.stdout and "\nDo:   " in done.stdout
+    assert 300 <= int((tmp_path / "clock").read_text()) <= 311
+
+
+def test_a_keepalived_that_does_not_decide_is_told_of_with_what_it_said(tmp_path: Path) -> None:
+    status = tmp_path / "var/opt/opscode/keepalived"
+    status.mkdir(parents=True)
+    (status / "requested_cluster_status").write_text("master\n")
+    wait = Script("wait-for-keepalived", {"seconds": "0"})
+    done = run(wait, tmp_path, {"chef-server-ctl": "echo no master", **CLOCK})
+    assert done.returncode == 1
+    assert "asked this backend to be master, which is nothing" in done.stdout
+    assert "\nno master\n" in done.stdout
+    assert "\nRule: " in done.stdout and "\nDo:   " in done.stdout
