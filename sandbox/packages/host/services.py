@@ -181,10 +181,12 @@ def control(command: str, name: str) -> bool:
     """As sv does it, but looking more often: false when it did not come about within its time (SVWAIT, or 7 s)."""
     letters, comes_about = CONTROLS[command]
     before = pid_of(name)
-    if not _supervised(name):
-        return False
-    with open(f"{SV}/{name}/supervise/control", "wb", buffering=0) as pipe:
-        pipe.write(letters)
+    try:
+        pipe = os.open(f"{SV}/{name}/supervise/control", os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return False  # no runsv reads it
+    with open(pipe, "wb", buffering=0) as controls:
+        controls.write(letters)
     deadline = time.monotonic() + float(os.environ.get("SVWAIT", "7"))
     while not comes_about(before, pid_of(name)):
         if time.monotonic() > deadline:
