@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sandbox.hosts import launch, layers, network
 from sandbox.paths import Sandbox
-from sandbox.processes import SandboxError, end_all
+from sandbox.processes import SandboxError, end_all, run
 
 ARCHIVES = "var/cache/apt/archives"
 PACKAGES: Mapping[str, tuple[str, ...]] = {  # file name patterns, by image; the last file of several is taken
@@ -41,7 +41,10 @@ def build_image(sandbox: Sandbox, image: str, packages: Sequence[str]) -> None:
             raise SandboxError(f"image {image}: dpkg ended with status {status}:\n{launch.console(directory)}")
         for file in files:
             (root / ARCHIVES / file.name).unlink()
-        root.rename(sandbox.layer(image))
+        # Hosts may be on another file system than layers.
+        building = sandbox.layer(f"{image}.building")
+        run(["mv", "--no-target-directory", str(root), str(building)])
+        building.rename(sandbox.layer(image))
     finally:
         end_all([sandbox.namespace_path(namespace)])
         network.delete(namespace)
