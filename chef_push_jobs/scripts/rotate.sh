@@ -25,8 +25,13 @@ fi
 # Until it is done, no setting is the one that the credentials are for.
 echo "(under way)" > "$noted"
 cd /etc/opscode-push-jobs-server
-rm -f pushy_pub.pem pushy_priv.pem opscode-push-jobs-server-secrets.json
 version=$(sed -n '1s/.* //p' /opt/opscode-push-jobs-server/version-manifest.txt)
+rm -f pushy_pub.pem pushy_priv.pem
+case $version in
+  # Reconfigure makes the database's users once, and never changes their passwords: these stay, with their file.
+  1.* | 2.0.0*) ;;
+  *) rm -f opscode-push-jobs-server-secrets.json ;;
+esac
 case $version in
   1.* | 2.0.* | 2.1.*) ;;
   *)
