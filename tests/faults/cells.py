@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from chef_push_jobs import scripts
 from chef_push_jobs.runbook.plan import TaskId
 from sandbox.operator.engine import kept
 from tests.faults import snapshot
@@ -104,7 +105,7 @@ def _dependents(lane: Lane, task: TaskId, before: dict[str, list[str]], status: 
 def state_problems(lane: Lane) -> list[str]:
     """What is not as an undisturbed rollout left it."""
     found = snapshot.differences(lane.baseline, snapshot.take(lane.lab, lane.servers))
-    tested = lane.lab.shell("backend-0", "opscode-push-jobs-server-ctl test")
+    tested = lane.lab.shell("backend-0", f"sh {scripts.HOME}/push-jobs-test.sh")
     if tested.returncode != 0:
         found.append(f"the test fails: {tested.stdout[-500:]}")
     digests = {server: snapshot.credentials(lane.lab, server) for server in lane.servers}
