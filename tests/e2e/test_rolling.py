@@ -131,11 +131,15 @@ def assert_same_everywhere(cluster: Stack) -> dict[str, str]:
 
 
 def assert_gone(cluster: Stack, old: dict[str, str]) -> None:
-    """No file on any server has a line of an old credential, nor has the encrypted store."""
+    """No file on any server has a line of an old credential, nor has the encrypted store.
+
+    But for the public key in the suite's log: an example that fails shows what clients are told.
+    """
     for server in SERVERS:
-        for needle in needles(old):
+        for name, needle in zip(old, needles(old), strict=True):
             hits = cluster.output(server, f"grep -rlsF -e '{needle}' {EVERYWHERE} || [ $? = 1 ] || [ $? = 2 ]")
-            assert hits == "", f"an old credential is left on {server}"
+            left = [file for file in hits.split() if "pub" not in name or "/push-jobs-test.log" not in file]
+            assert not left, f"an old credential is left on {server}"
             assert needle not in cluster.output(server, DUMP), f"an old credential is left in the store of {server}"
 
 
