@@ -35,6 +35,7 @@ def adopted(root: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
             backends=None,
             frontends=None,
             machines=None,
+            highAvailability=None,
             chefServer=None,
             ssh={"user": "ubuntu"},
             servers=[entry(told, name) for name in NAMES],
