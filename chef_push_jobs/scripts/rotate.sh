@@ -50,5 +50,8 @@ case $version in
     fi ;;
 esac
 reconfigure
+# What 1.x was started with is not read any more, and has the old password.
+etc=/var/opt/opscode-push-jobs-server/opscode-pushy-server/etc
+if [ -e "$etc/sys.config" ]; then rm -f "$etc/app.config"; fi
 note
 echo "new credentials are made for '$wanted'"
