@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.policies import machines, members, networks, others, passes
 from tests.policies.parts import Row
 
+END = "<!-- end -->"
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "policy.md"
 
 REFUSED: list[Row] = [*networks.REFUSED, *members.REFUSED, *others.REFUSED, *machines.REFUSED]
@@ -31,9 +32,9 @@ def _refused() -> Iterator[str]:
 
 
 def document(text: str) -> str:
-    """With the tables of today: each from its comment to the next empty line."""
+    """With the tables of today: each between its comment and the one that ends it."""
     for comment, table in tables().items():
-        before, found, rest = text.partition(f"{comment}\n")
-        assert found, f"{DOCUMENT.name} has the line {comment}"
-        text = f"{before}{comment}\n{table}\n\n{rest.partition(chr(10) * 2)[2]}"
+        before, rest = text.split(f"{comment}\n", 1)
+        _, after = rest.split(f"{END}\n", 1)
+        text = f"{before}{comment}\n{table}\n{END}\n{after}"
     return text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +16,13 @@ from policy.rules import POLICIES
 from tests.policies.parts import Made, Row
 from tests.policies.table import DOCUMENT, REFUSED, ROWS, document
 from tests.policies.views import PREVIEW, RUN, TYPED, View, violations
+
+
+def test_the_document_names_every_policy_and_those_that_are_to_know_the_ports() -> None:
+    text = DOCUMENT.read_text()
+    assert re.findall(r"^\| `([a-z0-9-]+)` \|", text, re.MULTILINE) == [policy.name for policy in POLICIES]
+    (example,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    assert set(json.loads(example)) == {policy.name for policy in POLICIES if policy.uses_ports}
 
 
 def words(value: object) -> Iterator[str]:
