@@ -20,9 +20,7 @@ from typing import Any
 import pulumi_aws
 from pulumi import _types
 
-from sandbox.plugins.framework import process
-from sandbox.plugins.framework.protocol import provider_pb2_grpc
-from sandbox.plugins.framework.provider import Provider, _type
+from sandbox.plugins.framework.provider import Provider, serve
 from sandbox.plugins.framework.table import Call, Input, Plugin, ResourceType
 from sandbox.plugins.framework.values import Values
 
@@ -37,7 +35,7 @@ class AnyAws(Provider):
 
     def row(self, request: Any) -> ResourceType:
         with LOCK:
-            return row(request.type or _type(request.urn))
+            return row(request.type)
 
 
 @cache
@@ -106,9 +104,4 @@ def _computed(found: Any) -> Iterator[tuple[str, bool]]:
 
 
 if __name__ == "__main__":
-    process.serve(
-        lambda server: provider_pb2_grpc.add_ResourceProviderServicer_to_server(
-            AnyAws(PLUGIN, process.EngineLog("")), server
-        ),
-        lambda: "",
-    )
+    serve(PLUGIN, AnyAws)
