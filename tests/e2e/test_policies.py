@@ -1,4 +1,4 @@
-"""The policy pack has nothing to say of our own stacks: previews alone, on one sandbox."""
+"""The policy pack has nothing to say of our own stacks: in previews, on one sandbox, and in a run of one of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import yaml
 from sandbox import lifecycle
 from sandbox.paths import CLONE, REGION, Sandbox
 from tests.e2e.cli import pulumi
-from tests.e2e.conftest import PROJECT
+from tests.e2e.conftest import PROJECT, stack
 from tests.sandbox.conftest import new_name
 from tests.unit.test_workflow import shell, step
 
@@ -56,6 +56,18 @@ def test_our_stacks_pass(name: str, sandbox: Sandbox, policy_pack: Path, tmp_pat
     assert "[mandatory]" not in told
     assert "[advisory]" not in told
     assert "-test-backend-0" in told, "the program ran to its end"
+
+
+def test_a_run_passes_too_and_the_preview_after_it(
+    root: None, policy_pack: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Then ids and names are known, and what AWS has chosen."""
+    pack = ("--policy-pack", str(policy_pack))
+    with stack("sandbox-ha-aws", tmp_path_factory.mktemp("run")) as made:
+        done = made.up(*pack)
+        assert "chef-push-jobs@v" in done.stdout, "the policies were asked"
+        assert "[mandatory]" not in done.stdout
+        assert made.preview(*pack)
 
 
 def test_the_workflow_makes_the_packs_environment_once(tmp_path: Path) -> None:
