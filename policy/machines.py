@@ -211,6 +211,16 @@ def strangers(stack: Stack, resource: Resource) -> Iterator[str]:
             if resource.props.get(prop) is UNKNOWN and nested and not resource.refs.get(prop):
                 continue  # not given: a preview waits for AWS to say it
             for value in at(resource.props, path):
-                found = stack.referred(resource, prop) if value is UNKNOWN else stack.called(value)
-                if not any(each.type in source.types for each in found):
+                meant = [*stack.called(value), *_perhaps(stack, resource, path, value)]
+                if not any(each.type in source.types for each in meant):
                     yield "something of another program" if value is UNKNOWN else str(value)
+
+
+def _perhaps(stack: Stack, resource: Resource, path: str, value: object) -> Iterator[Resource]:
+    """What a value may stand for that is the name of nothing here: while it is unknown, what its property comes from.
+
+    Later too, if a provider never says what has which id; but not where the property names several things.
+    """
+    for each in stack.referred(resource, path.partition(".")[0]):
+        if value is UNKNOWN or ("." not in path and "id" not in each.props):
+            yield each

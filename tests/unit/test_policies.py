@@ -6,6 +6,7 @@ import ast
 import importlib
 import inspect
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,20 @@ import pytest
 
 from policy import tokens
 from policy.known import PORTS, known
-from policy.resources import UNKNOWN
-from policy.rules import POLICIES
+from policy.resources import UNKNOWN, Resource
+from policy.rules import POLICIES, sources
 from policy.taggable import TAGGABLE
-from policy.tokens import DEFAULT_VPC, EGRESS_RULE, METADATA_DEFAULTS, PREFIX_LIST, SNAPSHOT, SPOT_REQUEST, VOLUME, VPC
+from policy.tokens import (
+    DEFAULT_VPC,
+    EGRESS_RULE,
+    METADATA_DEFAULTS,
+    PREFIX_LIST,
+    SNAPSHOT,
+    SPOT_REQUEST,
+    VOLUME,
+    VOLUME_ATTACHMENT,
+    VPC,
+)
 from policy.ways import WAYS
 from tests.contract.any_aws import sdk_class
 from tests.policies.members import IN, backends
@@ -47,7 +58,7 @@ from tests.policies.parts import (
     targets,
     template,
 )
-from tests.policies.views import violations
+from tests.policies.views import STACK, violations
 from tests.unit.clusters import raw
 from tests.unit.test_purity import imported
 
@@ -220,6 +231,13 @@ def test_a_snapshot_of_a_servers_own_volume_passes() -> None:
     machine = server(rootBlockDevice=root, ebsBlockDevices=[further])
     for id in ("vol-1", "vol-2"):
         assert not violations("sources-in-sight", [machine, made(SNAPSHOT, "snapshot", volumeId=id)])
+
+
+def test_where_a_provider_does_not_say_an_id_a_reference_counts() -> None:
+    volume = Resource(VOLUME, "data", "urn::data", {})
+    attachment = Resource(VOLUME_ATTACHMENT, "data", "urn::at", {"volumeId": "vol-1"}, {"volumeId": ["urn::data"]})
+    assert not list(sources([volume, attachment], STACK))
+    assert list(sources([replace(volume, props={"id": "vol-2"}), attachment], STACK))
 
 
 def test_another_notation_passes_where_it_makes_no_server_and_no_way_in() -> None:
