@@ -1,4 +1,4 @@
-"""The workflow of previews: linted, its permissions and pins, and its shell steps run as far as they can be here."""
+"""The workflows: linted, their permissions and pins, and the shell steps of previews, as far as they can be run here."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ import yaml
 from tests.actionlint import actionlint
 
 ROOT = Path(__file__).parents[2]
-FILE = ROOT / ".github" / "workflows" / "preview.yml"
-WORKFLOW = yaml.safe_load(FILE.read_text())
+FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+WORKFLOW = yaml.safe_load((ROOT / ".github" / "workflows" / "preview.yml").read_text())
 # GitHub's API as far as the step uses it: comments in a file, each call in another.
 GH = """#!/usr/bin/env python3
 import json, os, pathlib, subprocess, sys
@@ -54,7 +55,13 @@ def shell(script: str, folder: Path, **variables: str) -> subprocess.CompletedPr
 
 
 def test_actionlint_finds_nothing() -> None:
-    done = subprocess.run([actionlint(), "-no-color", FILE], capture_output=True, text=True, check=False)
+    done = subprocess.run([actionlint(), "-no-color", *FILES], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_zizmor_finds_nothing() -> None:
+    zizmor = Path(sys.executable).parent / "zizmor"
+    done = subprocess.run([zizmor, "--offline", ROOT / ".github"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -62,6 +69,7 @@ def test_every_job_has_the_least_permissions_it_needs() -> None:
     assert WORKFLOW["permissions"] == {}
     assert {name: job["permissions"] for name, job in WORKFLOW["jobs"].items()} == {
         "stacks": {"contents": "read"},
+        "fork": {},
         "preview": {"contents": "read", "id-token": "write"},
         "comment": {"pull-requests": "write"},
     }
@@ -72,15 +80,18 @@ def test_what_may_write_runs_nothing_of_the_pull_request() -> None:
     assert not [step for step in steps if "checkout" in step.get("uses", "")]
 
 
-def test_every_action_is_pinned_by_its_commit_and_says_its_version() -> None:
-    used = re.findall(r"uses: (.+)", FILE.read_text())
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.name))
+def test_every_action_is_pinned_by_its_commit_and_says_its_version(file: Path) -> None:
+    used = re.findall(r"uses: (.+)", file.read_text())
     assert used
     for one in used:
         assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", one), one
 
 
-def test_nothing_from_outside_is_put_into_a_script() -> None:
-    scripts = [step["run"] for job in WORKFLOW["jobs"].values() for step in job["steps"] if "run" in step]
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.name))
+def test_nothing_from_outside_is_put_into_a_script(file: Path) -> None:
+    jobs = yaml.safe_load(file.read_text())["jobs"].values()
+    scripts = [step["run"] for job in jobs for step in job["steps"] if "run" in step]
     assert not [script for script in scripts if "${{" in script], "a branch's name could be a command"
 
 
@@ -141,7 +152,26 @@ def test_a_stack_is_reviewed_if_its_file_or_the_code_changed(clone: Path, change
     assert (name, json.loads(told)) == ("stacks", stacks)
 
 
+def test_a_forks_pull_request_is_told_why_it_has_no_preview(tmp_path: Path) -> None:
+    done = shell(step("fork", "Say why there is no preview")["run"], tmp_path, STACKS='["staging"]')
+    assert done.returncode == 0
+    assert done.stdout.startswith("::notice title=No preview for a fork::")
+    assert '["staging"]' in done.stdout
+    same = "github.event.pull_request.head.repo.full_name == github.repository"
+    assert same in WORKFLOW["jobs"]["preview"]["if"]
+    assert same.replace("==", "!=") in WORKFLOW["jobs"]["fork"]["if"]
+
+
 # The comment
+
+
+def test_where_no_preview_came_as_far_as_a_review_there_is_no_comment(tmp_path: Path) -> None:
+    gh = tmp_path / "gh"
+    gh.write_text("#!/bin/sh\necho called >&2; exit 1\n")
+    gh.chmod(0o755)
+    variables = {"GH_TOKEN": "token", "NUMBER": "7", "PATH": f"{tmp_path}:{os.environ['PATH']}", "REPOSITORY": "c/p"}
+    done = shell(step("comment", "One comment a stack, changed in place")["run"], tmp_path, **variables)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_comment_is_made_once_and_then_changed_in_place(tmp_path: Path) -> None:
