@@ -1,4 +1,4 @@
-"""The workflows: linted, their permissions and pins, and the shell steps of previews, as far as they can be run here."""
+"""The workflows: linted, their permissions and pins, and the shell steps of previews, as far as they can run here."""
 
 from __future__ import annotations
 
