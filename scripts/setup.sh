@@ -20,6 +20,17 @@ missing_of() {
     done
 }
 
+# Before anything is installed: whether this machine can have a sandbox at all.
+need_sandbox() {
+    elsewhere="in a virtual machine, on a cloud machine, or in a container that may do it:
+            docker run --privileged --rm -it -v \"\$PWD:/project\" -w /project debian:12 $0"
+    [ "$(uname -s)" = Linux ] || fail "the sandbox needs Linux, and this is $(uname -s)" "run it $elsewhere"
+    [ "$(id -u)" = 0 ] || fail "the sandbox makes network namespaces and mounts, so it needs root" "sudo $0"
+    ! command -v unshare > /dev/null ||
+        unshare --mount --net --pid --uts --ipc --fork mount -t tmpfs none /mnt 2> /dev/null ||
+        fail "root may not make namespaces and mounts here, as in a plain container" "run it $elsewhere"
+}
+
 # Debian packages that are missing, by what each brings; also those of the lines in $also.
 missing_packages() {
     missing_of <<'END'
@@ -64,6 +75,7 @@ install_command() {
     printf '%s\n' "$stamp" > .venv/command-stamp
 }
 
+[ "${sandbox:-no}" = no ] || need_sandbox
 python=python3
 [ -z "${PYTHON:-}" ] || python=$PYTHON
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null ||
