@@ -31,11 +31,14 @@ def pinned_sdk() -> str:
 def pinned_cli() -> dict[str, str]:
     """Each place that names the CLI's version, and what it says."""
     module = (BUILT_BY / "go.mod").read_text()
-    workflow = (CLONE / ".github" / "workflows" / "preview.yml").read_text()
+    workflows = (CLONE / ".github" / "workflows").glob("*.yml")
     return {
         "sandbox/operator/engine.py": engine.VERSION,
         "sandbox/operator/pulumi-cli/go.mod": re.findall(rf"{GO_MODULE} v(\S+)", module)[0],
-        ".github/workflows/preview.yml": re.findall(r"--version (\S+)", workflow)[0],
+        **{
+            f".github/workflows/{each.name}": re.findall(r"pulumi-version: (\S+)", each.read_text())[0]
+            for each in workflows
+        },
     }
 
 

@@ -108,8 +108,12 @@ def test_what_is_wrong_is_told_in_words(behaviour: Any, reader: asyncssh.SSHKey,
 
 
 def test_one_server_that_never_speaks_and_many_that_do_take_the_time_of_one() -> None:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Holds both: a connection that nobody refers to is closed."""
+        await asyncio.sleep(60)
+
     async def act() -> dict[str, ProbeResult]:
-        silent = await asyncio.start_server(lambda reader, writer: asyncio.sleep(60), "127.0.0.1", 0)
+        silent = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
         port = silent.sockets[0].getsockname()[1]
         targets = [Target(str(number), "127.0.0.1", line(KEY)) for number in range(20)]
         try:

@@ -12,6 +12,8 @@ from sandbox.paths import CLONE
 from tests.e2e.documents import LANGUAGES, Command, commands, fences, indented, variables
 
 DOCUMENTS = [CLONE / "README.md", *sorted((CLONE / "docs").glob("*.md"))]
+PAGES = [*DOCUMENTS, *(CLONE / name for name in ("CONTRIBUTING.md", "SECURITY.md", "bench/RESULTS.md"))]
+LINK = re.compile(r"\]\(([^)\s]+)\)")
 FOLDERS = ("bench", "chef_push_jobs", "components", "policy", "provider", "sandbox", "scripts", "tests")
 FILE = re.compile(r"`((?:[\w.-]+/)*[\w-]+\.(?:py|sh))`")
 EXAMPLE = """\
@@ -76,6 +78,23 @@ def test_every_block_is_in_a_fence_that_names_its_language(document: Path) -> No
     text = document.read_text()
     assert indented(text) == [], "these are in no fence"
     assert {fence.language for fence in fences(text)} <= set(LANGUAGES)
+
+
+def anchors(document: Path) -> set[str]:
+    """Of its headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", PAGES, ids=lambda path: path.name)
+def test_every_link_leads_to_a_file_and_a_heading_that_are_there(document: Path) -> None:
+    broken = []
+    for target in LINK.findall(document.read_text()):
+        path, _, heading = target.partition("#")
+        file = (document.parent / path).resolve() if path else document
+        if "://" not in target and not (file.exists() and (not heading or heading in anchors(file))):
+            broken.append(target)
+    assert not broken
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
