@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from chef_push_jobs.cli.docs import architecture
 from chef_push_jobs.cli.plan.examples import examples
 from chef_push_jobs.config import editor_schema, reference, stack_files, typed_dicts
 from chef_push_jobs.model import flows
@@ -17,6 +18,7 @@ BEGIN = "<!-- flows: written by `chef-push-jobs docs` from chef_push_jobs/model/
 END = "<!-- end of flows -->"
 FLOWS = {"docs/chef.md": flows.CHEF_FLOWS, "docs/network.md": flows.OWN_FLOWS}
 ARGUMENTS = "chef_push_jobs/config/cluster_args.py"
+ARCHITECTURE = "docs/examples/architecture.svg"
 
 
 def derived(root: Path) -> dict[str, str]:
@@ -27,6 +29,7 @@ def derived(root: Path) -> dict[str, str]:
         "docs/settings.md": reference.render(project, keys, time_limits()),
         str(schema): json.dumps(editor_schema.for_editors(project, keys), indent=2, ensure_ascii=False) + "\n",
         **({ARGUMENTS: typed_dicts.render()} if (root / ARGUMENTS).exists() else {}),  # in a clone of this project
+        **({ARCHITECTURE: architecture.render()} if (root / ARCHITECTURE).exists() else {}),
         **_with_flows(root),
         **{f"{EXAMPLES}/{name}": text for name, text in examples(root).items()},
     }
