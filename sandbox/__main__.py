@@ -4,7 +4,7 @@ python -m sandbox start               a whole cloud on this machine; safe to rep
 python -m sandbox stop                remove all of it, also after a crash; safe to repeat
 python -m sandbox status              its hosts; exit status 1 when it is not running
 python -m sandbox exec HOST -- CMD…   a command as root on a host, by name or id
-python -m sandbox run -- CMD…         a command where the operator works, with Pulumi's environment
+python -m sandbox run -- CMD…         a command where the operator works, with Pulumi and this project's command
 python -m sandbox job [COMMAND]       a command as a push job on both clients, which are set up first
 python -m sandbox inject              the faults that its AWS API can answer with, and those that wait for a request
 python -m sandbox inject FAULT [ACTION] [TIMES]   answer the next requests with one; ACTION as in RunInstances
@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from sandbox import job_clients, lifecycle, prerequisites
 from sandbox.aws import fault_injection
@@ -82,7 +83,10 @@ def run(sandbox: Sandbox, command: Sequence[str]) -> None:
         found = engine.environment(sandbox.run / "home")
     except EngineError as error:
         raise SandboxError(str(error)) from error
-    _become([*network.enter(sandbox.operator), *command], workstation.environment(sandbox, found))
+    environment = workstation.environment(sandbox, found)
+    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
+    environment["debian_chroot"] = f"sandbox {sandbox.name}"  # a prompt of Debian's begins with it
+    _become([*network.enter(sandbox.operator), *command], environment)
 
 
 def job(sandbox: Sandbox, command: str = job_clients.COMMAND) -> None:

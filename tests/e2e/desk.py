@@ -114,7 +114,7 @@ class Desk:
 
     def _inside(self, script: str) -> list[str]:
         exports = [f"export {name}={shlex.quote(value)}" for name, value in self.variables.items()]
-        lines = "\n".join([f"cd {shlex.quote(str(self.folder))}", self._path, *exports, self.functions, script])
+        lines = "\n".join([f"cd {shlex.quote(str(self.folder))}", *exports, self.functions, script])
         return [sys.executable, "-m", "sandbox", "run", "--", "sh", "-euc", lines]
 
     @property

@@ -17,6 +17,8 @@ PLAN = "pulumi preview --json | chef-push-jobs plan --stack production --format 
 REPLACE = "pulumi preview --json --stack \"$STACK\" --replace '**aws:ec2/instance:Instance::backend-0' > preview.json"
 NOT_RUN = {
     ("README.md", "scripts/test"): SELF,
+    ("README.md", "python3 -m venv .venv"): COMMAND,
+    ("README.md", ". .venv/bin/activate"): COMMAND,
     ("README.md", "pip install --no-deps --editable ."): COMMAND,
     ("docs/aws.md", "pip install --no-deps --editable ."): COMMAND,
     ("docs/aws.md", "aws sts get-caller-identity"): CLI,
