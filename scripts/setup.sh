@@ -1,6 +1,13 @@
 # Sourced by the other scripts: everything that they need and that is not there yet, saying so. Safe to repeat.
 # shellcheck shell=sh
 
+# What a script is for is said at its head, before anything is done.
+case "${1:-}" in
+    --help | -h)
+        sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+        exit 0
+        ;;
+esac
 cd "$(dirname "$0")/.." || exit 1
 
 # Without compiled modules kept, program and plugins take twice as long to start, each time.
@@ -76,6 +83,12 @@ install_command() {
 }
 
 [ "${sandbox:-no}" = no ] || need_sandbox
+remove_all() {
+    cache=${XDG_CACHE_HOME:-$HOME/.cache}/chef-push-jobs
+    rm -rf .venv policy/.venv provider/.venv bench/.venv .sandbox "$cache"
+    say "Removed as well: the Python environments, .sandbox and $cache. Debian packages stay."
+}
+
 python=python3
 [ -z "${PYTHON:-}" ] || python=$PYTHON
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null ||

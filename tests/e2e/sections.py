@@ -20,6 +20,8 @@ NOT_RUN = {
     ("README.md", "python3 -m venv .venv"): COMMAND,
     ("README.md", ". .venv/bin/activate"): COMMAND,
     ("README.md", "pip install --no-deps --editable ."): COMMAND,
+    ("docs/aws.md", "python3 -m venv .venv"): COMMAND,
+    ("docs/aws.md", ". .venv/bin/activate"): COMMAND,
     ("docs/aws.md", "pip install --no-deps --editable ."): COMMAND,
     ("docs/aws.md", "aws sts get-caller-identity"): CLI,
     (

@@ -1,4 +1,4 @@
-"""Where the sandbox cannot run, `scripts/up` says why and where it can, before it installs anything."""
+"""The scripts say what they are for and do nothing, and where the sandbox cannot run, why and where it can."""
 
 from __future__ import annotations
 
@@ -54,3 +54,25 @@ def test_it_says_why_and_where_and_installs_nothing(
     variables = {**os.environ, "PATH": f"{machine}:{os.environ['PATH']}"}
     done = subprocess.run([up], env=variables, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"error: {error}\n{remedy}{up}\n")
+
+
+@pytest.mark.parametrize("name", ["bench", "down", "pulumi", "test", "up"])
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_is_what_stands_at_the_head_and_nothing_is_done(machine: Path, name: str, option: str) -> None:
+    script = CLONE / "scripts" / name
+    for command in ("uname", "id", "unshare"):
+        say(machine, command, "exit 9")
+    variables = {**os.environ, "PATH": f"{machine}:{os.environ['PATH']}"}
+    done = subprocess.run([script, option], env=variables, capture_output=True, text=True, check=False)
+    head = [line[2:] for line in script.read_text().splitlines()[1:] if line.startswith("# ")]
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == head[: len(done.stdout.splitlines())]
+    assert f"scripts/{name}" in done.stdout
+
+
+def test_down_does_nothing_on_a_word_that_it_does_not_know(machine: Path) -> None:
+    variables = {**os.environ, "PATH": f"{machine}:{os.environ['PATH']}"}
+    down = CLONE / "scripts" / "down"
+    done = subprocess.run([down, "everything"], env=variables, capture_output=True, text=True, check=False)
+    said = "error: scripts/down takes --all, --help or nothing, and not: everything\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
