@@ -203,7 +203,7 @@ def _servers(values: Values, problems: list[Problem]) -> tuple[Server, ...]:
 
 
 def _given(values: Values, *names: str) -> bool:
-    """Whether each was understood (it may be unset): one that was refused is told already."""
+    """Whether each was understood (it may be unset): invalid values are already reported."""
     return all(name in values for name in names)
 
 

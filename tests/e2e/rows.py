@@ -22,7 +22,7 @@ PACKAGE = "opscode-push-jobs-server"
 SECRETS = "/etc/opscode/private-chef-secrets.json"
 STATUS = "/var/opt/opscode/keepalived/current_cluster_status"
 STAND_INS = ("backend-0", "backend-1", "frontend-0")
-AGREE = ("Do it?", "yes")
+AGREE = ("Type yes to apply", "yes")
 
 
 def nothing(_desk: Desk) -> None:

@@ -95,7 +95,7 @@ def test_ports_are_verified_by_the_rollout_that_restarted_the_service() -> None:
     assert mended.verified == (
         "restart-pushy passed on backend-0, backend-1: where the service runs, it was seen listening on them."
     )
-    assert told("failed").verified == "This rollout did not get there."
+    assert told("failed").verified == "This rollout ended before it looked at them."
 
 
 @pytest.mark.parametrize(

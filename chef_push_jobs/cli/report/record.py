@@ -155,7 +155,9 @@ def _verified(rollout: RolloutProgress) -> str:
     )
     told = [restarted] if found[RESTART] else []
     told += [f"The firewall was tried on {listed(found[FIREWALL])}."] if found[FIREWALL] else []
-    unseen = "had no reason to look at them again" if rollout.result == "succeeded" else "did not get there"
+    unseen = (
+        "had no reason to look at them again" if rollout.result == "succeeded" else "ended before it looked at them"
+    )
     return " ".join(told) or f"This rollout {unseen}."
 
 

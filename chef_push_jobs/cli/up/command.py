@@ -53,7 +53,10 @@ def _agreed(pulumi: Pulumi, options: Sequence[str], console: Console) -> bool:
         raise CommandError("nobody can be asked here; give --yes")
     if pulumi.show("preview", *options):
         return False
-    return console.input("Do it? Only 'yes' is a yes: ") == "yes"
+    agreed = console.input("Type yes to apply these changes: ") == "yes"
+    if not agreed:
+        console.print("Nothing was changed.")
+    return agreed
 
 
 def _up(pulumi: Pulumi, stack: str, options: Sequence[str], events: Path | None, console: Console) -> int:

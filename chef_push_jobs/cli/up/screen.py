@@ -51,7 +51,7 @@ class Screen:
                 self._print(line)
 
     def on_stop(self) -> None:
-        self.note = "stopping: what runs on the servers is let to end, nothing new begins"
+        self.note = "stopping: tasks that run on servers finish first, no new task starts"
         if not self.console.is_terminal:
             self._print(self.note)
 
