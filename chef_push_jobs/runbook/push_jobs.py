@@ -128,12 +128,28 @@ STEPS = (
         triggered_by=(same("connect", "a new machine has nothing installed"),),
         timeout=900,
     ),
+    # [4] TCP ports 10000 and 10003 must be open, on the backends only. Already here: reconfigure restarts the service
+    # where its settings are new, and clients come back at once.
+    Step(
+        "firewall",
+        number=4,
+        on=push_jobs_servers,
+        action=Action.RULES,
+        script=_check_firewall,
+        triggered_by=(same("connect", "another machine may have another packet filter"),),
+        timeout=900,
+        qualified=False,
+        adjustable=False,
+    ),
     # The settings, with the ports, go to the primary only; the copy carries them on.
     Step(
         "configure",
         on=primary,
         script=_configure,
-        depends_on=(same("install", "the package brings the folder of the file"),),
+        depends_on=(
+            same("install", "the package brings the folder of the file"),
+            every("firewall", "reconfigure restarts the service by these settings, and clients come back at once"),
+        ),
         triggered_by=(same("install", "a new machine or package may come with other settings"),),
         timeout=60,
     ),
@@ -202,18 +218,6 @@ STEPS = (
             same("install", "a new machine or package may come with files of its own"),
         ),
     ),
-    # [4] TCP ports 10000 and 10003 must be open, on the backends only.
-    Step(
-        "firewall",
-        number=4,
-        on=push_jobs_servers,
-        action=Action.RULES,
-        script=_check_firewall,
-        triggered_by=(same("connect", "another machine may have another packet filter"),),
-        timeout=900,
-        qualified=False,
-        adjustable=False,
-    ),
     # [5] Reconfigure the remaining push jobs servers.
     Step(
         "reconfigure",
@@ -256,10 +260,7 @@ STEPS = (
         script=lambda cluster, server: scripts.restart_pushy(
             ports(cluster.settings).values(), unless_fresh=bool(cluster.settings.existing)
         ),
-        depends_on=(
-            every("chef-reconfigure", "keepalived must know the service before it is restarted"),
-            every("firewall", "clients come back to the ports at once"),
-        ),
+        depends_on=(every("chef-reconfigure", "keepalived must know the service before it is restarted"),),
         triggered_by=(same("chef-reconfigure", "the new configuration is read at the start"),),
     ),
     # [8] Verify the installation. On both backends of an ha cluster, because only they know which one is master now.
