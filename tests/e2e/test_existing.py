@@ -141,3 +141,11 @@ def test_push_jobs_is_uninstalled_only_where_the_stack_says_so(adopted: Stack) -
         )
     scripts = adopted.lab.shell("backend-1", "grep -r opscode-pushy-server /var/opt/opscode/keepalived/bin")
     assert scripts.returncode == 1, "keepalived must have forgotten the service"
+    for name in NAMES:
+        left = "find /opt/opscode/sv /opt/opscode/service /opt/opscode/init /var/opt/opscode/nginx -name '*push*'"
+        assert adopted.output(name, f"{left}; pgrep -f [o]pscode-pushy-server || :") == ""
+    users = "chpst -u opscode-pgsql /opt/opscode/embedded/bin/psql -qtA postgres -c 'SELECT rolname FROM pg_roles'"
+    assert "opscode_pushy" not in adopted.output("backend-0", users)
+    adopted.output("backend-0", "chef-server-ctl stop keepalived")
+    told = "timeout 60 sh -c 'until [ \"$(cat $0)\" = master ]; do sleep 1; done'"
+    adopted.output("backend-1", f"{told} /var/opt/opscode/keepalived/current_cluster_status")
