@@ -1,7 +1,8 @@
 #!/bin/sh
 # Make new credentials where the setting is another than the noted one; a server without a note only notes it.
 #
-# The old ones are removed and the next reconfigure makes new ones, so that this can be ended anywhere and run again.
+# The old ones are removed, and the next reconfigure makes what is missing, so that this can be ended anywhere and run
+# again.
 #
 #   wanted  the setting rotateCredentials, any text
 : "${wanted?}"
@@ -47,11 +48,13 @@ case $version in
       echo "nothing was rotated: Chef server shows no credentials of push jobs. It says:"
       { chef-server-ctl show-secret push-jobs-server pushy_priv_key > /dev/null; } 2>&1
       exit 1
-    fi ;;
+    fi
+    # Reconfigure would make the passwords as they were: they follow from the store's own secret.
+    for password in sql_password sql_ro_password; do
+      od -An -tx1 -N25 /dev/urandom | tr -d ' \n' |
+        /opt/opscode/embedded/bin/veil-ingest-secret "push-jobs-server.$password"
+    done ;;
 esac
 reconfigure
-# What 1.x was started with is not read any more, and has the old password.
-etc=/var/opt/opscode-push-jobs-server/opscode-pushy-server/etc
-if [ -e "$etc/sys.config" ]; then rm -f "$etc/app.config"; fi
 note
 echo "new credentials are made for '$wanted'"

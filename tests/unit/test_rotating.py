@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -23,6 +24,7 @@ def rotated(disk: Path, noted: str, version: str, show_secret: int) -> subproces
     tools = {
         "chef-server-ctl": f'[ "$1" != show-secret ] || [ {show_secret} = 0 ] || {{ echo "{STORE}" >&2; exit 1; }}',
         "opscode-push-jobs-server-ctl": ":",
+        "veil-ingest-secret": f"cat >> {disk}/ingested; echo >> {disk}/ingested",
     }
     for name, does in tools.items():
         (disk / "bin" / name).write_text(f'#!/bin/sh\necho "$0 $*" >> {disk}/called\n{does}\n')
@@ -30,6 +32,7 @@ def rotated(disk: Path, noted: str, version: str, show_secret: int) -> subproces
     script = scripts.rotate("new").text.replace(scripts.HOME, str(home))
     for path in ("/etc/opscode-push-jobs-server", "/opt/opscode-push-jobs-server"):
         script = script.replace(path, f"{disk}{path}")
+    script = script.replace("/opt/opscode/embedded/bin/", f"{disk}/bin/")
     environment = {**os.environ, "PATH": f"{disk}/bin:{os.environ['PATH']}"}
     return subprocess.run(["sh"], input=script, text=True, env=environment, capture_output=True, check=False)
 
@@ -54,3 +57,26 @@ def test_else_reconfigure_makes_new_ones_also_where_an_earlier_run_was_ended(
     called = (tmp_path / "called").read_text()
     assert called.count("opscode-push-jobs-server-ctl reconfigure") == 1
     assert called.count("remove-secret") == (4 if show_secret == 0 else 0)
+
+
+def test_passwords_that_the_store_would_make_as_they_were_are_given_to_it(tmp_path: Path) -> None:
+    assert rotated(tmp_path, "old", "2.2.8", show_secret=0).returncode == 0
+    called = (tmp_path / "called").read_text().splitlines()
+    order = [line.rsplit("/", 1)[1] for line in called if "show-secret" not in line]
+    assert order == [
+        *(
+            f"chef-server-ctl remove-secret push-jobs-server {name} --yes"
+            for name in ("pushy_pub_key", "pushy_priv_key", "sql_password", "sql_ro_password")
+        ),
+        "veil-ingest-secret push-jobs-server.sql_password",
+        "veil-ingest-secret push-jobs-server.sql_ro_password",
+        "opscode-push-jobs-server-ctl reconfigure",
+    ]
+    passwords = (tmp_path / "ingested").read_text().split()
+    assert len(set(passwords)) == 2
+    assert all(re.fullmatch("[0-9a-f]{50}", password) for password in passwords)
+
+
+def test_passwords_of_the_first_generation_stay(tmp_path: Path) -> None:
+    assert rotated(tmp_path, "old", "1.1.6", show_secret=1).returncode == 0
+    assert not (tmp_path / "ingested").exists()

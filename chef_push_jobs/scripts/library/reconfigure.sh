@@ -9,4 +9,7 @@ reconfigure() {
   if [ -n "$before" ] && [ -n "$after" ] && [ "$before" != "$after" ]; then
     echo "$after" > "$restarted"
   fi
+  # From 2.0 on, what 1.x was started with is not read any more, and has an old password.
+  config=/var/opt/opscode-push-jobs-server/opscode-pushy-server
+  if [ -e "$config/sys.config" ]; then rm -f "$config/etc/app.config"; fi
 }
