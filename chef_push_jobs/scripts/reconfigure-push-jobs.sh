@@ -1,9 +1,12 @@
 #!/bin/sh
-# Reconfigure push jobs, on a whole key pair.
+# Reconfigure push jobs, on a whole key pair, and without a start on a standby.
 #
 # A first reconfigure that dies between the halves of the key pair leaves a public key, beside which the next one makes
 # an empty private key, for good. Nobody has that half yet: it is shared only after a reconfigure that went through.
+#
+# The first reconfigure starts the service also on a standby, and that marks the jobs that run on the master as crashed.
 set -eu
+. library/cluster.sh
 . library/reconfigure.sh
 cd /etc/opscode-push-jobs-server
 if [ -e pushy_pub.pem ] && [ ! -s pushy_priv.pem ]; then
@@ -12,5 +15,10 @@ if [ -e pushy_pub.pem ] && [ ! -s pushy_priv.pem ]; then
     exit 1
   fi
   rm -f pushy_pub.pem pushy_priv.pem
+fi
+service=/opt/opscode/sv/opscode-pushy-server var=/var/opt/opscode-push-jobs-server
+if [ "$(cluster_status)" != master ] && [ ! -e "$var/bootstrapped" ]; then
+  mkdir -p "$service" "$var"
+  touch "$service/down" "$var/bootstrapped"
 fi
 reconfigure

@@ -1,0 +1,57 @@
+"""What reconfigure of push jobs finds prepared, and what it leaves: the script on a folder that stands for the disk."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from chef_push_jobs import scripts
+
+PLACES = ("/etc/opscode-push-jobs-server", "/opt/opscode/sv", "/var/opt/opscode-push-jobs-server", "/var/opt/opscode/")
+DOWN = "opt/opscode/sv/opscode-pushy-server/down"
+BOOTSTRAPPED = "var/opt/opscode-push-jobs-server/bootstrapped"
+APP, SYS = (
+    f"var/opt/opscode-push-jobs-server/opscode-pushy-server/{name}" for name in ("etc/app.config", "sys.config")
+)
+
+
+def reconfigured(disk: Path, status: str | None = None, *there: str) -> set[str]:
+    """Which of the files are there after it."""
+    files = dict.fromkeys(there, "")
+    if status:
+        files["var/opt/opscode/keepalived/current_cluster_status"] = f"{status}\n"
+    for name in ("home/x", "etc/opscode-push-jobs-server/x", *files):
+        (disk / name).parent.mkdir(parents=True, exist_ok=True)
+        (disk / name).write_text(files.get(name, ""))
+    (disk / "bin").mkdir()
+    (disk / "bin/opscode-push-jobs-server-ctl").write_text("#!/bin/sh\n")
+    (disk / "bin/opscode-push-jobs-server-ctl").chmod(0o755)
+    script = scripts.reconfigure_push_jobs().text.replace(scripts.HOME, str(disk / "home"))
+    for place in PLACES:
+        script = script.replace(place, f"{disk}{place}")
+    environment = {**os.environ, "PATH": f"{disk}/bin:{os.environ['PATH']}"}
+    subprocess.run(["sh"], input=script, text=True, env=environment, check=True)
+    return {name for name in (DOWN, BOOTSTRAPPED, APP, SYS) if (disk / name).exists()}
+
+
+@pytest.mark.parametrize(
+    ("status", "there", "left"),
+    [
+        ("backup", (), {DOWN, BOOTSTRAPPED}),
+        ("backup", (BOOTSTRAPPED,), {BOOTSTRAPPED}),
+        ("master", (), set()),
+        (None, (), set()),
+    ],
+)
+def test_a_standby_is_marked_so_that_the_first_reconfigure_does_not_start_the_service(
+    tmp_path: Path, status: str | None, there: tuple[str, ...], left: set[str]
+) -> None:
+    assert reconfigured(tmp_path, status, *there) == left
+
+
+def test_what_the_first_generation_was_started_with_goes_once_the_second_has_its_own(tmp_path: Path) -> None:
+    assert reconfigured(tmp_path / "1", None, APP) == {APP}
+    assert reconfigured(tmp_path / "2", None, APP, SYS) == {SYS}
