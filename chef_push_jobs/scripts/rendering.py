@@ -86,10 +86,10 @@ def in_turn(*parts: Script) -> Script | InTurn:
 
 
 def _quoted(value: str) -> str:
-    """As a word of the shell in which nothing is expanded, with the quotes that need less escaping."""
-    single = "'" + value.replace("'", r"'\''") + "'"
-    double = '"' + re.sub(r'[\\"$`]', r"\\\g<0>", value) + '"'
-    return min(single, double, key=len)
+    """As a word of the shell in which nothing is expanded. A line more or less does not turn the quotes over."""
+    if "'" not in value:
+        return f"'{value}'"
+    return '"' + re.sub(r'[\\"$`]', r"\\\g<0>", value) + '"'
 
 
 @cache

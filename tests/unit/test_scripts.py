@@ -130,6 +130,13 @@ def test_any_value_arrives_as_it_is_and_nothing_in_it_is_run(value: str) -> None
         assert run(f'value={rendering._quoted(value)}\nprintf %s "$value"', shell).stdout == value
 
 
+def test_a_line_less_in_a_value_leaves_the_other_lines_as_they_are() -> None:
+    """A reviewer reads the difference of two scripts."""
+    lines = [f"server \"frontend-{number}\"\n" for number in range(3)]
+    more, fewer = (rendering._quoted("".join(["# the stack's\n", *some])) for some in (lines, lines[:1]))
+    assert set(fewer.splitlines()) <= set(more.splitlines())
+
+
 def test_a_script_without_its_values_runs_nothing(tmp_path: Path) -> None:
     for script in ALL.values():
         if script.values or script.brings:
