@@ -19,6 +19,7 @@ from chef_push_jobs.engine.progress import RolloutProgress, TaskProgress, TaskSt
 from chef_push_jobs.engine.stack_history import differences, of, parse_history
 from tests.browser import brightness, chromium, screenshot
 from tests.examples import EXAMPLES
+from tests.unit.test_events import TESTED
 
 EVENTS = Path(__file__).parent / "files" / "events"
 UPDATES = parse_history((EVENTS / "history.json").read_text())
@@ -100,7 +101,7 @@ def test_ports_are_verified_by_the_rollout_that_restarted_the_service() -> None:
 
 @pytest.mark.parametrize(
     ("name", "test"),
-    [("first", "7 examples, 0 failures"), ("failed", "not run")],
+    [("first", TESTED), ("failed", "not run")],
 )
 def test_the_result_of_the_test_is_told_or_why_there_is_none(name: str, test: str) -> None:
     assert told(name).test == test

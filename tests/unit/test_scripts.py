@@ -132,7 +132,7 @@ def test_any_value_arrives_as_it_is_and_nothing_in_it_is_run(value: str) -> None
 
 def test_a_line_less_in_a_value_leaves_the_other_lines_as_they_are() -> None:
     """A reviewer reads the difference of two scripts."""
-    lines = [f"server \"frontend-{number}\"\n" for number in range(3)]
+    lines = [f'server "frontend-{number}"\n' for number in range(3)]
     more, fewer = (rendering._quoted("".join(["# the stack's\n", *some])) for some in (lines, lines[:1]))
     assert set(fewer.splitlines()) <= set(more.splitlines())
 
