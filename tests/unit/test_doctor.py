@@ -25,7 +25,7 @@ from chef_push_jobs.engine.stack_state import ObservedRule, Stack, Target
 from chef_push_jobs.runbook import push_jobs
 from chef_push_jobs.runbook.plan import StackPlan
 from chef_push_jobs.runbook.steps import Action
-from tests.unit.clusters import settings, stack
+from tests.unit.clusters import PUSH_JOBS, settings, stack
 
 NONCE = "5e" * 32
 NAMES = ["backend-0", "backend-1", "frontend-0", "frontend-1"]
@@ -410,6 +410,15 @@ def test_settings_that_were_not_rolled_out_are_no_drift_of_a_server() -> None:
     (found,) = diagnosis.findings
     assert found.text.startswith("the settings changed since the last pulumi up, which did not do push-jobs-configure")
     assert mending(diagnosis).all() == ["pulumi up --stack test"]
+
+
+def test_a_package_that_was_not_rolled_out_is_no_drift_of_the_settings_file_that_goes_with_it() -> None:
+    """That of 2.x names the database's address."""
+    failing_over: dict[str, Any] = {"highAvailability": {"provider": "aws"}}
+    package = {"url": f"https://packages.test/{PUSH_JOBS.replace('1.1.6', '2.2.8')}", "sha256": "4c" * 32}
+    known = the_stack(**failing_over, pushJobs__package=package)
+    (found,) = look(stack=replace(known, resources=resources(stack(**failing_over)))).findings
+    assert found.text.startswith("the settings changed since the last pulumi up, which did not do push-jobs-install")
 
 
 def test_servers_that_were_not_made_yet_are_told() -> None:

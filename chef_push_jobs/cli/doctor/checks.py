@@ -22,8 +22,9 @@ from chef_push_jobs.runbook.plan import StackPlan, TaskId
 
 @dataclass(frozen=True)
 class Case:
-    """A stack and all that its servers answered. `pending` are tasks that `pulumi up` would run for new settings.
+    """A stack and all that its servers answered.
 
+    `pending` are tasks that `pulumi up` would run for new settings, with those that follow from them.
     `guarded` is whether the stack's own security groups stand before the servers: those say nothing to strangers.
     """
 

@@ -19,17 +19,17 @@ GROUP = "aws:ec2/securityGroup:SecurityGroup"
 
 def diagnose(stack: Stack, visits: Mapping[str, ProbeResult], cloud: Cloud, nonce: str) -> Diagnosis:
     topology = stack.settings.topology
-    pending = frozenset(_pending(stack))
+    changed = frozenset(_changed(stack))
     case = Case(
         stack.plan,
         {target.name: target for target in stack.targets},
         visits,
         nonce,
-        pending,
+        changed | stack.plan.following(changed),
         guarded=bool(stack.ids(GROUP)),
     )
     cells: dict[str, dict[str, Cell]] = {}
-    findings: list[Finding] = list(_not_rolled_out(stack, pending))
+    findings: list[Finding] = list(_not_rolled_out(stack, changed))
     for server in everywhere(topology):
         if server.name in visits:
             cells[server.name] = examine(case, server, _unreachable(stack, server, visits[server.name], cloud))
@@ -40,7 +40,7 @@ def diagnose(stack: Stack, visits: Mapping[str, ProbeResult], cloud: Cloud, nonc
     return Diagnosis(cells, tuple(findings))
 
 
-def _pending(stack: Stack) -> Iterator[TaskId]:
+def _changed(stack: Stack) -> Iterator[TaskId]:
     """Tasks that the settings have other work for than what was done the last time, as far as it needs no facts."""
     for task in stack.plan.tasks.values():
         known = task.action is Action.COMMAND and task.id.runbook and not task.step.facts(stack.plan.topology)
@@ -48,12 +48,12 @@ def _pending(stack: Stack) -> Iterator[TaskId]:
             yield task.id
 
 
-def _not_rolled_out(stack: Stack, pending: frozenset[TaskId]) -> Iterator[Finding]:
+def _not_rolled_out(stack: Stack, changed: frozenset[TaskId]) -> Iterator[Finding]:
     known = {target.name for target in stack.targets}
     new = sorted(server.name for server in stack.settings.topology.servers if server.name not in known)
     if new:
         yield Finding("", "settings", f"{', '.join(new)} of the settings were not made yet")
-    tasks = [str(task) for task in stack.plan.tasks if task in pending and task.server not in new]
+    tasks = [str(task) for task in stack.plan.tasks if task in changed and task.server not in new]
     if tasks:
         yield Finding("", "settings", f"the settings changed since the last pulumi up, which did not do {tasks[0]} yet")
 
