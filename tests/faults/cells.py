@@ -13,6 +13,8 @@ from tests.faults.brake import Brake, Then, point
 from tests.faults.faults import Fault, Strike
 from tests.faults.lane import Engine, Lane, until_gone
 
+SERVICES_SECONDS = 10.0
+
 
 @dataclass
 class Result:
@@ -104,11 +106,21 @@ def _dependents(lane: Lane, task: TaskId, before: dict[str, list[str]], status: 
 
 def state_problems(lane: Lane) -> list[str]:
     """What is not as an undisturbed rollout left it."""
-    found = snapshot.differences(lane.baseline, snapshot.take(lane.lab, lane.servers))
-    tested = lane.lab.shell("backend-0", f"sh {scripts.HOME}/push-jobs-test.sh")
-    if tested.returncode != 0:
-        found.append(f"the test fails: {tested.stdout[-500:]}")
+    lane.return_mastership()
+    tested = lane.lab.shell(lane.master, f"sh {scripts.HOME}/push-jobs-test.sh")
+    found = [] if tested.returncode == 0 else [f"the test fails: {tested.stdout[-500:]}"]
+    found += _differences(lane)
     digests = {server: snapshot.credentials(lane.lab, server) for server in lane.servers}
-    if len({str(each) for each in digests.values()}) != 1 or len(digests["backend-0"]) != 3:
+    if len({str(each) for each in digests.values()}) != 1 or len(digests[lane.master]) != 3:
         found.append(f"the credentials are lost or split: {digests}")
+    return found
+
+
+def _differences(lane: Lane) -> list[str]:
+    """Those that stay: services that have just been started take a moment to listen."""
+    deadline = time.monotonic() + SERVICES_SECONDS
+    while (found := snapshot.differences(lane.baseline, snapshot.take(lane.lab, lane.servers))) and (
+        time.monotonic() < deadline
+    ):
+        time.sleep(0.5)
     return found

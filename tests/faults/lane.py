@@ -30,6 +30,8 @@ from tests.sandbox.conftest import Lab, new_name
 PROJECT, STACK = "chef-push-jobs", "sandbox"
 LIMIT = 25  # seconds for every step: short, so that a hang is; the suite and a settled keepalived take some 10
 ENGINE_SECONDS = 240.0
+MASTER_SECONDS = 60.0
+STATUS = "cd /var/opt/opscode/keepalived && cat requested_cluster_status current_cluster_status"
 # A server that is gone is noticed after 4 s instead of 150 (command) or 920 (upload, whose data nobody acknowledges).
 KEEPALIVE, RETRIES = "1,1,3", "3"
 HEALTH_CHECK = "2"  # seconds, instead of 300, until the stand-ins notice that the engine is gone
@@ -90,21 +92,26 @@ def _below(pid: int) -> Iterator[int]:
 
 @dataclass
 class Lane:
-    """`baseline` is what an undisturbed rollout left; `after` are the dependents of each resource."""
+    """`baseline` is what an undisturbed rollout left, with `master`; `after` are the dependents of each resource."""
 
     sandbox: Sandbox
     settings: Path
     folder: Path
     lab: Lab
     baseline: dict[str, list[str]] = field(default_factory=dict)
+    master: str = ""
     plan: list[TaskId] = field(default_factory=list)
     after: dict[str, set[str]] = field(default_factory=dict)
     urns: dict[str, str] = field(default_factory=dict)
     runs: int = 0
 
     @property
+    def backends(self) -> list[str]:
+        return [f"backend-{n}" for n in range(BACKENDS)]
+
+    @property
     def servers(self) -> list[str]:
-        return [f"backend-{n}" for n in range(BACKENDS)] + [f"frontend-{n}" for n in range(FRONTENDS)]
+        return [*self.backends, *(f"frontend-{n}" for n in range(FRONTENDS))]
 
     def environment(self) -> dict[str, str]:
         quicker = {"SANDBOX_KEEPALIVE": KEEPALIVE, "SANDBOX_HEALTH_CHECK": HEALTH_CHECK}
@@ -166,7 +173,31 @@ class Lane:
         plan = load_stack(stack_files.read_configuration(STACK, CLONE, self.settings), CLONE)
         self.plan, self.after = tasks(plan, state), dependents(state)
         self.urns = {each["urn"].rsplit("::", 1)[1]: each["urn"] for each in state["deployment"]["resources"]}
+        self.master = self.wait_for_master(*self.backends)
         self.baseline = snapshot.take(self.lab, self.servers)
+
+    def wait_for_master(self, *wanted: str) -> str:
+        """Wait until keepalived has settled: one of these is master, every other backend a standby."""
+        deadline = time.monotonic() + MASTER_SECONDS
+        while True:
+            said = {backend: self.lab.shell(backend, STATUS).stdout.split() for backend in self.backends}
+            masters = [backend for backend, states in said.items() if states == ["master", "master"]]
+            standbys = [backend for backend, states in said.items() if states == ["backup", "backup"]]
+            if len(masters) == 1 and masters[0] in wanted and len(standbys) == len(said) - 1:
+                return masters[0]
+            assert time.monotonic() < deadline, f"keepalived does not settle on {' or '.join(wanted)}: {said}"
+            time.sleep(0.2)
+
+    def return_mastership(self) -> None:
+        """Where a fault had another backend take over, as it should, have the first one back, as an operator does."""
+        master = self.wait_for_master(*self.backends)
+        if master != self.master:
+            self.lab.output(master, "chef-server-ctl stop keepalived")
+            try:
+                self.wait_for_master(self.master)
+            finally:
+                self.lab.output(master, "chef-server-ctl start keepalived")
+            self.wait_for_master(self.master)
 
     def history(self) -> dict[str, list[str]]:
         """Every start and end of a task, by server."""
