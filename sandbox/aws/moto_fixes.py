@@ -52,6 +52,23 @@ def launch_protected(run_instances: Callable[[Any], Any]) -> Callable[[Any], Any
     return protecting
 
 
+def described_reservation(create: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """CreateSubnetCidrReservation: moto's forgets the description."""
+
+    @wraps(create)
+    def describing(request: Any) -> Any:
+        answer = create(request)
+        answer.result["SubnetCidrReservation"].description = request._get_param("Description")
+        return answer
+
+    return describing
+
+
+def association(interface: Any, told: Callable[[Any], Any]) -> Any:
+    """Of an interface without a public address moto tells an empty one."""
+    return told(interface) or None
+
+
 def groups_of_interface(backend: Any, arguments: Arguments, instance: Any) -> None:
     """Moto leaves the interface with the groups that the instance had."""
     instance.nics[0]._group_set = list(instance.security_groups)

@@ -7,12 +7,15 @@ fails on AWS. Import this only after moto's settings are made, as `api_server.se
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from moto.ec2.models import ec2_backends
+from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.responses import instances as instance_requests
+from moto.ec2.responses.subnets import Subnets
 from moto.elbv2.models import ELBv2Backend
 from moto.server import ThreadedMotoServer
 
@@ -98,6 +101,10 @@ def start(hosts: Hosts, address: str, port: int, directory: Path, router: str = 
     requests = instance_requests.InstanceResponse
     setattr(requests, "run_instances", moto_fixes.launch_protected(requests.run_instances))  # noqa: B010 - moto's own
     setattr(instance_requests, "parse_user_data", moto_fixes.user_data)  # noqa: B010 - moto does not export it
+    reserve = moto_fixes.described_reservation(Subnets.create_subnet_cidr_reservation)
+    setattr(Subnets, "create_subnet_cidr_reservation", reserve)  # noqa: B010 - moto's own
+    associated = partial(moto_fixes.association, told=vars(NetworkInterface)["association"].fget)
+    setattr(NetworkInterface, "association", property(associated))  # noqa: B010 - mypy knows moto's as read-only
     setattr(SecurityGroupRule, "__init__", moto_fixes.with_ports(SecurityGroupRule.__init__))  # noqa: B010 - as above
     setattr(SecurityGroupRule, "description", property(moto_fixes.description))  # noqa: B010 - moto's has no setter
     install(methods(Instances(hosts, firewalls), firewalls))

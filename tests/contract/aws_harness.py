@@ -182,6 +182,5 @@ def provider_config(url: str) -> dict[str, object]:
         "secretKey": "sandbox",
         "skipCredentialsValidation": "true",
         "skipMetadataApiCheck": "true",
-        "skipRequestingAccountId": "true",
         "endpoints": json.dumps([dict.fromkeys(("ec2", "elbv2", "iam", "route53", "sts"), url)]),
     }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from sandbox.aws.amis import ACCOUNT
 from sandbox.operator.plugins import AWS
 from tests import under_test
 from tests.contract.aws_harness import (
@@ -33,7 +34,7 @@ from tests.contract.aws_harness import (
     FakeCloud,
     Made,
 )
-from tests.contract.plugin import Refused, plain
+from tests.contract.plugin import UNKNOWN, Refused, plain
 
 AWS_PLUGIN = under_test.path(AWS)
 
@@ -112,6 +113,8 @@ def test_a_nat_gateway_has_an_address_of_its_subnet_and_holds_subnet_address_and
     nat = plugin.make(NAT, {"subnetId": subnets[0].id, "allocationId": address.id, "tags": {"Name": "nat"}})
     assert nat.state["privateIp"].startswith("10.0.1.")
     assert nat.state["publicIp"] == address.state["publicIp"]
+    (told,) = cloud.ec2.describe_nat_gateways(NatGatewayIds=[nat.id])["NatGateways"]
+    assert told["ConnectivityType"] == nat.state["connectivityType"] == "public", "the provider says it of each"
     same(plugin, address)
     same(plugin, nat)
     table = plugin.make(TABLE, {"vpcId": vpc.id})
@@ -151,6 +154,66 @@ def test_tags_and_attributes_of_a_load_balancer_are_changed_in_place(
 def test_a_change_that_replaces_a_load_balancer(plugin: AwsUnderTest, balancer: Made, name: str, value: object) -> None:
     ((path, kind),) = plugin.changes(balancer, balancer.inputs | {name: value}).items()
     assert path.startswith(name) and kind.endswith("-replace")
+
+
+@pytest.fixture(scope="module")
+def in_zones(plugin: AwsUnderTest, vpc: Made, subnets: list[Made]) -> list[str]:
+    """A subnet in each of three zones; the load balancer is in the first two."""
+    more = plugin.make(SUBNET, {"vpcId": vpc.id, "cidrBlock": "10.0.4.0/24", "availabilityZone": f"{REGION}c"})
+    return [*(each.id for each in subnets), more.id]
+
+
+IN_SUBNETS = [
+    ("one fewer", lambda a, b, c: [a], True),
+    ("one exchanged", lambda a, b, c: [a, c], True),
+    ("all exchanged but one, the other way round", lambda a, b, c: [c, b], True),
+    ("one more", lambda a, b, c: [a, b, c], False),
+    ("the same in another order", lambda a, b, c: [b, a], None),
+    ("not known yet", lambda a, b, c: UNKNOWN, False),
+    ("one of them not known yet", lambda a, b, c: [a, UNKNOWN], False),
+]
+
+
+@pytest.mark.parametrize(("chosen", "replaces"), [row[1:] for row in IN_SUBNETS], ids=[row[0] for row in IN_SUBNETS])
+def test_a_network_load_balancer_gets_subnets_in_place_and_loses_none(
+    plugin: AwsUnderTest, balancer: Made, in_zones: list[str], chosen: Callable[..., object], replaces: bool | None
+) -> None:
+    news = balancer.inputs | {"subnets": chosen(*in_zones)}
+    kinds = plugin.changes(balancer, news)
+    assert all(path.startswith("subnets") for path in kinds)
+    assert {kind.endswith("-replace") for kind in kinds.values()} == (set() if replaces is None else {replaces})
+
+
+def test_a_load_balancer_that_was_made_without_groups_can_never_have_any(
+    plugin: AwsUnderTest, subnets: list[Made], group: Made
+) -> None:
+    bare = plugin.make(BALANCER, balancer_inputs(subnets, group, securityGroups=[]))
+    ((path, kind),) = plugin.changes(bare, balancer_inputs(subnets, group)).items()
+    assert path.startswith("securityGroups") and kind.endswith("-replace")
+    plugin.destroy(bare)
+
+
+def test_what_the_program_leaves_out_is_sent_as_the_provider_has_it(
+    plugin: AwsUnderTest, cloud: FakeCloud, balancer: Made, vpc: Made
+) -> None:
+    health = {"protocol": "HTTPS", "port": "443", "path": "/_status"}
+    targets = plugin.make(TARGET_GROUP, {"port": 80, "protocol": "TCP", "vpcId": vpc.id, "healthCheck": health})
+    elb = cloud.client("elbv2")
+    (told,) = elb.describe_target_groups(TargetGroupArns=[targets.id])["TargetGroups"]
+    sent = ("HealthyThresholdCount", "UnhealthyThresholdCount", "HealthCheckIntervalSeconds", "HealthCheckEnabled")
+    assert [told[each] for each in sent] == [3, 3, 30, True]
+    assert (targets.inputs["deregistrationDelay"], targets.state["deregistrationDelay"]) == (300, 300)
+    attributes = {
+        each["Key"]: each["Value"]
+        for each in elb.describe_load_balancer_attributes(LoadBalancerArn=balancer.id)["Attributes"]
+    }
+    assert attributes["dns_record.client_routing_policy"] == "any_availability_zone"
+    same(plugin, targets)
+    slower = plugin.change(targets, targets.inputs | {"deregistrationDelay": 60})
+    asked = elb.describe_target_group_attributes(TargetGroupArn=targets.id)["Attributes"]
+    assert {"Key": "deregistration_delay.timeout_seconds", "Value": "60"} in asked
+    same(plugin, slower)
+    plugin.destroy(slower)
 
 
 def test_a_load_balancer_holds_its_groups_its_subnets_and_the_internet_gateway(
@@ -280,11 +343,30 @@ def test_a_machine_is_protected_from_its_launch_on_and_its_volume_has_tags_of_it
     same(plugin, changed)
     (disk,) = cloud.ec2.describe_volumes(VolumeIds=[made.state["rootBlockDevice"]["volumeId"]])["Volumes"]
     assert disk["Tags"] == [{"Key": "Team", "Value": "us"}]
-    plugin.destroy(changed, 10)
+    without = changed.inputs | {"rootBlockDevice": {key: volume[key] for key in volume if key != "tags"}}
+    assert plugin.changes(changed, without) == {"rootBlockDevice.tags": "delete"}, "tags are no one else's choice"
+    bare = plugin.change(changed, without)
+    same(plugin, bare)
+    (disk,) = cloud.ec2.describe_volumes(VolumeIds=[made.state["rootBlockDevice"]["volumeId"]])["Volumes"]
+    assert disk.get("Tags", []) == []
+    plugin.destroy(bare, 10)
 
 
 def test_a_rule_between_groups_keeps_its_description(plugin: AwsUnderTest, group: Made) -> None:
     rule = {"securityGroupId": group.id, "ipProtocol": "tcp", "fromPort": 22, "toPort": 22, "description": "copy"}
     made = plugin.make(INGRESS, rule | {"referencedSecurityGroupId": group.id})
     same(plugin, made)
+    plugin.destroy(made)
+
+
+def test_without_the_accounts_id_each_rule_that_names_a_group_differs_after_a_refresh(
+    cloud: FakeCloud, plugin: AwsUnderTest, group: Made
+) -> None:
+    rule = {"securityGroupId": group.id, "ipProtocol": "-1", "referencedSecurityGroupId": group.id}
+    made = plugin.make(INGRESS, rule)
+    blind = AwsUnderTest(AWS_PLUGIN, cloud.url, skipRequestingAccountId="true")
+    refreshed = blind.refreshed(made)
+    blind.stop()
+    assert refreshed is not None
+    assert refreshed.inputs["referencedSecurityGroupId"] == f"{ACCOUNT}/{group.id}"
     plugin.destroy(made)

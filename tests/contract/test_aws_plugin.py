@@ -191,7 +191,7 @@ def test_a_configuration_that_cannot_work_is_refused_before_anything_is_made(
 
 
 def test_an_account_that_is_allowed_gets_into_the_arns(cloud: FakeCloud) -> None:
-    config = {"allowedAccountIds": '["123456789012"]', "skipRequestingAccountId": "false"}
+    config = {"allowedAccountIds": '["123456789012"]'}
     plugin = AwsUnderTest(AWS_PLUGIN, cloud.url, **config)
     try:
         made = plugin.make(VPC, {"cidrBlock": "10.9.0.0/16"})
@@ -202,7 +202,7 @@ def test_an_account_that_is_allowed_gets_into_the_arns(cloud: FakeCloud) -> None
 
 
 def test_an_api_that_does_not_answer_is_one_sentence(cloud: FakeCloud) -> None:
-    plugin = AwsUnderTest(AWS_PLUGIN, "http://127.0.0.1:1", maxRetries="0")
+    plugin = AwsUnderTest(AWS_PLUGIN, "http://127.0.0.1:1", maxRetries="0", skipRequestingAccountId="true")
     try:
         with pytest.raises(Refused, match=r"(?i)endpoint|connect|answer") as refused:
             plugin.make(VPC, {"cidrBlock": "10.9.0.0/16"})

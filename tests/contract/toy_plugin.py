@@ -57,7 +57,7 @@ BOX = ResourceType(
     inputs={
         "size": Input(int, required=True),
         "name": Input(str, default=lambda name: f"{name}-{next(NUMBERS):04}", replaces=True),
-        "colour": Input(str, default="grey", replaces=lambda news: news["size"] > 50),
+        "colour": Input(str, default="grey", replaces=lambda olds, news: news["size"] > 50),
         "tags": Input(list, each=Input(str), unordered=True),
         "lock": Input(dict, fields={"code": Input(str, secret=True), "kind": Input(str, default="pin")}),
     },

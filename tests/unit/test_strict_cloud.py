@@ -54,6 +54,10 @@ def launch(ec2: Any, subnet: str, *groups: str, **others: object) -> Any:
     return ec2.run_instances(MinCount=1, MaxCount=1, **(request | others))["Instances"][0]
 
 
+def reservations(ec2: Any, subnet: str) -> Any:
+    return ec2.get_subnet_cidr_reservations(SubnetId=subnet)["SubnetIpv4CidrReservations"]
+
+
 def instance(ec2: Any, id: str) -> Any:
     return ec2.describe_instances(InstanceIds=[id])["Reservations"][0]["Instances"][0]
 
@@ -648,3 +652,27 @@ def test_a_request_beside_another_that_meets_a_fault_meets_its_own(tmp_path: Pat
         other.close()
         found = taking.result(timeout=10)
     assert found is not None and found.action == "CreateVpc"
+
+
+# What is said of what was made: an answer that is off by one word makes the real provider replace the thing
+
+
+@pytest.mark.parametrize("public", [True, False])
+def test_an_interface_has_an_association_where_it_has_a_public_address(
+    ec2: Any, subnet: str, group: str, public: bool
+) -> None:
+    interface = {"DeviceIndex": 0, "SubnetId": subnet, "Groups": [group], "AssociatePublicIpAddress": public}
+    request = {"ImageId": UBUNTU, "InstanceType": "t3.micro", "NetworkInterfaces": [interface]}
+    made = ec2.run_instances(MinCount=1, MaxCount=1, **request)["Instances"][0]["InstanceId"]
+    (found,) = instance(ec2, made)["NetworkInterfaces"]
+    assert ("Association" in found) is public
+    (alone,) = ec2.describe_network_interfaces(NetworkInterfaceIds=[found["NetworkInterfaceId"]])["NetworkInterfaces"]
+    assert ("Association" in alone) is public
+
+
+@pytest.mark.parametrize("described", [{"Description": "the address that moves"}, {}])
+def test_a_reservation_keeps_its_description(ec2: Any, subnet: str, described: dict[str, str]) -> None:
+    asked = {"SubnetId": subnet, "Cidr": "10.0.1.200/32", "ReservationType": "explicit"}
+    made = ec2.create_subnet_cidr_reservation(**asked, **described)["SubnetCidrReservation"]
+    (found,) = reservations(ec2, subnet)
+    assert [each.get("Description") for each in (made, found)] == [described.get("Description")] * 2

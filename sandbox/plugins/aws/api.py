@@ -50,7 +50,7 @@ class Api:
 
     def configure(self, config: Values) -> None:
         """Raises PluginError for what the real provider refuses too: no region, no credentials, a wrong account."""
-        self._config = config
+        self._config, self._clients = config, {}
         self.region = _given(config, "region", "AWS_REGION", "AWS_DEFAULT_REGION")
         if not self.region:
             raise PluginError("no AWS region: set it with `pulumi config set aws:region us-east-1`")

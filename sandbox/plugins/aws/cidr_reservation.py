@@ -9,7 +9,12 @@ from sandbox.plugins.aws.lookup import first, network_address
 from sandbox.plugins.framework.table import Call, Failure, Function, Input
 from sandbox.plugins.framework.values import UNKNOWN, Values
 
-KEPT = {"cidrBlock": "Cidr", "reservationType": "ReservationType", "ownerId": "OwnerId"}
+KEPT = {
+    "cidrBlock": "Cidr",
+    "reservationType": "ReservationType",
+    "ownerId": "OwnerId",
+    "description": "Description",
+}
 
 
 def make_reservation(call: Call) -> str:
@@ -60,7 +65,6 @@ RESERVATION = Kind(
         "description": Input(str, replaces=True),
     },
     outputs=("ownerId",),
-    write_only=("description",),  # moto does not keep it
     make=make_reservation,
     find=find_reservation,
     remove=lambda call: API.ec2.delete_subnet_cidr_reservation(SubnetCidrReservationId=call.id),

@@ -21,7 +21,7 @@ ALLOWED = {
 }
 
 
-def replaced_with_user_data(news: Values) -> bool:
+def replaced_with_user_data(olds: Values, news: Values) -> bool:
     return news.get("userDataReplaceOnChange") is True
 
 
@@ -113,6 +113,7 @@ INSTANCE = Kind(
         *("disableApiStop", "instanceInitiatedShutdownBehavior", "iamInstanceProfile"),
         *("userData", "userDataBase64"),
     ),
+    uncomputed=("rootBlockDevice.tags",),
     outputs=(
         *("arn", "instanceState", "monitoring", "primaryNetworkInterfaceId", "privateDns", "publicDns", "publicIp"),
         *("tenancy", "secondaryPrivateIps"),

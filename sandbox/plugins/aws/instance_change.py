@@ -59,15 +59,18 @@ def _change_volume(call: Call) -> None:
     }
     if changed:
         API.ec2.modify_volume(VolumeId=old["volumeId"], **changed)
-    tags, had = new.get("tags"), old.get("tags") or {}
-    if tags is not None and tags != had:
-        dropped = [{"Key": key} for key in sorted(had.keys() - tags.keys())]
-        if dropped:
-            API.ec2.delete_tags(Resources=[old["volumeId"]], Tags=dropped)
-        API.ec2.create_tags(Resources=[old["volumeId"]], Tags=listed(tags))
+    if "rootBlockDevice" in call.inputs:
+        _change_volume_tags(old["volumeId"], old.get("tags") or {}, new.get("tags") or {})
     if new.get("deleteOnTermination") is not None and new["deleteOnTermination"] != old.get("deleteOnTermination"):
         ebs = {"DeleteOnTermination": new["deleteOnTermination"]}
         set_attribute(call.id, BlockDeviceMappings=[{"DeviceName": old["deviceName"], "Ebs": ebs}])
+
+
+def _change_volume_tags(volume: str, old: Values, new: Values) -> None:
+    if dropped := [{"Key": key} for key in sorted(old.keys() - new.keys())]:
+        API.ec2.delete_tags(Resources=[volume], Tags=dropped)
+    if changed := {key: value for key, value in new.items() if old.get(key) != value}:
+        API.ec2.create_tags(Resources=[volume], Tags=listed(changed))
 
 
 def _change_profile(call: Call) -> None:

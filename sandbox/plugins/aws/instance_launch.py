@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.plugins.aws.api import API, POLL_SECONDS, default_tags, listed, wanted_tags
+from sandbox.plugins.aws.api import API, POLL_SECONDS, default_tags, listed, specified
 from sandbox.plugins.aws.lookup import described, first
 from sandbox.plugins.aws.propagation import PROPAGATION_SECONDS, propagated
 from sandbox.plugins.framework.table import Call, PluginError
@@ -56,12 +56,7 @@ def make_instance(call: Call) -> str:
     if given.get("rootBlockDevice"):
         device = renamed(given["rootBlockDevice"], VOLUME)
         request["BlockDeviceMappings"] = [{"DeviceName": _root_device(given["ami"]), "Ebs": device}]
-    tags = listed(wanted_tags(call))
-    on_volume = listed(default_tags(call.config) | ((given.get("rootBlockDevice") or {}).get("tags") or {}))
-    specified = {"instance": tags, "volume": on_volume}
-    if any(specified.values()):
-        request["TagSpecifications"] = [{"ResourceType": what, "Tags": of} for what, of in specified.items() if of]
-    request |= {"MinCount": 1, "MaxCount": 1, **_interface(given)}
+    request |= {"MinCount": 1, "MaxCount": 1, **_interface(given), **specified(call, "instance")}
     return str(_launched(call, request)["Instances"][0]["InstanceId"])
 
 
@@ -118,8 +113,18 @@ def _root_device(ami: str) -> str:
 def finish_instance(call: Call, identity: str) -> None:
     propagated(call, lambda: API.ec2.describe_instances(InstanceIds=[identity]))
     wait(call, identity, "running", CREATE_SECONDS, broken=DEAD)
+    _tag_volume(call, identity)
     if call.inputs["sourceDestCheck"] is False:
         set_attribute(identity, SourceDestCheck={"Value": False})
+
+
+def _tag_volume(call: Call, identity: str) -> None:
+    """The root volume gets its tags only now, as from the real provider: a policy cannot ask for them at the launch."""
+    tags = default_tags(call.config) | ((call.inputs.get("rootBlockDevice") or {}).get("tags") or {})
+    instance = described_instance(identity) or {}
+    root = [each for each in instance["BlockDeviceMappings"] if each["DeviceName"] == instance["RootDeviceName"]]
+    if tags and root:
+        API.ec2.create_tags(Resources=[root[0]["Ebs"]["VolumeId"]], Tags=listed(tags))
 
 
 def wait(call: Call, identity: str, target: str, seconds: float, broken: tuple[str, ...] = ()) -> None:

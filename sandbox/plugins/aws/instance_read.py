@@ -36,7 +36,7 @@ def find_instance(call: Call, identity: str) -> Values | None:
         "privateDns": instance.get("PrivateDnsName", ""),
         "publicIp": instance.get("PublicIpAddress", ""),
         "publicDns": instance.get("PublicDnsName", ""),
-        "associatePublicIpAddress": bool(instance.get("PublicIpAddress")),
+        "associatePublicIpAddress": "Association" in interface,
         "primaryNetworkInterfaceId": interface.get("NetworkInterfaceId", ""),
         "sourceDestCheck": instance.get("SourceDestCheck", True),
         "ebsOptimized": instance.get("EbsOptimized", False),

@@ -36,7 +36,8 @@ def generated_name(name: str) -> str:
 class Kind:
     """One resource type. `find` gives all its values, or None; `make` returns the id at once, `finish` does the rest.
 
-    `computed` are inputs that are outputs too. `nested_replaces` are paths within an input whose change replaces.
+    `computed` are inputs that are outputs too; `uncomputed` are paths within them which nobody but the program decides:
+    to leave one out is a change. `nested_replaces` are paths within an input whose change replaces.
     `sources` are inputs of which one is given: another one than before replaces. `named` is the one that is generated.
     `write_only` are inputs that only the provider knows: no API tells them back. `not_imported` are
     inputs that say the same as another one. What is not `regional` belongs to the whole account.
@@ -50,6 +51,7 @@ class Kind:
     remove: Callable[[Call], object]
     outputs: Sequence[str] = ()
     computed: Sequence[str] = ()
+    uncomputed: Sequence[str] = ()
     finish: Callable[[Call, str], None] | None = None
     change: Callable[[Call], None] | None = None
     check: Callable[[Values], Sequence[Failure]] | None = None
@@ -128,7 +130,7 @@ class Kind:
         old, new = self._settled(olds, call.state, news, ignored)
         kinds = {}
         for path, what in differences(old, new, whole=secret):
-            kinds[path_text(path)] = f"{what}-replace" if self._replaces(path, what, news) else what
+            kinds[path_text(path)] = f"{what}-replace" if self._replaces(path, what, old, news) else what
         return kinds | self._tags_change(call, kinds)
 
     def _settled(self, olds: Values, state: Values, news: Values, ignored: Sequence[str]) -> tuple[Values, Values]:
@@ -137,6 +139,8 @@ class Kind:
         new = {name: news[name] for name in names if name in news}
         for name in self.computed:
             _settle(old, state, new, name)
+        for path in self.uncomputed:
+            _restore(old, olds, new, *path.split("."))
         for name, normal in self.normal.items():
             for side in (old, new):
                 if isinstance(side.get(name), str):
@@ -146,7 +150,7 @@ class Kind:
                 new[name] = old[name]
         return old, new
 
-    def _replaces(self, path: Path, what: str, news: Values) -> bool:
+    def _replaces(self, path: Path, what: str, olds: Values, news: Values) -> bool:
         name = str(path[0])
         if name in self.sources and what in ("add", "delete"):
             return True
@@ -155,7 +159,7 @@ class Kind:
         ):
             return True
         rule = self.row().inputs[name].replaces
-        return rule(news) if callable(rule) else rule
+        return rule(olds, news) if callable(rule) else rule
 
     def _unknown_nested(self, name: str, news: Values) -> bool:
         return news.get(name) is UNKNOWN and any(path.startswith(f"{name}.") for path in self.nested_replaces)
@@ -185,6 +189,13 @@ def _settle(old: Values, state: Values, new: Values, name: str) -> None:
             _settle(old[name], state[name], new[name], member)
     elif name not in old and state.get(name) is not None:
         old[name] = state[name]
+
+
+def _restore(old: Values, olds: Values, new: Values, name: str, member: str) -> None:
+    """What the program had given, beside an object that it still gives."""
+    given = olds.get(name)
+    if isinstance(new.get(name), dict) and isinstance(given, dict) and member in given:
+        old[name][member] = given[member]
 
 
 def limited(found: Values, old: Values, inputs: Mapping[str, Input]) -> Values:

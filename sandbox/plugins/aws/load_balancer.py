@@ -9,12 +9,13 @@ from sandbox.plugins.aws.api import API, POLL_SECONDS, found_tags, listed, wante
 from sandbox.plugins.aws.kind import Kind, generated_name, only
 from sandbox.plugins.aws.lookup import described
 from sandbox.plugins.framework.table import Call, Failure, Input
-from sandbox.plugins.framework.values import UNKNOWN, Values
+from sandbox.plugins.framework.values import Values, contains_unknown
 
-ATTRIBUTES = {
+SWITCHES = {
     "enableCrossZoneLoadBalancing": "load_balancing.cross_zone.enabled",
     "enableDeletionProtection": "deletion_protection.enabled",
 }
+ATTRIBUTES = {**SWITCHES, "dnsRecordClientRoutingPolicy": "dns_record.client_routing_policy"}
 MOST_LETTERS = 32
 
 
@@ -96,7 +97,7 @@ def find_balancer(call: Call, identity: str) -> Values | None:
     if balancer is None:
         return None
     answer = elb().describe_load_balancer_attributes(LoadBalancerArn=identity)["Attributes"]
-    attributes = {each["Key"]: each["Value"] == "true" for each in answer}
+    attributes = {each["Key"]: each["Value"] for each in answer}
     return {
         "arn": identity,
         "arnSuffix": identity.split(":loadbalancer/", 1)[1],
@@ -109,7 +110,8 @@ def find_balancer(call: Call, identity: str) -> Values | None:
         "zoneId": balancer["CanonicalHostedZoneId"],
         "vpcId": balancer["VpcId"],
         "ipAddressType": balancer["IpAddressType"],
-        **{name: attributes.get(key, False) for name, key in ATTRIBUTES.items()},
+        "dnsRecordClientRoutingPolicy": attributes.get(ATTRIBUTES["dnsRecordClientRoutingPolicy"], ""),
+        **{name: attributes.get(key) == "true" for name, key in SWITCHES.items()},
         **tags_of_arn(call, identity),
     }
 
@@ -118,10 +120,16 @@ def remove_balancer(call: Call) -> None:
     elb().delete_load_balancer(LoadBalancerArn=call.id)
 
 
-def groups_come_or_go(news: Values) -> bool:
+def groups_come_or_go(olds: Values, news: Values) -> bool:
     """A network load balancer that was made without security groups can never have any, nor the other way round."""
     groups = news.get("securityGroups")
-    return groups is not UNKNOWN and not groups
+    return not contains_unknown(groups) and bool(groups) != bool(olds.get("securityGroups"))
+
+
+def subnets_lost(olds: Values, news: Values) -> bool:
+    """The provider replaces a network load balancer that does not get more subnets than it had."""
+    subnets = news["subnets"]
+    return not contains_unknown(subnets) and len(subnets) <= len(olds["subnets"])
 
 
 def check_balancer(values: Values) -> list[Failure]:
@@ -135,9 +143,10 @@ BALANCER = Kind(
         "name": Input(str, default=generated_name, replaces=True),
         "loadBalancerType": Input(str, required=True, replaces=True),
         "internal": Input(bool, default=False, replaces=True),
-        "subnets": Input(list, required=True, each=Input(str), unordered=True),
+        "subnets": Input(list, required=True, each=Input(str), unordered=True, replaces=subnets_lost),
         "securityGroups": Input(list, each=Input(str), unordered=True, replaces=groups_come_or_go),
-        **dict.fromkeys(ATTRIBUTES, Input(bool, default=False)),
+        "dnsRecordClientRoutingPolicy": Input(str, default="any_availability_zone"),
+        **dict.fromkeys(SWITCHES, Input(bool, default=False)),
     },
     computed=("securityGroups",),
     outputs=("arn", "arnSuffix", "dnsName", "zoneId", "vpcId", "ipAddressType"),

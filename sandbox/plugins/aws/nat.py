@@ -31,7 +31,10 @@ def find_address(call: Call, identity: str) -> Values | None:
 
 def make_nat(call: Call) -> str:
     answer = API.ec2.create_nat_gateway(
-        SubnetId=call.inputs["subnetId"], AllocationId=call.inputs["allocationId"], **specified(call, "natgateway")
+        SubnetId=call.inputs["subnetId"],
+        AllocationId=call.inputs["allocationId"],
+        ConnectivityType=call.inputs["connectivityType"],
+        **specified(call, "natgateway"),
     )
     return str(answer["NatGateway"]["NatGatewayId"])
 
@@ -55,7 +58,7 @@ def find_nat(call: Call, identity: str) -> Values | None:
     address = first(gateway.get("NatGatewayAddresses")) or {}
     return {
         "subnetId": gateway["SubnetId"],
-        "connectivityType": gateway.get("ConnectivityType", "public"),
+        "connectivityType": gateway.get("ConnectivityType", ""),
         "allocationId": address.get("AllocationId", ""),
         "associationId": address.get("AssociationId", ""),
         "networkInterfaceId": address.get("NetworkInterfaceId", ""),

@@ -68,7 +68,7 @@ def find_rule(egress: bool, call: Call, identity: str) -> Values | None:
     ports = {"fromPort": rule.get("FromPort", -1), "toPort": rule.get("ToPort", -1)}
     optional = {
         "cidrIpv4": rule.get("CidrIpv4"),
-        "referencedSecurityGroupId": (rule.get("ReferencedGroupInfo") or {}).get("GroupId"),
+        "referencedSecurityGroupId": _referenced(rule.get("ReferencedGroupInfo") or {}),
         "description": rule.get("Description"),
         **{name: port for name, port in ports.items() if port != -1 or call.inputs.get(name) is not None},
     }
@@ -80,6 +80,12 @@ def find_rule(egress: bool, call: Call, identity: str) -> Values | None:
         **{name: value for name, value in optional.items() if value not in (None, "")},
         **found_tags(call, rule.get("Tags")),
     }
+
+
+def _referenced(group: Values) -> str | None:
+    """With its account before it where that is another one than the provider knows, as if it knows none."""
+    foreign = group.get("UserId") not in (None, API.account)
+    return f"{group['UserId']}/{group['GroupId']}" if foreign else group.get("GroupId")
 
 
 def remove_rule(direction: str, call: Call) -> None:

@@ -12,6 +12,7 @@ from sandbox.plugins.framework.table import Call, Failure, Input
 from sandbox.plugins.framework.values import Values
 
 HEALTH = {
+    "enabled": "HealthCheckEnabled",
     "protocol": "HealthCheckProtocol",
     "path": "HealthCheckPath",
     "port": "HealthCheckPort",
@@ -21,7 +22,8 @@ HEALTH = {
 }
 
 
-ATTRIBUTES = {"preserveClientIp": "preserve_client_ip.enabled"}
+DELAY = "deregistration_delay.timeout_seconds"
+ATTRIBUTES = {"preserveClientIp": "preserve_client_ip.enabled", "deregistrationDelay": DELAY}
 
 
 def _health(call: Call) -> dict[str, Any]:
@@ -72,7 +74,8 @@ def find_group(call: Call, identity: str) -> Values | None:
         "vpcId": group["VpcId"],
         "loadBalancerArns": group.get("LoadBalancerArns") or [],
         "healthCheck": {name: group[key] for name, key in HEALTH.items() if group.get(key) is not None},
-        **{name: attributes.get(key, "true") for name, key in ATTRIBUTES.items()},
+        "preserveClientIp": attributes.get(ATTRIBUTES["preserveClientIp"], "true"),
+        "deregistrationDelay": int(attributes[DELAY]),
         **tags_of_arn(call, identity),
     }
 
@@ -163,11 +166,16 @@ TARGET_GROUP = Kind(
         "targetType": Input(str, default="instance", replaces=True),
         "vpcId": Input(str, required=True, replaces=True),
         "preserveClientIp": Input(str),
+        "deregistrationDelay": Input(int, default=300),
         "healthCheck": Input(
             dict,
             fields={
-                **dict.fromkeys(("protocol", "port", "path"), Input(str)),
-                **dict.fromkeys(("interval", "healthyThreshold", "unhealthyThreshold"), Input(int)),
+                "enabled": Input(bool, default=True),
+                "protocol": Input(str, default="HTTP"),
+                "port": Input(str, default="traffic-port"),
+                "path": Input(str),
+                "interval": Input(int, default=30),
+                **dict.fromkeys(("healthyThreshold", "unhealthyThreshold"), Input(int, default=3)),
             },
         ),
     },

@@ -32,7 +32,7 @@ def response(row: ResourceType, old: Side, new: Side, ignored: Collection[str]) 
     news = in_old_order(row, olds, {key: value for key, value in news.items() if _compared(key, row, ignored)})
     kinds = {}
     for path, kind in differences(olds, news, whole=old_secrets | new_secrets):
-        kinds[path_text(path)] = f"{kind}-replace" if _replaces(row, path, news) else kind
+        kinds[path_text(path)] = f"{kind}-replace" if _replaces(row, path, olds, news) else kind
     return changes(kinds, row.delete_before_replace)
 
 
@@ -40,13 +40,13 @@ def _compared(key: str, row: ResourceType, ignored: Collection[str]) -> bool:
     return key in row.inputs and key not in ignored
 
 
-def _replaces(row: ResourceType, path: Path, news: Values) -> bool:
+def _replaces(row: ResourceType, path: Path, olds: Values, news: Values) -> bool:
     if row.update is None:
         return True
     if len(path) > 1 and not row.nested_replaces:
         return False
     rule = row.inputs[str(path[0])].replaces
-    return rule(news) if callable(rule) else rule
+    return rule(olds, news) if callable(rule) else rule
 
 
 def changes(kinds: Mapping[str, str], delete_before_replace: bool = False) -> Any:

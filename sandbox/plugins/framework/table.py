@@ -94,7 +94,7 @@ class Input:
 
     `kind`: str, bool, int, float, list, dict, Asset…; `object` takes anything. `fields` gives the members of a dict and
     refuses others; `each` describes the items of a list or the values of a dict whose keys are free.
-    `replaces`: a change makes a new resource; a function decides it from the new inputs.
+    `replaces`: a change makes a new resource; a function decides it from the old inputs and the new ones.
     `default`: a value, or a function of the resource's name, called once in the resource's life (for generated names).
     `unordered`: a list whose order means nothing: neither a difference nor what `read` finds.
     """
@@ -102,7 +102,7 @@ class Input:
     kind: type | tuple[type, ...] = object
     required: bool = False
     secret: bool = False
-    replaces: bool | Callable[[Values], bool] = False
+    replaces: bool | Callable[[Values, Values], bool] = False
     default: Any = None
     unordered: bool = False
     fields: Mapping[str, Input] | None = None
