@@ -21,8 +21,6 @@ from .network import Network, NetworkArgs
 from .servers import BastionArgs, MachineArgs, ServerArgs, Servers, ServersArgs
 from .vpc import ManagedVpcArgs, PlacedSubnet, Vpc
 
-BASTION_VOLUME = 8  # GiB
-
 
 def existing_servers_args(plan: StackPlan) -> ExistingServersArgs:
     entries, running = plan.settings.existing, plan.topology.push_jobs_servers
@@ -94,6 +92,8 @@ def high_availability_args(
         subnet_id=subnet.id,
         availability_zone=subnet.availability_zone,
         backends=backends,
+        instance_profile=chosen.instance_profile,
+        permissions_boundary=chosen.permissions_boundary,
         tags=settings.config.tags,
     )
 
@@ -139,6 +139,7 @@ def servers_args(plan: StackPlan, network: Network, availability: HighAvailabili
         key_name=config.ssh.key_name,
         protect=config.protect,
         tags=config.tags,
+        metadata=config.machines.metadata,
         bastion=_bastion_args(settings, network),
     )
 
@@ -153,7 +154,7 @@ def _bastion_args(settings: Settings, network: Network) -> BastionArgs | None:
         subnet=network.vpc.public[0],
         security_group_ids=[network.security_groups["bastion"].id],
         instance_type=bastion.instance_type,
-        volume_size=BASTION_VOLUME,
+        volume_size=bastion.volume_size,
         has_public_address=True,
     )
     return BastionArgs(machine, bastion.address)

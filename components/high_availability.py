@@ -26,6 +26,7 @@ class HighAvailabilityArgs:
 
     `vip` is the address that moves, `volume_size` in GiB, `device` is EC2's name for the volume on a machine.
     `backends` are the machines (aws.ec2.Instance), the primary first: outputs, since machines need this component.
+    They act in the role of `instance_profile`, or in one that is made, within the policy `permissions_boundary` (ARN).
     """
 
     vip: str
@@ -34,6 +35,8 @@ class HighAvailabilityArgs:
     subnet_id: pulumi.Input[str]
     availability_zone: pulumi.Input[str]
     backends: Sequence[pulumi.Output[aws.ec2.Instance]]
+    instance_profile: str | None
+    permissions_boundary: str | None
     tags: Mapping[str, str]
 
 
@@ -52,7 +55,14 @@ class HighAvailability(Component):
         *,
         prefix: str | None = None,
     ) -> None:
-        props = {"vip": args.vip, "volumeSize": args.volume_size, "device": args.device, "tags": dict(args.tags)}
+        props = {
+            "vip": args.vip,
+            "volumeSize": args.volume_size,
+            "device": args.device,
+            "instanceProfile": args.instance_profile,
+            "permissionsBoundary": args.permissions_boundary,
+            "tags": dict(args.tags),
+        }
         super().__init__("HighAvailability", name, props, opts, prefix)
         self._name, self._args = name, args
         volume = aws.ebs.Volume(
@@ -72,17 +82,26 @@ class HighAvailability(Component):
             description="address of the backends, which keepalived moves",
             opts=self.child_opts,
         )
-        role, profile = self._role(f"{name}-backend")
-        self.volume_id, self.instance_profile = volume.id, profile.name
+        self.volume_id = volume.id
         self.before_machines: Sequence[pulumi.Resource] = [volume, address]
-        self.before_tasks: Sequence[pulumi.Resource] = [self._allow(role, volume), self._attach(volume)]
-        self.register_outputs({"volumeId": volume.id, "role": role.name})
+        self.before_tasks: Sequence[pulumi.Resource] = [self._attach(volume)]
+        outputs = {"volumeId": volume.id}
+        self.instance_profile: pulumi.Input[str]
+        if args.instance_profile is None:
+            role, profile = self._role(f"{name}-backend")
+            self.instance_profile = profile.name
+            self.before_tasks = [self._allow(role, volume), *self.before_tasks]
+            outputs["role"] = role.name
+        else:
+            self.instance_profile = args.instance_profile
+        self.register_outputs(outputs)
 
     def _role(self, name: str) -> tuple[aws.iam.Role, aws.iam.InstanceProfile]:
         role = aws.iam.Role(
             name,
             assume_role_policy=failover_policy.assumed_by_machines(),
             description="Chef server backends: failover by keepalived",
+            permissions_boundary=self._args.permissions_boundary,
             tags=tags(self._args.tags, name),
             opts=self.child_opts,
         )

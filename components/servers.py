@@ -60,7 +60,7 @@ class BastionArgs:
 class ServersArgs:
     """All machines boot `image` and authorize one key: `public_key` (an OpenSSH line), or the key pair `key_name`.
 
-    `protect` them from being deleted, in the stack and in the cloud.
+    `protect` them from being deleted, in the stack and in the cloud. `metadata` says whether it needs a session token.
     """
 
     servers: Sequence[ServerArgs]
@@ -71,6 +71,7 @@ class ServersArgs:
     key_name: str | None
     protect: bool
     tags: Mapping[str, str]
+    metadata: Literal["required", "optional"]
     bastion: BastionArgs | None = None
 
 
@@ -140,7 +141,12 @@ class Servers(ServerGroup):
             associate_public_ip_address=args.has_public_address,
             iam_instance_profile=args.instance_profile,
             user_data=first_boot(args.fqdn),
-            metadata_options={"http_tokens": "required", "http_endpoint": "enabled"},
+            # One hop: no container, and nothing that a server passes on, gets a token.
+            metadata_options={
+                "http_tokens": self._args.metadata,
+                "http_endpoint": "enabled",
+                "http_put_response_hop_limit": 1,
+            },
             root_block_device={
                 "volume_type": "gp3",
                 "volume_size": args.volume_size,

@@ -14,6 +14,9 @@ class BastionArgsDict(TypedDict):
     instanceType: NotRequired[str]
     """EC2 instance type, of the servers' architecture."""
 
+    volumeSize: NotRequired[int]
+    """Size of its root volume in GiB."""
+
     address: NotRequired[Literal["public", "private"]]
     """Which of its addresses to connect to."""
 
@@ -85,6 +88,12 @@ class HighAvailabilityArgsDict(TypedDict):
     device: NotRequired[str]
     """By which that volume is attached, and found on the servers."""
 
+    instanceProfile: NotRequired[str]
+    """Instance profile that an administrator made for the backends; then the stack makes no role."""
+
+    permissionsBoundary: NotRequired[str]
+    """Managed policy that bounds the role which the stack makes for the backends."""
+
     prepareVolume: NotRequired[bool]
     """Whether LVM and a filesystem are made on the volume while it is empty, and it is mounted."""
 
@@ -119,6 +128,9 @@ class MachinesArgsDict(TypedDict):
 
     volumeSize: NotRequired[int]
     """Size of the root volume in GiB."""
+
+    metadata: NotRequired[Literal["required", "optional"]]
+    """Session token (IMDSv2) for metadata, of all machines; optional for software that knows none."""
 
 
 class NetworkArgsDict(TypedDict):

@@ -264,6 +264,7 @@ def _ports(values: Values) -> list[Problem]:
 # What describes machines that are to be made; a stack of servers that exist already has no use for it.
 FOR_NEW_MACHINES = (
     *("ssh.keyName", "ssh.publicKeyFile", "machines.image", "machines.instanceType", "vpcCidr"),
+    "machines.metadata",
     *("network", "bastion", "entry", "protect", "highAvailability"),
 )
 
@@ -311,6 +312,9 @@ def _high_availability(values: Values) -> Iterable[Problem]:
             rule = f"it is in the backends' subnet, {subnet}, without its first four addresses and its last one (AWS's)"
             remedy = f"choose such an address, for example {default_vip(subnet)}, or leave it out"
             yield Problem("highAvailability.vip", f"'{address}'", rule, remedy)
+    if values.get("highAvailability.instanceProfile") and values.get("highAvailability.permissionsBoundary"):
+        rule = "it is for the role that the stack makes, and with instanceProfile it makes none"
+        yield Problem("highAvailability.permissionsBoundary", "given", rule, "take one of the two out")
     if values.get("highAvailability.package.file") is not None:
         rule = "this package is fetched by the backends, not uploaded"
         yield Problem("highAvailability.package.file", "given", rule, "give url with sha256")

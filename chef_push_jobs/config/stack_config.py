@@ -160,6 +160,22 @@ Device = Annotated[
     str,
     pattern(r"/dev/(sd|xvd)[b-z]", "it is one of EC2's names, /dev/sdb to /dev/xvdz", "write it as /dev/xvdf"),
 ]
+ProfileName = Annotated[
+    str,
+    pattern(
+        r"[A-Za-z0-9_+=,.@-]{1,128}",
+        "it is the name of an instance profile, not its ARN",
+        "copy it from `aws iam list-instance-profiles`",
+    ),
+]
+PolicyArn = Annotated[
+    str,
+    pattern(
+        r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[A-Za-z0-9_+=,.@/-]{1,512}",
+        "it is the ARN of a managed policy",
+        "copy it from `aws iam list-policies`",
+    ),
+]
 HostKey = Annotated[
     str,
     pattern(
@@ -216,6 +232,12 @@ class HighAvailability(Section):
     )
     volume_size: int = Field(100, ge=8, le=16384, description="Size of the encrypted volume for the data in GiB.")
     device: Device = Field("/dev/xvdf", description="By which that volume is attached, and found on the servers.")
+    instance_profile: ProfileName | None = Field(
+        None, description="Instance profile that an administrator made for the backends; then the stack makes no role."
+    )
+    permissions_boundary: PolicyArn | None = Field(
+        None, description="Managed policy that bounds the role which the stack makes for the backends."
+    )
     prepare_volume: bool = Field(
         True, description="Whether LVM and a filesystem are made on the volume while it is empty, and it is mounted."
     )
@@ -291,6 +313,10 @@ class Machines(Section):
     instance_type: Word = Field("m5.large", description="EC2 instance type.")
     architecture: Literal["amd64", "arm64"] = Field("amd64", description="Of the instance type and the packages.")
     volume_size: int = Field(40, ge=8, le=16384, description="Size of the root volume in GiB.")
+    metadata: Literal["required", "optional"] = Field(
+        "required",
+        description="Session token (IMDSv2) for metadata, of all machines; optional for software that knows none.",
+    )
 
 
 Zone = Annotated[
@@ -344,6 +370,7 @@ class Bastion(Section):
     """A bastion that the stack makes: it alone then takes SSH from operatorCidrs, and the servers from it."""
 
     instance_type: Word = Field("t3.micro", description="EC2 instance type, of the servers' architecture.")
+    volume_size: int = Field(8, ge=8, le=16384, description="Size of its root volume in GiB.")
     address: Literal["public", "private"] = Field("public", description="Which of its addresses to connect to.")
 
 

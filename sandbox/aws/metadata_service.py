@@ -81,6 +81,11 @@ def machine_at(address: str) -> Any:
     raise Refused(404, "NotFound", f"no machine has the address {address}")
 
 
+def needs_no_token(instance: Any) -> bool:
+    """Whether the machine's metadata is told by IMDSv1 too."""
+    return bool(instance.metadata_options.http_tokens == "optional")
+
+
 def role_of(instance: Any) -> Any:
     """The role that the machine's profile has now. Raises Refused where it has none."""
     profile = (instance.iam_instance_profile or {}).get("Arn")
@@ -113,7 +118,7 @@ class Handler(BaseHTTPRequestHandler):
     _lock = threading.Lock()
 
     def do_PUT(self) -> None:
-        """IMDSv2: a token, which every other request needs."""
+        """IMDSv2: a token, which every other request needs where the machine says so."""
         if self.path != "/latest/api/token" or "X-aws-ec2-metadata-token-ttl-seconds" not in self.headers:
             self._answer(400, "")
             return
@@ -123,11 +128,13 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(200, token)
 
     def do_GET(self) -> None:
-        if self.headers.get("X-aws-ec2-metadata-token") not in self.tokens:
-            self._answer(401, "")
-            return
+        token = self.headers.get("X-aws-ec2-metadata-token")
         try:
-            self._answer(200, self._metadata(machine_at(self.client_address[0])))
+            instance = machine_at(self.client_address[0])
+            if token in self.tokens or (token is None and needs_no_token(instance)):
+                self._answer(200, self._metadata(instance))
+            else:
+                self._answer(401, "")
         except Refused as refused:
             self._answer(refused.status, str(refused))
 

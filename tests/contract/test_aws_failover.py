@@ -121,6 +121,19 @@ def test_a_policy_worded_otherwise_is_no_change(plugin: AwsUnderTest) -> None:
     assert plugin.change(policy, {**policy.inputs, "policy": more}).state["policy"] == more
 
 
+def test_a_roles_boundary_is_kept_changed_and_taken_off_in_place(plugin: AwsUnderTest) -> None:
+    edges = [f"arn:aws:iam::123456789012:policy/edge-{number}" for number in (1, 2)]
+    made = plugin.make(ROLE, {"assumeRolePolicy": TRUST, "permissionsBoundary": edges[0]})
+    for boundary in (edges[0], edges[1], None):
+        news = {**made.inputs, "permissionsBoundary": boundary}
+        assert set(plugin.changes(made, news).values()) <= {"update", "delete"}
+        made = plugin.change(made, news)
+        refreshed = plugin.refreshed(made)
+        assert refreshed is not None and refreshed.state.get("permissionsBoundary") == boundary
+        assert plugin.changes(refreshed, news) == {}
+    plugin.destroy(made)
+
+
 def test_a_role_in_use_stays_and_a_profile_changes_its_role_in_place(plugin: AwsUnderTest) -> None:
     roles = [plugin.make(ROLE, {"assumeRolePolicy": TRUST}) for _ in range(2)]
     profile = plugin.make(PROFILE, {"role": roles[0].id})

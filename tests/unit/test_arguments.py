@@ -23,6 +23,7 @@ from chef_push_jobs.model.flows import ICMP
 from chef_push_jobs.network.security_groups import NAT_ADDRESS, egress_rules, ingress_rules
 from chef_push_jobs.runbook.plan import plan
 from components.cluster import make_cluster
+from policy.machines import MOST_HOPS
 from sandbox.plugins.aws.plugin import PLUGIN
 from sandbox.plugins.framework.table import Input
 from tests import programs
@@ -35,7 +36,14 @@ BALANCED = {"loadBalancer": "internal", "record": {"zoneId": "Z1", "name": "api.
 ARN = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/chef/0123456789abcdef"
 
 # Settings that no stack in stacks/ has.
+BOUNDARY = "arn:aws:iam::123456789012:policy/edge"
 MORE: dict[str, Mapping[str, Any]] = {
+    "by-older-software": {
+        "machines": {"metadata": "optional"},
+        "bastion": {"volumeSize": 10},
+        "highAvailability": {"provider": "aws", "permissionsBoundary": BOUNDARY},
+    },
+    "in-a-given-role": {"highAvailability": {"provider": "aws", "instanceProfile": "chef-backends"}},
     "all-at-once": {
         "protect": True,
         "network": {"private": "backends", "nat": True, "zones": ["us-east-1a"]},
@@ -80,7 +88,7 @@ class Notes(Mocks):
         self.asked.append((args.typ, args.inputs))
         self.made.append((args.typ, args.name, args.inputs))
         outputs = {"arn": f"arn:{args.name}", "privateIp": "10.0.0.4", "publicIp": "192.0.2.4", "stdout": KEYS}
-        return f"{args.name}-id", {**args.inputs, **outputs}
+        return f"{args.name}-id", {"name": args.name, **args.inputs, **outputs}
 
     def call(self, args: MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         return self._answer(args), []
@@ -226,9 +234,42 @@ def test_every_machine_has_imdsv2_and_an_encrypted_gp3_volume_and_protection_whe
     machines = [inputs for token, inputs in asked_for(name) if token == INSTANCE]
     assert len(machines) == len(of.topology.servers) + (of.config.bastion is not None)
     for inputs in machines:
-        assert inputs["metadataOptions"]["httpTokens"] == "required"
+        tokens = of.config.machines.metadata
+        assert inputs["metadataOptions"] == {
+            "httpTokens": tokens,
+            "httpEndpoint": "enabled",
+            "httpPutResponseHopLimit": MOST_HOPS,
+        }
         assert {"volumeType": "gp3", "encrypted": True}.items() <= inputs["rootBlockDevice"].items()
         assert inputs["disableApiTermination"] is of.config.protect
+
+
+def test_the_bastions_disk_is_as_large_as_its_image_needs() -> None:
+    (bastion,) = [
+        inputs for kind, name, inputs in made_by("by-older-software") if (kind, name) == (INSTANCE, "bastion")
+    ]
+    assert bastion["rootBlockDevice"]["volumeSize"] == 10
+    assert bastion["metadataOptions"]["httpTokens"] == "optional"
+
+
+# How many roles, policies and profiles are made, the boundary of the role, and the profile of a backend.
+ROLES = [
+    ("sandbox-ha-aws", 3, None, "availability-backend"),
+    ("by-older-software", 3, BOUNDARY, "availability-backend"),
+    ("in-a-given-role", 0, None, "chef-backends"),
+]
+
+
+@pytest.mark.parametrize(("name", "made", "boundary", "profile"), ROLES)
+def test_backends_act_in_a_role_that_is_made_within_its_boundary_or_that_there_is(
+    name: str, made: int, boundary: str | None, profile: str
+) -> None:
+    of_iam = {kind: inputs for kind, _, inputs in made_by(name) if kind.startswith("aws:iam/")}
+    assert len(of_iam) == made
+    assert of_iam.get("aws:iam/role:Role", {}).get("permissionsBoundary") == boundary
+    machines = {each: inputs for kind, each, inputs in made_by(name) if kind == INSTANCE}
+    assert {machines[f"backend-{number}"]["iamInstanceProfile"] for number in (0, 1)} == {profile}
+    assert "iamInstanceProfile" not in machines["frontend-0"]
 
 
 @pytest.mark.parametrize("name", CASES)

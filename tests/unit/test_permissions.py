@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from chef_push_jobs.network import failover_policy
-from sandbox.aws import iam_policies
+from sandbox.aws import iam_policies, metadata_service
 
 HERE = "arn:aws:ec2:us-east-1:123456789012"
 MACHINES = {f"{HERE}:instance/i-a": "eni-a", f"{HERE}:instance/i-b": "eni-b"}
@@ -46,3 +47,9 @@ def test_what_is_not_implemented_of_a_policy_is_refused() -> None:
     statement = {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {}}
     with pytest.raises(ValueError, match="Condition"):
         iam_policies.denied([json.dumps({"Statement": [statement]})], "DescribeInstances", ["*"])
+
+
+@pytest.mark.parametrize(("tokens", "answers"), [("optional", True), ("required", False)])
+def test_metadata_is_told_without_a_token_where_the_machine_says_so(tokens: str, answers: bool) -> None:
+    machine = SimpleNamespace(metadata_options=SimpleNamespace(http_tokens=tokens))
+    assert metadata_service.needs_no_token(machine) is answers

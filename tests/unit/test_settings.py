@@ -281,6 +281,8 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
 ]
 
 AWS = {"provider": "aws"}
+POLICY_ARN = "arn:aws:iam::123456789012:policy/"
+PROFILE_ARN = "arn:aws:iam::123456789012:instance-profile/backends"
 VIP = "it is in the backends' subnet, 10.0.0.0/20, without its first four addresses and its last one (AWS's)"
 VIP_REMEDY = "choose such an address, for example 10.0.15.254, or leave it out"
 TABLE += [
@@ -327,6 +329,38 @@ TABLE += [
             "give url with sha256",
         ),
     ),
+    (
+        {"highAvailability": {**AWS, "instanceProfile": "backends", "permissionsBoundary": f"{POLICY_ARN}edge"}},
+        (
+            "highAvailability.permissionsBoundary",
+            "given",
+            "it is for the role that the stack makes, and with instanceProfile it makes none",
+            "take one of the two out",
+        ),
+    ),
+    (
+        {"highAvailability": {**AWS, "instanceProfile": PROFILE_ARN}},
+        (
+            "highAvailability.instanceProfile",
+            f"'{PROFILE_ARN}'",
+            "it is the name of an instance profile, not its ARN",
+            "copy it from `aws iam list-instance-profiles`",
+        ),
+    ),
+    (
+        {"highAvailability": {**AWS, "permissionsBoundary": "edge"}},
+        (
+            "highAvailability.permissionsBoundary",
+            "'edge'",
+            "it is the ARN of a managed policy",
+            "copy it from `aws iam list-policies`",
+        ),
+    ),
+    (
+        {"machines": {"metadata": "v1"}},
+        ("machines.metadata", "'v1'", "it is one of 'required' or 'optional'", "choose one of them"),
+    ),
+    ({"bastion": {"volumeSize": 7}}, ("bastion.volumeSize", "'7'", "it is at least 8", "choose such a number")),
 ]
 
 EXISTING: dict[str, Any] = {
@@ -344,6 +378,7 @@ FOR_NEW = ("it is for machines that are made", "take it out")
 TABLE += [
     ({**EXISTING, "ssh": {"keyName": "k"}}, ("ssh.keyName", "given", *FOR_NEW)),
     ({**EXISTING, "highAvailability": AWS}, ("highAvailability", "given", *FOR_NEW)),
+    ({**EXISTING, "machines": {"metadata": "optional"}}, ("machines.metadata", "given", *FOR_NEW)),
     ({**EXISTING, "machines": {"instanceType": "m5.large"}}, ("machines.instanceType", "given", *FOR_NEW)),
     (
         {**EXISTING, "servers": [EXISTING["servers"][0], {"name": "b", "fqdn": "b.test", "role": "frontend"}]},

@@ -1,4 +1,4 @@
-"""IAM role, its inline policy, and instance profile. Leaves out managed policies and permissions boundaries."""
+"""IAM role with its boundary, its inline policy, and instance profile. Leaves out managed policies."""
 
 from __future__ import annotations
 
@@ -72,7 +72,8 @@ def _retag(call: Call, kind: str, **about: str) -> None:
 
 def make_role(call: Call) -> str:
     given = call.inputs
-    described = {"Description": given["description"]} if given.get("description") else {}
+    named = {"Description": "description", "PermissionsBoundary": "permissionsBoundary"}
+    described = {key: given[name] for key, name in named.items() if given.get(name)}
     answer = iam().create_role(
         RoleName=given["name"],
         AssumeRolePolicyDocument=given["assumeRolePolicy"],
@@ -97,8 +98,21 @@ def find_role(call: Call, identity: str) -> Values | None:
         "maxSessionDuration": role.get("MaxSessionDuration", 3600),
         "uniqueId": role["RoleId"],
         "createDate": role["CreateDate"].isoformat(),
+        **_boundary(role.get("PermissionsBoundary") or {}),
         **_tags(call, role.get("Tags")),
     }
+
+
+def _boundary(found: dict[str, str]) -> Values:
+    arn = found.get("PermissionsBoundaryArn")
+    return {"permissionsBoundary": arn} if arn else {}
+
+
+def _bound(identity: str, boundary: str | None) -> None:
+    if boundary:
+        iam().put_role_permissions_boundary(RoleName=identity, PermissionsBoundary=boundary)
+    else:
+        iam().delete_role_permissions_boundary(RoleName=identity)
 
 
 def change_role(call: Call) -> None:
@@ -109,6 +123,8 @@ def change_role(call: Call) -> None:
         iam().update_role(
             RoleName=call.id, Description=new.get("description", ""), MaxSessionDuration=new["maxSessionDuration"]
         )
+    if new.get("permissionsBoundary") != old.get("permissionsBoundary"):
+        _bound(call.id, new.get("permissionsBoundary"))
     _retag(call, "role", RoleName=call.id)
 
 
@@ -196,6 +212,7 @@ ROLE = Kind(
         "assumeRolePolicy": Input(str, required=True),
         "description": Input(str),
         "maxSessionDuration": Input(int, default=3600),
+        "permissionsBoundary": Input(str),
         "forceDetachPolicies": Input(bool, default=False),
     },
     outputs=("arn", "uniqueId", "createDate"),
