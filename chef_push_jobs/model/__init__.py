@@ -5,5 +5,6 @@ packages.py     where a package comes from, and what its name says of version, s
 subnets.py      the address blocks of a VPC, and the address that moves between backends
 flows.py        who connects to whom, by topology and version: the table behind firewall and docs/chef.md
 aws_strings.py  what AWS allows in names, tags and descriptions
+prices.py       what AWS takes, and how much an account may have at first: the tables of docs/aws.md
 problems.py     a mistake in the settings: what was given, the rule, what to do
 """

@@ -5,18 +5,28 @@ the stack files.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from chef_push_jobs.cli.docs import architecture
+from chef_push_jobs.cli.plan import costs
 from chef_push_jobs.cli.plan.examples import examples
 from chef_push_jobs.config import editor_schema, reference, stack_files, typed_dicts
-from chef_push_jobs.model import flows
+from chef_push_jobs.model import flows, prices
 from chef_push_jobs.runbook.plan import adjustable, time_limits
+from chef_push_jobs.runbook.stack import load_stack
 
 EXAMPLES = "docs/examples"
-BEGIN = "<!-- flows: written by `chef-push-jobs docs` from chef_push_jobs/model/flows.py -->"
-END = "<!-- end of flows -->"
-FLOWS = {"docs/chef.md": flows.CHEF_FLOWS, "docs/network.md": flows.OWN_FLOWS}
+EXAMPLE = "example-aws"  # the stack whose costs docs/aws.md shows
+# Tables in documents of a clone, by document: the module they are written from, their name, and they themselves.
+TABLES = {
+    "docs/chef.md": [("model/flows.py", "flows", flows.table(flows.CHEF_FLOWS))],
+    "docs/network.md": [("model/flows.py", "flows", flows.table(flows.OWN_FLOWS))],
+    "docs/aws.md": [
+        ("model/prices.py", "prices", prices.prices_table()),
+        ("model/prices.py", "quotas", prices.quotas_table()),
+    ],
+}
 ARGUMENTS = "chef_push_jobs/config/cluster_args.py"
 ARCHITECTURE = "docs/examples/architecture.svg"
 
@@ -30,18 +40,30 @@ def derived(root: Path) -> dict[str, str]:
         str(schema): json.dumps(editor_schema.for_editors(project, keys), indent=2, ensure_ascii=False) + "\n",
         **({ARGUMENTS: typed_dicts.render()} if (root / ARGUMENTS).exists() else {}),  # in a clone of this project
         **({ARCHITECTURE: architecture.render()} if (root / ARCHITECTURE).exists() else {}),
-        **_with_flows(root),
+        **_with_tables(root),
         **{f"{EXAMPLES}/{name}": text for name, text in examples(root).items()},
     }
 
 
-def _with_flows(root: Path) -> dict[str, str]:
-    """The documents of a clone that have a table of flows between two markers."""
-    there = {name: table for name, table in FLOWS.items() if (root / name).exists()}
-    return {name: _between((root / name).read_text(), flows.table(table)) for name, table in there.items()}
+def _with_tables(root: Path) -> dict[str, str]:
+    """The documents of a clone that have tables between markers."""
+    found = {}
+    for name, tables in TABLES.items():
+        if (root / name).exists():
+            found[name] = _filled((root / name).read_text(), [*tables, *_example(root, name)])
+    return found
 
 
-def _between(document: str, table: str) -> str:
-    """The document with the table between its markers."""
-    before, rest = document.split(BEGIN, 1)
-    return f"{before}{BEGIN}\n\n{table}\n\n{END}{rest.split(END, 1)[1]}"
+def _example(root: Path, document: str) -> Iterator[tuple[str, str, str]]:
+    if document == "docs/aws.md" and EXAMPLE in stack_files.names(root):
+        plan = load_stack(stack_files.read_configuration(EXAMPLE, root), root, files=False)
+        yield "cli/plan/costs.py", "example", f"```text\n{costs.render(EXAMPLE, costs.costs(plan.settings))}```"
+
+
+def _filled(text: str, tables: Sequence[tuple[str, str, str]]) -> str:
+    for module, name, table in tables:
+        begin = f"<!-- {name}: written by `chef-push-jobs docs` from chef_push_jobs/{module} -->"
+        end = f"<!-- end of {name} -->"
+        before, rest = text.split(begin, 1)
+        text = f"{before}{begin}\n\n{table}\n\n{end}{rest.split(end, 1)[1]}"
+    return text

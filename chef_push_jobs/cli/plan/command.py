@@ -11,6 +11,7 @@ import typer
 
 from chef_push_jobs.cli.common import (
     WELL,
+    CommandError,
     ConfigFileOption,
     OutputOption,
     StackOption,
@@ -19,6 +20,7 @@ from chef_push_jobs.cli.common import (
     read,
     write,
 )
+from chef_push_jobs.cli.plan import costs as stack_costs
 from chef_push_jobs.cli.plan import document, mermaid, svg, text
 from chef_push_jobs.cli.plan.picture import draw
 from chef_push_jobs.config import stack_files
@@ -45,8 +47,11 @@ FORMATS = {
     Format.JSON: document.render,
 }
 
+COSTS = {Format.TEXT: stack_costs.render, Format.JSON: stack_costs.document}
+
 
 def plan(
+    *,
     stack: StackOption = None,
     config_file: ConfigFileOption = None,
     preview_file: Annotated[
@@ -58,6 +63,9 @@ def plan(
         ),
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="What to draw.")] = Format.TEXT,
+    costs: Annotated[
+        bool, typer.Option("--costs", help="What its resources cost instead, an hour and a month, as text or JSON.")
+    ] = False,
     output: OutputOption = None,
 ) -> int:
     """Draw what will run where, after what and why.
@@ -68,6 +76,9 @@ def plan(
     root = project_root()
     name = place(Pulumi(root), stack, config_file).stack
     planned = load_stack(stack_files.read_configuration(name, root, config_file), root, files=False)
+    if costs:
+        write(_costs(name, planned, form), output)
+        return WELL
     changed = None if preview_file is None else running(_preview(preview_file, name), planned)
     picture = draw(name, planned, changed)
     if changed and (strange := sorted(str(task) for task in changed if task not in planned.tasks)):
@@ -75,6 +86,12 @@ def plan(
         print(f"warning: the preview runs {', '.join(strange)}: {told}", file=sys.stderr)
     write(FORMATS[form](picture), output)
     return WELL
+
+
+def _costs(stack: str, plan: StackPlan, form: Format) -> str:
+    if form not in COSTS:
+        raise CommandError(f"costs are told as {' or '.join(COSTS)}, not as {form}: choose another --format")
+    return COSTS[form](stack, stack_costs.costs(plan.settings))
 
 
 def running(found: Preview, plan: StackPlan) -> frozenset[TaskId]:
