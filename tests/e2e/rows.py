@@ -119,6 +119,10 @@ def is_a_policy_of_aws(desk: Desk) -> None:
     assert json.loads((desk.folder / "policy.json").read_text())["Version"] == "2012-10-17"
 
 
+def is_a_boundary_of_aws(desk: Desk) -> None:
+    assert json.loads((desk.folder / "boundary.json").read_text())["Version"] == "2012-10-17"
+
+
 def existing(desk: Desk) -> None:
     """The example, changed to the server that the stack at the other desk made."""
     file = desk.folder / "stacks" / "Pulumi.production.yaml"

@@ -29,6 +29,10 @@ NOT_RUN = {
         "aws iam create-policy --policy-name chef-push-jobs --policy-document file://policy.json",
     ): CLI,
     (
+        "docs/failover.md",
+        "aws iam create-policy --policy-name chef-push-jobs-boundary --policy-document file://boundary.json",
+    ): CLI,
+    (
         "docs/aws.md",
         "aws ec2 import-key-pair --key-name operators --public-key-material fileb://~/.ssh/id_ed25519.pub",
     ): CLI,
@@ -153,6 +157,22 @@ SECTIONS = (
             "pulumi preview": Row(("push-jobs-test-backend-0",)),
             "pulumi stack output test": Row(WELL),
             "chef-push-jobs doctor": Row(("all well",)),
+        },
+    ),
+    Section(
+        "newcomer",
+        "docs/aws.md",
+        "Costs",
+        {"chef-push-jobs plan --stack production --costs": Row(("together",))},
+    ),
+    Section(
+        "newcomer",
+        "docs/failover.md",
+        "What the machines may do",
+        {
+            "sed -n '/^```json$/,/^```$/p' docs/failover.md | sed '1d;$d' > boundary.json": Row(
+                after=rows.is_a_boundary_of_aws
+            ),
         },
     ),
     Section(

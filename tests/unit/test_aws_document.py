@@ -8,14 +8,17 @@ import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chef_push_jobs.engine.aws_advice import ADVICE
+from chef_push_jobs.network import failover_policy
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "aws.md").read_text()
 POLICY = json.loads(re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)[0])
+FAILOVER = (ROOT / "docs" / "failover.md").read_text()
 PLUGIN = sorted((ROOT / "sandbox" / "plugins" / "aws").glob("*.py"))
 # A client of the stand-in: its method calls are the actions.
 CALLED = re.compile(r"""(?:API\.|client\(")(ec2|elbv2|iam|route53|sts)(?:"\))?\.([a-z_]+)\(""")
@@ -46,6 +49,138 @@ def resources() -> set[str]:
             if isinstance(node, ast.Call) and (name := ast.unparse(node.func)).startswith("aws."):
                 found.add(name.removeprefix("aws."))
     return {name for name in found if name.count(".") == 1 and not name.endswith("Args")}
+
+
+def ec2(*names: str) -> set[str]:
+    return {f"ec2:{name}" for name in names}
+
+
+def elb(*names: str) -> set[str]:
+    return {f"elasticloadbalancing:{name}" for name in names}
+
+
+def iam(*names: str) -> set[str]:
+    return {f"iam:{name}" for name in names}
+
+
+ZONE = {
+    f"route53:{name}" for name in ("GetHostedZone", "ListResourceRecordSets", "ChangeResourceRecordSets", "GetChange")
+}
+RULE = ec2("ModifySecurityGroupRules")
+# What Terraform's AWS provider calls to make, change and remove a resource of each type of the program, by its source
+# (hashicorp/terraform-provider-aws, internal/service). Describe… and tags of EC2 and load balancers, all types need.
+CALLS: dict[str, set[str]] = {
+    "ec2.Instance": ec2(
+        *("RunInstances", "TerminateInstances", "StartInstances", "StopInstances", "ModifyInstanceAttribute"),
+        *("ModifyInstanceMetadataOptions", "ModifyNetworkInterfaceAttribute", "ModifyVolume"),
+        *("AssociateIamInstanceProfile", "ReplaceIamInstanceProfileAssociation", "DisassociateIamInstanceProfile"),
+    )
+    | iam("PassRole"),
+    "ec2.KeyPair": ec2("ImportKeyPair", "DeleteKeyPair"),
+    "ec2.Vpc": ec2("CreateVpc", "ModifyVpcAttribute", "DeleteVpc"),
+    "ec2.Subnet": ec2("CreateSubnet", "ModifySubnetAttribute", "DeleteSubnet"),
+    "ec2.SubnetCidrReservation": ec2(
+        "CreateSubnetCidrReservation", "GetSubnetCidrReservations", "DeleteSubnetCidrReservation"
+    ),
+    "ec2.InternetGateway": ec2(
+        "CreateInternetGateway", "AttachInternetGateway", "DetachInternetGateway", "DeleteInternetGateway"
+    ),
+    "ec2.RouteTable": ec2("CreateRouteTable", "DeleteRouteTable", "DisassociateRouteTable"),
+    "ec2.Route": ec2("CreateRoute", "ReplaceRoute", "DeleteRoute"),
+    "ec2.RouteTableAssociation": ec2("AssociateRouteTable", "ReplaceRouteTableAssociation", "DisassociateRouteTable"),
+    "ec2.Eip": ec2("AllocateAddress", "DisassociateAddress", "ReleaseAddress"),
+    "ec2.NatGateway": ec2("CreateNatGateway", "DeleteNatGateway"),
+    "ec2.SecurityGroup": ec2("CreateSecurityGroup", "RevokeSecurityGroupEgress", "DeleteSecurityGroup"),
+    "vpc.SecurityGroupIngressRule": RULE | ec2("AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress"),
+    "vpc.SecurityGroupEgressRule": RULE | ec2("AuthorizeSecurityGroupEgress", "RevokeSecurityGroupEgress"),
+    "ebs.Volume": ec2("CreateVolume", "ModifyVolume", "DeleteVolume"),
+    "ec2.VolumeAttachment": ec2("AttachVolume", "DetachVolume"),
+    "lb.LoadBalancer": elb(
+        *(
+            "CreateLoadBalancer",
+            "ModifyLoadBalancerAttributes",
+            "SetSecurityGroups",
+            "SetSubnets",
+            "DeleteLoadBalancer",
+        ),
+    )
+    | iam("CreateServiceLinkedRole"),
+    "lb.Listener": elb("CreateListener", "ModifyListener", "ModifyListenerAttributes", "DeleteListener"),
+    "lb.TargetGroup": elb("CreateTargetGroup", "ModifyTargetGroup", "ModifyTargetGroupAttributes", "DeleteTargetGroup"),
+    "lb.TargetGroupAttachment": elb("RegisterTargets", "DeregisterTargets"),
+    "route53.Record": ZONE,
+    "iam.Role": iam(
+        *("CreateRole", "GetRole", "UpdateRole", "UpdateRoleDescription", "UpdateAssumeRolePolicy", "DeleteRole"),
+        *("PutRolePermissionsBoundary", "TagRole", "UntagRole", "ListRoleTags", "ListRolePolicies"),
+        *("ListAttachedRolePolicies", "ListInstanceProfilesForRole", "RemoveRoleFromInstanceProfile"),
+    ),
+    "iam.RolePolicy": iam("PutRolePolicy", "GetRolePolicy", "DeleteRolePolicy"),
+    "iam.InstanceProfile": iam(
+        *("CreateInstanceProfile", "GetInstanceProfile", "DeleteInstanceProfile", "AddRoleToInstanceProfile"),
+        *("RemoveRoleFromInstanceProfile", "TagInstanceProfile", "UntagInstanceProfile", "ListInstanceProfileTags"),
+    ),
+    "ec2.get_ami_output": ec2("GetInstanceUefiData"),
+    "the provider itself": {"sts:GetCallerIdentity"},
+    "tags": ec2("CreateTags", "DeleteTags") | elb("AddTags", "RemoveTags"),
+}
+# Of what EC2 gives no tags, so that none can narrow it.
+WITHOUT_TAGS = ec2("DeleteSubnetCidrReservation", "DisassociateAddress", "ModifyNetworkInterfaceAttribute")
+MAKES = ("Create", "Run", "Import", "Allocate", "Describe", "Get")
+
+
+def statements(action: str) -> list[dict[str, Any]]:
+    return [each for each in POLICY["Statement"] if any(fnmatchcase(action, one) for one in each["Action"])]
+
+
+def conditions(action: str) -> list[str]:
+    """The keys that statements for an action ask about, all together; a statement without any asks about \"\"."""
+    asked = [list(each.get("Condition", {}).values()) for each in statements(action)]
+    return [key for values in asked for key in ([name for value in values for name in value] or [""])]
+
+
+@pytest.mark.parametrize("kind", CALLS)
+def test_every_call_of_the_real_provider_is_permitted(kind: str) -> None:
+    assert {action for action in CALLS[kind] if not permitted(action)} == set()
+
+
+def test_nothing_is_permitted_that_the_provider_does_not_call() -> None:
+    called = set().union(*CALLS.values())
+    named = {action for statement in POLICY["Statement"] for action in statement["Action"] if "*" not in action}
+    assert named - called == set()
+
+
+def test_every_type_of_the_program_has_its_calls() -> None:
+    assert {name for name in resources() if ".get_" not in name} <= CALLS.keys()
+
+
+@pytest.mark.parametrize("action", sorted(action for calls in CALLS.values() for action in calls if "ec2:" in action))
+def test_what_there_is_is_known_by_its_tag_and_what_is_made_is_asked_for_none(action: str) -> None:
+    verb = action.partition(":")[2]
+    if action == "ec2:CreateTags":
+        assert set(conditions(action)) == {"aws:ResourceTag/stack", "ec2:CreateAction", "aws:RequestTag/stack"}
+    elif action in WITHOUT_TAGS or (verb.startswith(MAKES) and verb != "CreateRoute"):
+        assert conditions(action) == [""], "the provider tags root volumes and rules afterwards"
+    else:
+        assert conditions(action) == ["aws:ResourceTag/stack"]
+
+
+@pytest.mark.parametrize("action", sorted(iam("CreateRole", "PutRolePolicy", "PutRolePermissionsBoundary")))
+def test_a_role_is_made_within_its_boundary_alone(action: str) -> None:
+    assert conditions(action) == ["iam:PermissionsBoundary"]
+    assert not permitted("iam:DeleteRolePermissionsBoundary")
+
+
+def test_the_boundary_is_what_failover_does() -> None:
+    boundary = json.loads(re.findall(r"```json\n(.*?)```", FAILOVER, re.DOTALL)[0])
+    done = failover_policy.LOOKS + failover_policy.MOVES_VOLUME + failover_policy.MOVES_ADDRESS
+    assert sorted(boundary["Statement"][0]["Action"]) == sorted(done)
+
+
+@pytest.mark.parametrize("service", ["iam", "elasticloadbalancing", "route53"])
+def test_what_has_a_name_is_narrowed_by_it(service: str) -> None:
+    own = [each for each in POLICY["Statement"] if all(one.startswith(f"{service}:") for one in each["Action"])]
+    assert own and all("*" not in each["Resource"] for each in own if isinstance(each["Resource"], list))
+    assert all(each["Resource"] != "*" for each in own)
 
 
 @pytest.mark.parametrize("module", PLUGIN, ids=lambda path: path.stem)
