@@ -179,6 +179,9 @@ class PushJobsArgsDict(TypedDict):
     settings: NotRequired[dict[str, bool | int | str]]
     """Further keys of opscode-push-jobs-server.rb, e.g. heartbeat_interval."""
 
+    verify: NotRequired[Literal["suite", "status"]]
+    """suite: the package's own test, once for a package; status: only that it serves."""
+
     rotateCredentials: NotRequired[str]
     """Change it, to any other text, to have new credentials made and handed out."""
 
@@ -316,7 +319,7 @@ class ChefPushJobsClusterArgsDict(TypedDict):
     """Seconds that a step may take on a server, by step name, where the default does not fit."""
 
     reverify: NotRequired[str]
-    """Change it to run the test once more."""
+    """Change it to run the test once more; the suite, unless pushJobs.verify is status."""
 
     repair: NotRequired[dict[str, str]]
     """By task, as `pulumi up` names it: change it to run that task once more, and what follows."""

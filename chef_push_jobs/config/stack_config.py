@@ -208,6 +208,10 @@ class PushJobs(Section):
     command_port: Port = Field(10003, description="TCP port of the commands, open to clientCidrs on backends.")
     api_port: Port = Field(10002, description="TCP port of the HTTP API, open to the frontends only.")
     settings: Options = Field({}, description="Further keys of opscode-push-jobs-server.rb, e.g. heartbeat_interval.")
+    verify: Literal["suite", "status"] = Field(
+        "suite",
+        description="suite: the package's own test, once for a package; status: only that it serves.",
+    )
     rotate_credentials: Text = Field(
         "", description="Change it, to any other text, to have new credentials made and handed out."
     )
@@ -431,7 +435,9 @@ class StackConfig(Section):
     time_limits: dict[str, Annotated[int, Field(ge=1, le=86400)]] = Field(
         {}, description="Seconds that a step may take on a server, by step name, where the default does not fit."
     )
-    reverify: Text = Field("", description="Change it to run the test once more.")
+    reverify: Text = Field(
+        "", description="Change it to run the test once more; the suite, unless pushJobs.verify is status."
+    )
     repair: dict[Word, Word] = Field(
         {}, description="By task, as `pulumi up` names it: change it to run that task once more, and what follows."
     )

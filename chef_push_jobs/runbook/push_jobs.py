@@ -92,8 +92,9 @@ def reconfigure_chef_server(cluster: ScriptContext, server: Server) -> Script | 
 
 
 def _test(cluster: ScriptContext, server: Server) -> Script:
-    push_jobs = cluster.settings.config.push_jobs
-    return scripts.test(push_jobs.heartbeat_port, push_jobs.command_port)
+    config = cluster.settings.config
+    push_jobs = config.push_jobs
+    return scripts.test(push_jobs.heartbeat_port, push_jobs.command_port, push_jobs.verify, config.reverify)
 
 
 def tested(told: Sequence[str]) -> str:
@@ -280,6 +281,5 @@ STEPS = (
             every("share", "a changed set of servers is tested"),
         ),
         tail_lines=1,
-        rerun_token=lambda settings: settings.config.reverify,
     ),
 )

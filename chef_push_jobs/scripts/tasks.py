@@ -81,8 +81,10 @@ def restart_pushy(ports: Iterable[int], *, unless_fresh: bool = False) -> Script
     return Script("restart-pushy", {"ports": _words(ports), "unless_fresh": _yes(unless_fresh)})
 
 
-def test(heartbeat_port: int, command_port: int) -> Script:
-    return Script("test", {"heartbeat_port": str(heartbeat_port), "command_port": str(command_port)})
+def test(heartbeat_port: int, command_port: int, mode: str = "suite", asked: str = "") -> Script:
+    """`mode` is `suite` or `status`; another text `asked` runs a suite once more that has passed."""
+    ports = {"heartbeat_port": str(heartbeat_port), "command_port": str(command_port)}
+    return Script("test", {**ports, "mode": mode, "asked": asked})
 
 
 def uninstall() -> Script:

@@ -42,4 +42,4 @@ rm -f /var/opt/opscode/nginx/etc/addon.d/10-push_jobs_*.conf
 if chef-server-ctl status nginx | grep -q '^run: nginx:'; then chef-server-ctl hup nginx; fi
 rm -rf /etc/opscode-push-jobs-server /var/opt/opscode-push-jobs-server
 cd /var/lib/chef-rollout
-rm -f shared-files rotated pushy-restarted pushy-started-with
+rm -f shared-files suite-passed rotated pushy-restarted pushy-started-with

@@ -24,15 +24,19 @@ SILENT = 'echo $(($(cat clock) + 10)) > clock; echo "curl: (28) timed out"; exit
 REFUSED = 'echo "curl: (7) refused"; exit 7'
 
 
-def run(script: Script | InTurn, folder: Path, tools: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """With a folder that stands for the server's /var, and each tool a line of shell."""
-    (folder / "bin").mkdir()
+def run(
+    script: Script | InTurn, folder: Path, tools: Mapping[str, str], places: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """With a folder that stands for the server's /var, `places` for others, and each tool a line of shell."""
+    (folder / "bin").mkdir(exist_ok=True)
     (folder / "clock").write_text("0\n")
     for name, does in tools.items():
         (folder / "bin" / name).write_text(f"#!/bin/sh\n{does}\n")
         (folder / "bin" / name).chmod(0o755)
     environment = {**os.environ, "PATH": f"{folder}/bin:{os.environ['PATH']}"}
     text = script.text.replace("/var/", f"{folder}/var/")
+    for place, stands_in in (places or {}).items():
+        text = text.replace(place, stands_in)
     return subprocess.run(
         ["sh"], input=text, text=True, cwd=folder, env=environment, capture_output=True, check=False, timeout=60
     )
@@ -54,7 +58,8 @@ def test_the_restart_waits_until_the_service_listens_also_by_such_an_ss(tmp_path
 def test_a_test_gives_the_api_five_minutes_by_the_clock_however_long_each_try_takes(
     tmp_path: Path, answer: str
 ) -> None:
-    done = run(scripts.test(10000, 10002), tmp_path, {"curl": answer, "hostname": "echo one.chef.test", **CLOCK})
+    tools = {"curl": answer, "hostname": "echo one.chef.test", "dpkg-query": "echo 2.2.8", **CLOCK}
+    done = run(scripts.test(10000, 10002), tmp_path, tools)
     assert done.returncode == 1
     assert done.stdout.startswith("https://one.chef.test/_status does not answer this backend within 300 s: curl: (")
     assert "\nRule: " in done.stdout and "\nDo:   " in done.stdout

@@ -12,10 +12,13 @@ running() {
   if [ -n "$pid" ]; then echo "$pid $(cut -d ' ' -f 22 "/proc/$pid/stat")"; fi
 }
 
+# Print which package is installed.
+installed() { dpkg-query -W opscode-push-jobs-server || rpm -q opscode-push-jobs-server; }
+
 # Print a digest of what the service reads when it starts: its package, settings and credentials.
 inputs() {
   {
-    dpkg-query -W opscode-push-jobs-server || rpm -q opscode-push-jobs-server
+    installed
     cd /etc/opscode-push-jobs-server && sha256sum -- *.rb *-secrets.json *.pem ../opscode/private-chef-secrets.json
   } 2> /dev/null | sha256sum
 }

@@ -1,0 +1,26 @@
+# Whether push jobs serves, in seconds and without a trace: the service, its ports, and the way of a client to it.
+. library/api.sh
+. library/ports.sh
+. library/service.sh
+
+not_well() {
+  echo "$1"
+  echo "Rule: push jobs runs on this backend, listens on its ports, and answers by the API's name."
+  echo "Do:   $2"
+  return 1
+}
+
+# check_status PORT …: print in one line what is well, or what is not.
+check_status() {
+  [ -n "$(running)" ] ||
+    not_well "opscode-pushy-server does not run" "see /var/log/opscode/opscode-pushy-server/current" || return 1
+  for port in "$@"; do
+    listens "$port" ||
+      not_well "nothing listens on port $port" "see /var/log/opscode/opscode-pushy-server/current" || return 1
+  done
+  wait_for_page /pushy/_status || return 1
+  online=$(printf %s "$page" | sed -n 's/.*"node_fsm_count": *\([0-9][0-9]*\).*/\1/p')
+  [ -n "$online" ] ||
+    not_well "https://$name/pushy/_status does not answer as push jobs: $page" "see whose name $name is" || return 1
+  echo "status: the service runs, ports $* listen, https://$name/pushy/_status answers, $online clients online; 0 failures"
+}
