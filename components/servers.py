@@ -121,7 +121,11 @@ class Servers(ServerGroup):
             {"name": "architecture", "values": [ARCHITECTURES[self._args.architecture]]},
         ]
         lookup = pulumi.InvokeOutputOptions(parent=self)
-        return aws.ec2.get_ami_output(owners=[image.owner], filters=filters, most_recent=True, opts=lookup).id
+        # Two years after they were made, as those for systems of this age were, images are shown only to who asks so.
+        found = aws.ec2.get_ami_output(
+            owners=[image.owner], filters=filters, most_recent=True, include_deprecated=True, opts=lookup
+        )
+        return found.id
 
     def _bastion(self, args: BastionArgs) -> ManagedBastion:
         machine = self._machine(BASTION, BASTION, args.machine)

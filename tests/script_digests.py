@@ -40,7 +40,7 @@ EXISTING = {"name": "one", "fqdn": "one.chef.test", "role": "backend", "address"
 # Stacks that together send every script.
 SAMPLES: tuple[dict[str, Any], ...] = (
     {"chefServer": {"package": _package("chef-server-core_12.19.31-1_amd64.deb")}},
-    {"pushJobs": {"package": _package("opscode-push-jobs-server-1.1.6-1.el7.x86_64.rpm")}},
+    {"pushJobs": {"package": _package("opscode-push-jobs-server-2.2.8-1.el7.x86_64.rpm")}},
     {"highAvailability": AWS, "chefServer": {"package": _package("chef-server-core-12.19.31-1.el7.x86_64.rpm")}},
     {"topology": "standalone", "backends": None, "frontends": None, "domain": None, "servers": [EXISTING], "ssh": {}},
 )

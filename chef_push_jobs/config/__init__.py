@@ -4,6 +4,8 @@
     parser.py          reads a file into it field by field, so that all mistakes are found at once
     settings.py        the checked settings, with what follows from them; rules that join several
     network_checks.py  more of those: network, bastion, load balancer
+    chef_checks.py     and of those: what goes into chef-server.rb
+    version_checks.py  and of those: versions that go together, and what each knows
     stack_files.py     finds and opens stack files; what is secret stays closed
 
 The rest is derived from the settings and written by `chef-push-jobs docs`: the reference for people (`reference.py`),

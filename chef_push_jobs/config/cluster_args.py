@@ -40,11 +40,20 @@ class ChefServerArgsDict(TypedDict):
     package: NotRequired[PackageSourceArgsDict]
     """The chef-server-core package; without it the image must already hold Chef server."""
 
+    version: NotRequired[str]
+    """Its version, where no package's name tells it."""
+
+    acceptLicense: NotRequired[bool]
+    """Accepts the licence of Chef server 13 and later for you."""
+
     apiFqdn: NotRequired[str]
     """Name under which clients reach Chef server."""
 
-    settings: NotRequired[dict[str, bool | int | str]]
-    """Further keys of chef-server.rb."""
+    settings: NotRequired[dict[str, bool | int | str | dict[str, bool | int | str]]]
+    """Further keys of chef-server.rb: values, and tables of them such as nginx."""
+
+    include: NotRequired[str]
+    """A file on the servers that chef-server.rb reads last: for secrets, and for any Ruby."""
 
 
 class RecordArgsDict(TypedDict):
@@ -167,6 +176,9 @@ class PushJobsArgsDict(TypedDict):
     package: PackageSourceArgsDict
     """The opscode-push-jobs-server package."""
 
+    version: NotRequired[str]
+    """Its version, where the package's name does not tell it."""
+
     heartbeatPort: NotRequired[int]
     """TCP port of the heartbeat, open to clientCidrs on backends."""
 
@@ -179,11 +191,11 @@ class PushJobsArgsDict(TypedDict):
     settings: NotRequired[dict[str, bool | int | str]]
     """Further keys of opscode-push-jobs-server.rb, e.g. heartbeat_interval."""
 
-    verify: NotRequired[Literal["suite", "status"]]
-    """suite: the package's own test, once for a package; status: only that it serves."""
-
     rotateCredentials: NotRequired[str]
     """Change it, to any other text, to have new credentials made and handed out."""
+
+    verify: NotRequired[Literal["suite", "status"]]
+    """suite: the package's own test, once for a package; status: only that it serves."""
 
 
 class ServerEntryArgsDict(TypedDict):

@@ -100,4 +100,4 @@ def _editor_object(schema: Schema) -> Schema:
     names = schema.get("propertyNames", {}).get("enum")
     if names:  # so that an editor completes them
         return {**found, "properties": dict.fromkeys(names, _editor(schema["additionalProperties"]))}
-    return found
+    return found if len(found) > 1 else {"additionalProperties": _editor(schema["additionalProperties"])}

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
-from chef_push_jobs.config import network_checks
+from chef_push_jobs.config import chef_checks, network_checks, version_checks
 from chef_push_jobs.config.parser import Values, build, decoded, is_given, parse
 from chef_push_jobs.config.stack_config import ServerEntry, StackConfig
 from chef_push_jobs.model import packages, topology
 from chef_push_jobs.model.flows import RESERVED
-from chef_push_jobs.model.packages import Package, Source
+from chef_push_jobs.model.packages import Package, Source, Version
 from chef_push_jobs.model.problems import Problem, report, without_use
 from chef_push_jobs.model.subnets import Subnet, backend_subnet, default_vip, is_usable, planned
 from chef_push_jobs.model.topology import Kind, Role, Server, Topology
@@ -52,6 +52,16 @@ class Settings:
         if chosen is None:
             return None
         return chosen.vip or default_vip(backend_subnet(self.config.vpc_cidr))
+
+    @property
+    def push_jobs_version(self) -> Version | None:
+        """Where the package's name or the stack tells it."""
+        return version_checks.version(self.push_jobs_package, self.config.push_jobs.version)
+
+    @property
+    def chef_server_version(self) -> Version | None:
+        """As that of push jobs."""
+        return version_checks.version(self.chef_server_package, self.config.chef_server.version)
 
     @property
     def subnets(self) -> tuple[Subnet, ...]:
@@ -140,8 +150,7 @@ class Reading:
     @property
     def existing(self) -> bool:
         """Whether servers exist already."""
-        entries = self.values.get("servers")
-        return isinstance(entries, list) and any(entry.address is not None for entry in entries)
+        return _are_there(self.values)
 
     @property
     def runs_chef_server_runbook(self) -> bool:
@@ -163,6 +172,7 @@ def read(raw: Mapping[str, str], root: Path, *, files: bool = True) -> Reading:
     push_jobs_package = _package(values, "pushJobs.package", folder, problems)
     chef_server_package = _package(values, "chefServer.package", folder, problems)
     chef_ha_package = _package(values, "highAvailability.package", folder, problems)
+    problems += _versions(values, push_jobs_package, chef_server_package)
     public_key = _public_key(values, root, problems) if files else None
     kind = values.get("topology")
     known = isinstance(kind, Kind) and servers and not topology.problems(kind, servers)
@@ -172,6 +182,11 @@ def read(raw: Mapping[str, str], root: Path, *, files: bool = True) -> Reading:
         config = build(StackConfig, values)
         settings = Settings(config, all_servers, push_jobs_package, chef_server_package, public_key, chef_ha_package)
     return Reading(settings, tuple(problems), given, values, all_servers)
+
+
+def _are_there(values: Values) -> bool:
+    entries = values.get("servers")
+    return isinstance(entries, list) and any(entry.address is not None for entry in entries)
 
 
 def _servers(values: Values, problems: list[Problem]) -> tuple[Server, ...]:
@@ -318,6 +333,22 @@ def _high_availability(values: Values) -> Iterable[Problem]:
     if values.get("highAvailability.package.file") is not None:
         rule = "this package is fetched by the backends, not uploaded"
         yield Problem("highAvailability.package.file", "given", rule, "give url with sha256")
+
+
+def _versions(values: Values, push_jobs: Package | None, core: Package | None) -> Iterable[Problem]:
+    kind, image, told = (values.get(name) for name in ("topology", "machines.image.name", "machines.image.id"))
+    yield from version_checks.told_twice("pushJobs.version", push_jobs, values.get("pushJobs.version"))
+    yield from version_checks.told_twice("chefServer.version", core, values.get("chefServer.version"))
+    software = version_checks.Software(
+        kind if isinstance(kind, Kind) else None,
+        version_checks.version(push_jobs, values.get("pushJobs.version")),
+        version_checks.version(core, values.get("chefServer.version")),
+        image if isinstance(image, str) and told is None and not _are_there(values) else None,
+        core is not None or not _are_there(values),
+        next((str(made) for made in [values.get("entry.loadBalancer")] if made in ("public", "internal")), None),
+    )
+    yield from version_checks.problems(software, values)
+    yield from chef_checks.problems(values, runs_its_runbook=software.reconfigures_core)
 
 
 def _package(values: Values, setting: str, root: Path | None, problems: list[Problem]) -> Package | None:

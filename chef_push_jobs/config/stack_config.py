@@ -139,10 +139,8 @@ Tags = Annotated[
         maxProperties=MOST_TAGS - len(OWN_TAGS),
     ),
 ]
-OptionName = Annotated[
-    str,
-    pattern(r"[a-z][a-z0-9_]{0,63}", "a key has lower-case letters, digits and _ only", "see the package's own docs"),
-]
+KEY, KEY_RULE = r"[a-z][a-z0-9_]{0,63}", "a key has lower-case letters, digits and _ only"
+OptionName = Annotated[str, pattern(KEY, KEY_RULE, "see the package's own docs")]
 OptionValue = Annotated[
     bool | int | str,
     rule(
@@ -152,6 +150,22 @@ OptionValue = Annotated[
     ),
 ]
 Options = dict[OptionName, OptionValue]
+# Values, and tables of them; rules about both are in `chef_checks.py`.
+ChefOptions = dict[OptionName, bool | int | str | dict[str, bool | int | str]]
+ServerPath = Annotated[
+    str,
+    pattern(
+        r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+",
+        "it is a whole path on the servers, of letters, digits and . _ / -",
+        "write it as, for example, /etc/opscode/own.rb",
+    ),
+]
+Version = Annotated[
+    str,
+    pattern(
+        r"\d{1,6}(\.\d{1,6}){1,2}", "a version is two or three numbers with dots", "write it as, for example, 2.2.8"
+    ),
+]
 Address = Annotated[
     str,
     rule(_is_ipv4_address, "it is an IPv4 address", "write it as, for example, 10.0.0.4"),
@@ -204,16 +218,17 @@ class PushJobs(Section):
     """The push jobs server."""
 
     package: PackageSource = Field(description="The opscode-push-jobs-server package.")
+    version: Version | None = Field(None, description="Its version, where the package's name does not tell it.")
     heartbeat_port: Port = Field(10000, description="TCP port of the heartbeat, open to clientCidrs on backends.")
     command_port: Port = Field(10003, description="TCP port of the commands, open to clientCidrs on backends.")
     api_port: Port = Field(10002, description="TCP port of the HTTP API, open to the frontends only.")
     settings: Options = Field({}, description="Further keys of opscode-push-jobs-server.rb, e.g. heartbeat_interval.")
+    rotate_credentials: Text = Field(
+        "", description="Change it, to any other text, to have new credentials made and handed out."
+    )
     verify: Literal["suite", "status"] = Field(
         "suite",
         description="suite: the package's own test, once for a package; status: only that it serves.",
-    )
-    rotate_credentials: Text = Field(
-        "", description="Change it, to any other text, to have new credentials made and handed out."
     )
 
 
@@ -223,8 +238,15 @@ class ChefServer(Section):
     package: PackageSource | None = Field(
         None, description="The chef-server-core package; without it the image must already hold Chef server."
     )
+    version: Version | None = Field(None, description="Its version, where no package's name tells it.")
+    accept_license: bool = Field(False, description="Accepts the licence of Chef server 13 and later for you.")
     api_fqdn: Domain | None = Field(None, description="Name under which clients reach Chef server.")
-    settings: Options = Field({}, description="Further keys of chef-server.rb.")
+    settings: ChefOptions = Field(
+        {}, description="Further keys of chef-server.rb: values, and tables of them such as nginx."
+    )
+    include: ServerPath | None = Field(
+        None, description="A file on the servers that chef-server.rb reads last: for secrets, and for any Ruby."
+    )
 
 
 class HighAvailability(Section):
@@ -306,7 +328,7 @@ class Image(Section):
     id: Word | None = Field(None, description="AMI id; then owner and name are not used.")
     owner: Word = Field("099720109477", description="Account that publishes the image; the default is Canonical.")
     name: Text = Field(
-        "ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-amd64-server-*", description="Name of the image; * matches anything."
+        "ubuntu/images/hvm-ssd/ubuntu-xenial-16.04-amd64-server-*", description="Name of the image; * matches anything."
     )
 
 

@@ -2,6 +2,8 @@
 
 topology.py     servers, their roles, and which sets of them Chef server knows
 packages.py     where a package comes from, and what its name says of version, system and architecture
+versions.py     which versions of push jobs, Chef server and the system go together
+chef_settings.py the names that chef-server.rb knows
 subnets.py      the address blocks of a VPC, and the address that moves between backends
 flows.py        who connects to whom, by topology and version: the table behind firewall and docs/chef.md
 aws_strings.py  what AWS allows in names, tags and descriptions

@@ -17,7 +17,7 @@ FQDN = re.compile(rf"(?=.{{4,253}}\Z){LABEL}(\.{LABEL})+")
 
 
 class Kind(StrEnum):
-    """The topologies that Chef server knows (docs/chef.md, Which topology goes with which core)."""
+    """The topologies that Chef server knows (docs/chef.md, What a core knows)."""
 
     STANDALONE = "standalone"
     TIER = "tier"

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.model import flows
 from chef_push_jobs.model.flows import Cluster, Flow, Needs, Peer
-from chef_push_jobs.model.packages import Package, Version, numbers
 from chef_push_jobs.model.topology import Kind, Server, Topology
 
 ANYWHERE = "0.0.0.0/0"
@@ -80,14 +79,10 @@ def cluster(settings: Settings) -> Cluster:
     }
     return Cluster(
         settings.topology.kind,
-        _version(settings.chef_server_package),
-        _version(settings.push_jobs_package),
+        settings.chef_server_version,
+        settings.push_jobs_version,
         frozenset(need for need, is_there in has.items() if is_there),
     )
-
-
-def _version(package: Package | None) -> Version | None:
-    return (package is not None and package.version and numbers(package.version)) or None
 
 
 def ingress_rules(settings: Settings) -> Iterator[SecurityGroupRule]:

@@ -68,7 +68,13 @@ def _settings_file(cluster: ScriptContext, listed: Sequence[Server]) -> str:
         volume = cluster.facts[topology.primary.name].volume
         ha = scripts.failover_settings(volume, failing_over.device)
     return scripts.chef_settings(
-        topology.kind, cluster.settings.api_fqdn, servers, chef_server.settings, vip=vip, ha=ha
+        topology.kind,
+        cluster.settings.api_fqdn,
+        servers,
+        chef_server.settings,
+        vip=vip,
+        ha=ha,
+        include=chef_server.include,
     )
 
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from chef_push_jobs import scripts
 from chef_push_jobs.config.settings import Settings
-from chef_push_jobs.model.packages import numbers
 from chef_push_jobs.model.topology import Kind, Role, Server
 from chef_push_jobs.runbook.script_context import ScriptContext
 from chef_push_jobs.runbook.steps import (
@@ -61,10 +60,13 @@ def settings_file(settings: Settings) -> str:
     From 2.0.1 on push jobs sets its database up from every server, where 1.x does so from the master alone.
     """
     quoted = {key: str(port) for key, port in ports(settings).items()}
-    version = settings.push_jobs_package.version
-    from_everywhere = version is None or numbers(version) >= (2, 0, 1)
+    version = settings.push_jobs_version
+    from_everywhere = version is None or version >= (2, 0, 1)
     host = settings.vip if from_everywhere else None
-    return scripts.push_jobs_settings(quoted, settings.config.push_jobs.settings, database_host=host)
+    # Where a load balancer has api_fqdn, one server is reached by its own name (docs/chef.md, Standalone behind …).
+    alone = settings.topology.kind is Kind.STANDALONE and settings.makes_load_balancer
+    own_name = {"vip": settings.topology.primary.fqdn} if alone else {}
+    return scripts.push_jobs_settings(quoted, {**own_name, **settings.config.push_jobs.settings}, database_host=host)
 
 
 def share(cluster: ScriptContext, server: Server) -> Script:
@@ -88,7 +90,13 @@ def _check_firewall(cluster: ScriptContext, server: Server) -> Script:
 def reconfigure_chef_server(cluster: ScriptContext, server: Server) -> Script | InTurn:
     """Also a step of the Chef server's own runbook. On backends that fail over, until keepalived has decided."""
     fails_over = cluster.topology.kind is Kind.HA and server.role is Role.BACKEND
-    return scripts.reconfigure_chef_server(fails_over=fails_over, primary=server == cluster.topology.primary)
+    chef_server = cluster.settings.config.chef_server
+    return scripts.reconfigure_chef_server(
+        fails_over=fails_over,
+        primary=server == cluster.topology.primary,
+        license_accepted=chef_server.accept_license,
+        include=chef_server.include,
+    )
 
 
 def _test(cluster: ScriptContext, server: Server) -> Script:

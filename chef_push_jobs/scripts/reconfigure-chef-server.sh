@@ -1,3 +1,25 @@
 #!/bin/sh
 # Reconfigure Chef server itself.
+#
+#   license  `yes` where the stack accepts the licence of Chef server 13 and later
+#   include  a file of the operator's that Chef server's settings read, or nothing
+: "${license?}" "${include?}"
+set -u
+if [ -n "$include" ] && [ ! -s "$include" ]; then
+  echo "$include is not on this server"
+  echo "Rule: Chef server's settings read that file (chefServer.include), on every server."
+  echo "Do:   put it here, for root alone; one in /etc/opscode of the primary is copied to the others"
+  exit 1
+fi
+if [ "$license" = yes ]; then
+  CHEF_LICENSE=accept
+  export CHEF_LICENSE
+fi
 chef-server-ctl reconfigure
+status=$?
+if [ "$status" = 172 ]; then
+  echo "Chef server asks for its licence, which nobody has accepted on this server"
+  echo "Rule: Chef server 13 and later is not configured before."
+  echo "Do:   read the licence, then set chefServer.acceptLicense to true"
+fi
+exit "$status"

@@ -33,11 +33,12 @@ def chef_settings(
     *,
     vip: str | None = None,
     ha: Mapping[str, str] | None = None,
+    include: str | None = None,
 ) -> str:
     """The text of chef-server.rb (docs/chef.md, "Settings of Chef server").
 
     `servers` are (FQDN, role, address), the primary first. `vip` is the address of the backends that moves, if not the
-    primary's own; `ha` are the settings of who moves it.
+    primary's own; `ha` are the settings of who moves it. `include` is a file that is read last.
     """
     lines = ["# Written by chef-rollout: change the stack's settings, not this file.", f'topology "{kind}"']
     lines.append(f'api_fqdn "{api_fqdn}"')
@@ -51,7 +52,12 @@ def chef_settings(
         moving += [':heartbeat_device => "eth0"'] if vip else []
         lines.append(f'backend_vip "{servers[0][0]}", {", ".join(moving)}')
         lines += [f"ha['{key}'] = {_ruby(value)}" for key, value in (ha or {}).items()]
-    lines += [f"{key} {_ruby(value)}" for key, value in options.items()]
+    for key, value in options.items():
+        if isinstance(value, Mapping):
+            lines += [f"{key}['{inner}'] = {_ruby(one)}" for inner, one in value.items()]
+        else:
+            lines.append(f"{key} {_ruby(value)}")
+    lines += [f"from_file {_ruby(include)}"] if include else []
     return "\n".join([*lines, ""])
 
 

@@ -50,9 +50,14 @@ def configure(path: str, content: str) -> Script:
     return Script("configure", {"path": path, "content": content})
 
 
-def reconfigure_chef_server(*, fails_over: bool = False, primary: bool = False) -> Script | InTurn:
-    """`fails_over` is for a backend that keepalived makes master or standby; the `primary` is the first to be asked."""
-    reconfigure = Script("reconfigure-chef-server")
+def reconfigure_chef_server(
+    *, fails_over: bool = False, primary: bool = False, license_accepted: bool = False, include: str | None = None
+) -> Script | InTurn:
+    """`fails_over` is for a backend that keepalived makes master or standby; the `primary` is the first to be asked.
+
+    `include` is the file that chef-server.rb reads.
+    """
+    reconfigure = Script("reconfigure-chef-server", {"license": _yes(license_accepted), "include": include or ""})
     if not fails_over:
         return reconfigure
     return in_turn(reconfigure, Script("wait-for-keepalived", {"seconds": "10" if primary else "0"}))

@@ -15,7 +15,7 @@ from chef_push_jobs.runbook.plan import StackPlan
 from chef_push_jobs.runbook.stack import load_settings
 
 ROOT = Path(__file__).parent / "files"
-PUSH_JOBS = "opscode-push-jobs-server_1.1.6-1_amd64.deb"
+PUSH_JOBS = "opscode-push-jobs-server_2.2.8-1_amd64.deb"
 SHA256 = "3b" * 32
 DEFAULTS: dict[str, Any] = {
     "topology": "ha",

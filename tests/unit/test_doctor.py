@@ -80,7 +80,7 @@ def well(name: str) -> ProbeResult:
     answers = ServerFacts(
         source=OPERATOR,
         prepared=True,
-        packages={"opscode-push-jobs-server": "1.1.6-1", "chef-server-core": "12.19.31-1"},
+        packages={"opscode-push-jobs-server": "2.2.8-1", "chef-server-core": "12.19.31-1"},
         newer=frozenset(),
         files={
             **{path: File("root", "600", f"digest of {path}") for path in CREDENTIALS},
@@ -137,15 +137,15 @@ EDITED = File("root", "600", "another digest")
 # What is found, and in which words; the tasks that mend it.
 DRIFTS: dict[str, tuple[dict[str, ProbeResult], tuple[str, str], str, tuple[str, ...]]] = {
     "another package": (
-        changed("frontend-0", packages={"opscode-push-jobs-server": "1.1.5-1", "chef-server-core": "none"}),
+        changed("frontend-0", packages={"opscode-push-jobs-server": "2.2.6-1", "chef-server-core": "none"}),
         ("frontend-0", "package"),
-        "opscode-push-jobs-server is 1.1.5-1, not 1.1.6-1",
+        "opscode-push-jobs-server is 2.2.6-1, not 2.2.8-1",
         ("push-jobs-install-frontend-0",),
     ),
     "no package": (
         changed("backend-1", packages={"opscode-push-jobs-server": "none", "chef-server-core": "none"}),
         ("backend-1", "package"),
-        "opscode-push-jobs-server is none, not 1.1.6-1",
+        "opscode-push-jobs-server is none, not 2.2.8-1",
         ("push-jobs-install-backend-1",),
     ),
     "edited credentials": (
@@ -245,7 +245,7 @@ def test_a_drift_is_one_finding_with_the_task_that_mends_it(name: str) -> None:
     assert set(found.repair) <= set(stack().tasks), "a repair names tasks of the stack"
 
 
-NEWER = {"packages": {"opscode-push-jobs-server": "2.2.8-1"}, "newer": frozenset({"opscode-push-jobs-server"})}
+NEWER = {"packages": {"opscode-push-jobs-server": "2.2.9-1"}, "newer": frozenset({"opscode-push-jobs-server"})}
 
 
 def test_a_newer_package_is_taken_away_first_for_install_refuses_a_downgrade() -> None:
@@ -260,14 +260,14 @@ def test_a_newer_package_on_the_primary_is_to_be_followed_for_it_has_changed_the
     (found,) = look(changed("backend-0", **NEWER)).findings
     assert found.repair == ()
     assert found.commands == (
-        "pulumi config set {options} --path chef-push-jobs:pushJobs.package.file FILE-OF-2.2.8-1",
+        "pulumi config set {options} --path chef-push-jobs:pushJobs.package.file FILE-OF-2.2.9-1",
     )
 
 
 def test_an_older_chef_server_is_not_upgraded_by_install_which_would_refuse_it() -> None:
     url = "https://packages.test/chef-server-core_12.19.31-1_amd64.deb"
     own = stack(chefServer__package__url=url, chefServer__package__sha256="3b" * 32)
-    packages = {"opscode-push-jobs-server": "1.1.5-1", "chef-server-core": "12.17.5-1"}
+    packages = {"opscode-push-jobs-server": "2.2.6-1", "chef-server-core": "12.17.5-1"}
     answers = changed("frontend-0", packages=packages)["frontend-0"].answers
     assert answers is not None
     found = package(Case(own, {}, {}, NONCE), own.topology.frontends[0], answers).finding
@@ -281,12 +281,12 @@ def test_an_older_chef_server_is_not_upgraded_by_install_which_would_refuse_it()
 
 
 def test_a_package_that_waits_for_pulumi_up_is_no_drift_and_one_without_a_version_is_to_be_there() -> None:
-    url = "https://packages.test/opscode-push-jobs-server_2.2.8-1_amd64.deb"
+    url = "https://packages.test/opscode-push-jobs-server_2.2.9-1_amd64.deb"
     (found,) = look(stack=the_stack(pushJobs__package={"url": url, "sha256": "4c" * 32})).findings
     assert (found.server, found.check) == ("", "settings")
     unnamed = stack(pushJobs__package__url="https://packages.test/latest.deb")
     case = Case(unnamed, {}, {}, NONCE)
-    for version, state in {"none": CellState.DRIFT, "2.2.8-1": CellState.WELL}.items():
+    for version, state in {"none": CellState.DRIFT, "2.2.9-1": CellState.WELL}.items():
         visit = changed("frontend-0", packages={"opscode-push-jobs-server": version})["frontend-0"]
         assert visit.answers is not None
         assert package(case, unnamed.topology.frontends[0], visit.answers).state is state
@@ -472,7 +472,7 @@ def test_the_json_has_the_documented_shape() -> None:
     assert all(f"    {name}" in str(report.__doc__) for name in document)
 
 
-VERSIONS = {"opscode-push-jobs-server": "1.1.6-1", "chef-server-core": "12.19.31-1"}
+VERSIONS = {"opscode-push-jobs-server": "2.2.8-1", "chef-server-core": "12.19.31-1"}
 SCRIPT = probe.script(NONCE, [push_jobs.SETTINGS_FILE, *CREDENTIALS], PORTS, VERSIONS)
 
 

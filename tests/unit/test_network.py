@@ -176,15 +176,19 @@ def package(name: str, version: str) -> dict[str, Any]:
 
 
 def versions(push_jobs: str, core: str | None) -> dict[str, Any]:
-    chosen = {"pushJobs": package("opscode-push-jobs-server", push_jobs)}
-    return chosen | ({"chefServer": package("chef-server-core", core)} if core else {})
+    chosen = {"pushJobs": package("opscode-push-jobs-server", push_jobs), "machines": {"image": {"id": "ami-00000001"}}}
+    return chosen | ({"chefServer": package("chef-server-core", core) | {"acceptLicense": True}} if core else {})
+
+
+def fitting(core: str | None) -> dict[str, Any]:
+    return versions("1.1.6" if core in ("12.2.0", "12.4.1") else "2.2.8", core)
 
 
 @pytest.mark.parametrize(("core", "given", "ports"), FRONTEND_FLOWS)
 def test_frontends_reach_on_backends_what_their_version_of_chef_server_asks_and_nothing_else(
     core: str | None, given: Mapping[str, Any], ports: set[int]
 ) -> None:
-    of = settings(**versions("1.1.6", core), **given)
+    of = settings(**fitting(core), **given)
     assert {port for port, source in into("backend", of) if source == "frontend" and port != 22} == {*ports, 10002}
     assert {port for port, target in out_of("frontend", of) if target == "backend"} == {*ports, 10002} - {443}
 
@@ -200,7 +204,7 @@ def test_backends_open_to_each_other_what_they_ask_and_nothing_else(
 
 
 def test_packages_are_fetched_from_the_port_that_their_url_has() -> None:
-    url = "http://packages.test:8080/opscode-push-jobs-server_1.1.6-1_amd64.deb"
+    url = "http://packages.test:8080/opscode-push-jobs-server_2.2.8-1_amd64.deb"
     of = settings(pushJobs={"package": {"url": url, "sha256": SHA256}})
     for tier in ("backend", "frontend"):
         assert {port for port, target in out_of(tier, of) if target == ANYWHERE} == {80, 443, 8080}
@@ -210,7 +214,7 @@ CLUSTERS = [
     *(given for given, _ in PLANS),
     *(given for given, _, _ in AT_ENTRY),
     {"entry": INTERNAL, "bastion": {}},
-    *({**versions("2.2.8", core), **given} for core, given, _ in FRONTEND_FLOWS),
+    *({**fitting(core), **given} for core, given, _ in FRONTEND_FLOWS),
 ]
 
 

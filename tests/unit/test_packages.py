@@ -31,6 +31,15 @@ def chef(text: str, fqdn: str) -> dict[str, Any]:
     return chef_config.running(chef_config.evaluate(ruby.read(text, "chef-server.rb")), fqdn, Core.of("12.19.31"))
 
 
+def test_a_file_that_the_settings_include_is_read_and_a_missing_one_is_an_error(tmp_path: Path) -> None:
+    own = tmp_path / "own.rb"
+    text = f"nginx['ssl_port'] = 443\nfrom_file '{own}'\n"
+    with pytest.raises(StandinError, match=r"chef-server.rb:2: No such file or directory"):
+        chef_config.evaluate(ruby.read(text, chef_config.PATH))
+    own.write_text("nginx['ssl_port'] = 8443\n")
+    assert chef_config.evaluate(ruby.read(text, chef_config.PATH)).mashes["nginx"] == {"ssl_port": 8443}
+
+
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     directory = tmp_path_factory.mktemp("packages")

@@ -184,6 +184,17 @@ def test_the_settings_of_chef_server_name_every_server_and_the_primary_first() -
     )
 
 
+def test_tables_are_written_as_chef_server_knows_them_and_the_operators_file_is_read_last() -> None:
+    options = {"notification_email": "ops@chef.test", "nginx": {"ssl_port": 8443, "ssl_certificate": "/etc/c.crt"}}
+    text = scripts.chef_settings("standalone", "chef.test", SERVERS[:1], options, include="/etc/opscode/own.rb")
+    assert text.splitlines()[3:] == [
+        "notification_email 'ops@chef.test'",
+        "nginx['ssl_port'] = 8443",
+        "nginx['ssl_certificate'] = '/etc/c.crt'",
+        "from_file '/etc/opscode/own.rb'",
+    ]
+
+
 def test_a_standalone_chef_server_lists_nobody() -> None:
     assert scripts.chef_settings("standalone", "chef.test", SERVERS[:1], {}).splitlines()[1:] == [
         'topology "standalone"',

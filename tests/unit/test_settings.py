@@ -12,8 +12,9 @@ import pytest
 
 from chef_push_jobs.config.network_checks import CALLS
 from chef_push_jobs.config.settings import SettingsError
+from chef_push_jobs.runbook.push_jobs import settings_file
 from chef_push_jobs.runbook.stack import load_settings
-from tests.unit.clusters import PUSH_JOBS, SHA256, raw, settings
+from tests.unit.clusters import PUSH_JOBS, ROOT, SHA256, raw, settings
 
 LOWER = "an FQDN has at least two dot-separated labels of lower-case letters, digits and hyphens"
 NAME = "a name has 1 to 32 lower-case letters, digits and hyphens, starts with a letter, ends with no hyphen"
@@ -609,6 +610,247 @@ TABLE += [
 ]
 
 
+def packaged(name: str, version: str) -> dict[str, Any]:
+    return {"package": {"url": f"https://packages.test/{name}_{version}-1_amd64.deb", "sha256": SHA256}}
+
+
+def push(version: str) -> dict[str, Any]:
+    return packaged("opscode-push-jobs-server", version)
+
+
+def core(version: str) -> dict[str, Any]:
+    return packaged("chef-server-core", version)
+
+
+ALONE: dict[str, Any] = {**dict.fromkeys(("backends", "frontends")), "topology": "standalone"}
+TIER: dict[str, Any] = {"topology": "tier", "backends": "1"}
+OTHER_CORE = "or another Chef server (docs/chef.md, Versions)"
+NEWER = f"choose push jobs 2.2.0 to 2.2.12 or 2.2.13 to 2.2.15 or 3.0.x, {OTHER_CORE}"
+NOT_IN_STATE = "a secret goes through no stack file, no script and no state"
+IN_A_FILE = "put it into a file on the servers, which chefServer.include names"
+RUBY = "chef-server.rb is Ruby, so that only names which Chef server knows are written into it"
+BY_ID = "an image's id is taken as it is"
+TABLE += [
+    (
+        {"pushJobs": push("2.2.8"), "chefServer": core("12.13.0")},
+        (
+            "pushJobs.package",
+            "push jobs 2.2.8 with Chef server 12.13.0",
+            "push jobs 2.2.0 to 2.2.12 needs Chef server 12.14 or later",
+            "choose push jobs 1.1.6 or 2.1.0, 2.1.1, or another Chef server (docs/chef.md, Versions)",
+        ),
+    ),
+    (
+        {**TIER, "pushJobs": push("3.0.4"), "chefServer": core("12.18.0")},
+        (
+            "pushJobs.package",
+            "push jobs 3.0.4 with Chef server 12.18.0",
+            "push jobs 3.0.x needs Chef server 12.18.1 or later",
+            f"choose push jobs 1.1.6 or 2.1.0, 2.1.1 or 2.2.0 to 2.2.12, {OTHER_CORE}",
+        ),
+    ),
+    (
+        {**TIER, "pushJobs": push("2.1.0"), "chefServer": core("13.2.0")},
+        (
+            "pushJobs.package",
+            "push jobs 2.1.0 with Chef server 13.2.0",
+            "push jobs 2.1.0, 2.1.1 needs Chef server 12.6 or later, before 13",
+            NEWER,
+        ),
+    ),
+    (
+        {"pushJobs": push("1.1.6"), "chefServer": {"version": "12.11.0"}},
+        (
+            "chefServer.package",
+            "push jobs 1.1.6 with Chef server 12.11.0",
+            "push jobs 1.1.6 cannot connect to 12.11.0, whose TLS is too new for it",
+            "choose another Chef server, for example 12.11.1 or 12.19.31",
+        ),
+    ),
+    (
+        {"chefServer": {**core("13.2.0"), "acceptLicense": True}},
+        (
+            "topology",
+            "ha, with Chef server 13.2.0",
+            "Chef server knows ha up to 12.19: from 13 on, reconfigure ends with an error there",
+            "choose a chef-server-core up to 12.19, or set topology to tier",
+        ),
+    ),
+    (
+        {"pushJobs": push("3.0.4")},
+        (
+            "pushJobs.package",
+            "push jobs 3.0.4 with topology ha",
+            "push jobs 3.0.x knows no ha: it would run on both backends, and not follow the address",
+            "choose push jobs 2.2.0 to 2.2.12, or set topology to tier",
+        ),
+    ),
+    (
+        {
+            **TIER,
+            "pushJobs": {"package": {"url": "https://packages.test/push.deb", "sha256": SHA256}, "version": "3.0"},
+            "chefServer": {"version": "12.14.0"},
+        },
+        (
+            "pushJobs.package",
+            "push jobs 3.0 with Chef server 12.14.0",
+            "push jobs 3.0.x needs Chef server 12.18.1 or later",
+            f"choose push jobs 1.1.6 or 2.1.0, 2.1.1 or 2.2.0 to 2.2.12, {OTHER_CORE}",
+        ),
+    ),
+    (
+        {"pushJobs": {**push("2.2.8"), "version": "2.2.9"}},
+        (
+            "pushJobs.version",
+            "'2.2.9'",
+            "the package's name says 2.2.8-1",
+            "take it out; it is for packages whose name has no version",
+        ),
+    ),
+    (
+        {"chefServer": {"version": "12"}},
+        (
+            "chefServer.version",
+            "'12'",
+            "a version is two or three numbers with dots",
+            "write it as, for example, 2.2.8",
+        ),
+    ),
+    (
+        {**TIER, "chefServer": core("14.15.10")},
+        (
+            "chefServer.acceptLicense",
+            "not given, with Chef server 14.15.10",
+            "Chef server 13 and later is not configured before somebody has accepted its licence",
+            "read the licence (https://www.chef.io/end-user-license-agreement), then set it to true",
+        ),
+    ),
+    (
+        {**TIER, "chefServer": {**core("15.10.91"), "acceptLicense": True}},
+        (
+            "machines.image.name",
+            "Ubuntu 16.04, with Chef server 15.10.91",
+            "Chef server 15 is made for Ubuntu 18.04, 20.04, 22.04",
+            f"choose an image of one of these, or another Chef server; {BY_ID}",
+        ),
+    ),
+    (
+        {"machines": {"image": {"name": "RHEL-8.4_HVM-*"}}, "chefServer": core("12.19.31")},
+        (
+            "machines.image.name",
+            "RHEL 8, with Chef server 12.19.31",
+            "Chef server 12.19 is made for RHEL 6, 7",
+            f"choose an image of one of these, or another Chef server; {BY_ID}",
+        ),
+    ),
+    (
+        {"pushJobs": push("1.1.6")},
+        (
+            "machines.image.name",
+            "Ubuntu 16.04, with push jobs 1.1.6",
+            "push jobs 1.1.6 needs upstart, which Ubuntu has up to 14.04",
+            f"choose a newer push jobs, or an image of Ubuntu 12.04 or 14.04; {BY_ID}",
+        ),
+    ),
+    (
+        {"pushJobs": push("2.1.0"), "chefServer": {"settings": {"insecure_addon_compat": False}}},
+        (
+            "chefServer.settings.insecure_addon_compat",
+            "false",
+            "push jobs 2.1.0, 2.1.1 reads credentials from files, which Chef server keeps only while it is true",
+            "take it out, or choose push jobs 2.2 or later",
+        ),
+    ),
+    *(
+        (
+            {"pushJobs": {**push(before), "settings": {key: "1"}}},
+            (
+                f"pushJobs.settings.{key}",
+                f"given for push jobs {before}",
+                f"push jobs heeds it from {since} on, and before says nothing of it",
+                "take it out, or choose a newer package",
+            ),
+        )
+        for key, before, since in (
+            ("vip", "2.2.4", "2.2.5"),
+            ("max_body_size", "2.1.0", "2.1.1"),
+            ("server_name_advertised", "1.1.6", "2.1"),
+        )
+    ),
+    (
+        {**ALONE, "entry": {"loadBalancer": "internal"}, "chefServer": API, "pushJobs": push("2.2.4")},
+        (
+            "entry.loadBalancer",
+            "internal, for one server with push jobs 2.2.4",
+            "before 2.2.5 push jobs sends its clients to apiFqdn, and the load balancer takes only the API",
+            "choose push jobs 2.2.5 or later, or set it to none",
+        ),
+    ),
+    *(
+        ({"chefServer": {"settings": {key: value}}}, (f"chefServer.settings.{path}", *told))
+        for key, value, path, told in (
+            ("system", "id", "system", ("given", RUBY, f"take it out, or {IN_A_FILE}")),
+            ("ngimx", {"ssl_port": 8443}, "ngimx", ("given", RUBY, "write nginx")),
+            ("nginx", 8443, "nginx", ("'8443'", "it is a table of settings", "give keys and values below it")),
+            ("from_email", {"a": 1}, "from_email", ("1 entries", "it is a single value", "give the value itself")),
+            (
+                "api_fqdn",
+                "x",
+                "api_fqdn",
+                ("given", "the stack gives it itself", "take it out; chefServer.apiFqdn sets the name"),
+            ),
+            ("ldap", {"bind_password": "x"}, "ldap.bind_password", ("given", NOT_IN_STATE, IN_A_FILE)),
+            (
+                "nginx",
+                {"url": "x'; system('id')"},
+                "nginx.url",
+                ("'x'; system('id')'", TEXT, f"take other characters out, or {IN_A_FILE}"),
+            ),
+            (
+                "nginx",
+                {"a'] = system('id'); b['": 1},
+                "nginx.a'] = system('id'); b['",
+                ("given", "a key has lower-case letters, digits and _ only", "correct it"),
+            ),
+        )
+    ),
+    (
+        {"highAvailability": AWS, "chefServer": {"settings": {"ha": {"provider": "drbd"}}}},
+        ("chefServer.settings.ha.provider", "given", "highAvailability gives it", "take it out"),
+    ),
+    (
+        {"chefServer": {"include": "/etc/opscode/chef-server.rb"}},
+        (
+            "chefServer.include",
+            "'/etc/opscode/chef-server.rb'",
+            "it is another file, which that one reads",
+            "name a file of your own, /etc/opscode/own.rb say",
+        ),
+    ),
+    *(
+        (
+            {"chefServer": {"include": path}},
+            (
+                "chefServer.include",
+                f"'{path}'",
+                "it is a whole path on the servers, of letters, digits and . _ / -",
+                "write it as, for example, /etc/opscode/own.rb",
+            ),
+        )
+        for path in ("own.rb", "/etc/../x", "/etc/a'b", "/etc/$(id)")
+    ),
+    (
+        {**EXISTING, "chefServer": {"include": "/etc/opscode/own.rb"}},
+        (
+            "chefServer.include",
+            "given",
+            "Chef server of servers that exist already is left alone, without its package",
+            "take it out",
+        ),
+    ),
+]
+
+
 def refused(changes: Mapping[str, Any], root: Path) -> SettingsError:
     with pytest.raises(SettingsError) as caught:
         load_settings(raw(changes), root)
@@ -648,6 +890,35 @@ def test_servers_that_exist_need_no_key_and_run_no_runbook_of_chef_server(tmp_pa
     assert {name: entry.address for name, entry in adopted.existing.items()} == {"a": "10.0.0.4", "b": "10.0.0.5"}
     assert not adopted.runs_chef_server_runbook
     assert settings().runs_chef_server_runbook
+
+
+def test_one_server_behind_a_load_balancer_is_reached_by_its_own_name_unless_another_is_set() -> None:
+    behind = {**ALONE, "entry": {"loadBalancer": "internal"}, "chefServer": API}
+    assert "opscode_pushy_server['vip'] = 'backend-0.chef.test'\n" in settings_file(settings(**behind))
+    other = settings(**behind, pushJobs__settings={"vip": "push.chef.test"})
+    assert "opscode_pushy_server['vip'] = 'push.chef.test'\n" in settings_file(other)
+    assert "['vip']" not in settings_file(settings(**ALONE))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pushJobs": push("2.2.8"), "chefServer": core("12.14.0")},
+        {"pushJobs": push("1.1.6"), "chefServer": core("12.11.1"), "machines": {"image": {"id": "ami-00000001"}}},
+        {**TIER, "pushJobs": push("3.0.4"), "chefServer": {**core("14.15.10"), "acceptLicense": True}},
+        {"pushJobs": {**push("2.2.8"), "version": "2.2.8"}},
+        {
+            "chefServer": {
+                "settings": {"nginx": {"ssl_port": 8443}, "from_email": "a@chef.test"},
+                "include": "/etc/o.rb",
+            }
+        },
+        {**EXISTING, "chefServer": {"version": "14.15.10"}},
+    ],
+    ids=str,
+)
+def test_what_goes_together_is_taken(changes: Mapping[str, Any]) -> None:
+    assert load_settings(raw(changes), ROOT).settings
 
 
 def test_the_world_is_let_in_where_the_stack_says_so_by_name() -> None:
@@ -727,7 +998,7 @@ def test_a_package_file_with_another_digest_is_refused(tmp_path: Path) -> None:
 def test_a_right_package_file_is_taken_with_its_digest(tmp_path: Path) -> None:
     deb(tmp_path, PUSH_JOBS, "amd64")
     package = load_settings(raw({"pushJobs.package": {"file": PUSH_JOBS}}), tmp_path).settings.push_jobs_package
-    assert (package.version, package.format, len(package.sha256)) == ("1.1.6-1", "deb", 64)
+    assert (package.version, package.format, len(package.sha256)) == ("2.2.8-1", "deb", 64)
 
 
 def test_a_private_key_is_refused_as_public_key(tmp_path: Path) -> None:

@@ -76,3 +76,22 @@ def test_a_keepalived_that_does_not_decide_is_told_of_with_what_it_said(tmp_path
     assert "asked this backend to be master, which is nothing" in done.stdout
     assert "\nno master\n" in done.stdout
     assert "\nRule: " in done.stdout and "\nDo:   " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("accepted", "include", "told", "status"),
+    [
+        (False, None, ["Chef server asks for its licence, which nobody has accepted on this server"], 172),
+        (True, None, [], 0),
+        (True, "/var/own.rb", ["{folder}/var/own.rb is not on this server"], 1),
+    ],
+)
+def test_chef_server_is_reconfigured_with_its_licence_accepted_and_its_files_there(
+    accepted: bool, include: str | None, told: list[str], status: int, tmp_path: Path
+) -> None:
+    asks = 'test "${CHEF_LICENSE-}" = accept || exit 172'
+    script = scripts.reconfigure_chef_server(license_accepted=accepted, include=include)
+    done = run(script, tmp_path, {"chef-server-ctl": asks})
+    assert done.returncode == status
+    assert done.stdout.splitlines()[:1] == [line.format(folder=tmp_path) for line in told]
+    assert done.stdout.count("Rule: ") == done.stdout.count("Do:   ") == len(told)

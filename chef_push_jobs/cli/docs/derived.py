@@ -12,7 +12,7 @@ from chef_push_jobs.cli.docs import architecture
 from chef_push_jobs.cli.plan import costs
 from chef_push_jobs.cli.plan.examples import examples
 from chef_push_jobs.config import editor_schema, reference, stack_files, typed_dicts
-from chef_push_jobs.model import flows, prices
+from chef_push_jobs.model import flows, prices, versions
 from chef_push_jobs.runbook.plan import adjustable, time_limits
 from chef_push_jobs.runbook.stack import load_stack
 
@@ -20,7 +20,11 @@ EXAMPLES = "docs/examples"
 EXAMPLE = "example-aws"  # the stack whose costs docs/aws.md shows
 # Tables in documents of a clone, by document: the module they are written from, their name, and they themselves.
 TABLES = {
-    "docs/chef.md": [("model/flows.py", "flows", flows.table(flows.CHEF_FLOWS))],
+    "docs/chef.md": [
+        ("model/versions.py", "versions of push jobs", versions.push_jobs_table()),
+        ("model/versions.py", "versions of core", versions.core_table()),
+        ("model/flows.py", "flows", flows.table(flows.CHEF_FLOWS)),
+    ],
     "docs/network.md": [("model/flows.py", "flows", flows.table(flows.OWN_FLOWS))],
     "docs/aws.md": [
         ("model/prices.py", "prices", prices.prices_table()),

@@ -1,4 +1,5 @@
-"""chef-server.rb and a host's FQDN -> what chef-server-running.json holds. Pure; refuses what the real one refuses.
+"""chef-server.rb and a host's FQDN -> what chef-server-running.json holds. Pure but for
+files that it includes; refuses what the real one refuses.
 
 Sources: chef/chef-server 12.0.8, private-chef cookbook, libraries/private_chef.rb and attributes/default.rb.
 Left out: every setting that neither push jobs nor the service supervision reads is kept as given, without defaults.
@@ -6,24 +7,34 @@ Left out: every setting that neither push jobs nor the service supervision reads
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from . import ruby
 from .files import StandinError
 from .ruby import Assignment, Call, Value
 
 PATH = "/etc/opscode/chef-server.rb"
 TOPOLOGIES = ("standalone", "manual", "tier", "ha")
-SETTINGS = ("topology", "api_fqdn", "ip_version", "notification_email", "from_email", "default_orgname")
+SETTINGS = (
+    *("topology", "api_fqdn", "ip_version", "notification_email", "from_email", "default_orgname"),
+    *("insecure_addon_compat", "fips", "use_chef_backend"),
+)
 MASHES = [
     "addons",
+    "backup",
     "bookshelf",
     "bootstrap",
+    "dark_launch",
     "data_collector",
     "drbd",
     "estatsd",
+    "external_rabbitmq",
     "folsom_graphite",
     "ha",
+    "haproxy",
     "keepalived",
     "lb",
     "lb_internal",
@@ -36,12 +47,15 @@ MASHES = [
     "oc_chef_authz",
     "oc_chef_pedant",
     "oc_id",
+    "opscode_chef_mover",
     "opscode_erchef",
     "opscode_expander",
     "opscode_solr4",
     "postgresql",
+    "profiles",
     "rabbitmq",
     "redis_lb",
+    "required_recipe",
     "user",
 ]
 FRONTEND_SERVICES = ("oc_bifrost", "oc_id", "opscode-erchef", "nginx")
@@ -79,9 +93,21 @@ class ChefConfig:
         return str(self.settings["topology"])
 
 
-def evaluate(statements: list[Call | Assignment], path: str = PATH) -> ChefConfig:
-    """Apply the statements of chef-server.rb in their order."""
+def evaluate(
+    statements: list[Call | Assignment], path: str = PATH, read: Callable[[str], list[Call | Assignment]] | None = None
+) -> ChefConfig:
+    """Apply the statements of chef-server.rb in their order; `read` those of a file that it includes."""
     config = ChefConfig()
+    _apply(config, statements, path, read or (lambda name: ruby.read(Path(name).read_text(encoding="utf-8"), name)))
+    return config
+
+
+def _apply(
+    config: ChefConfig,
+    statements: list[Call | Assignment],
+    path: str,
+    read: Callable[[str], list[Call | Assignment]],
+) -> None:
     for statement in statements:
         if isinstance(statement, Assignment):
             assign(config.mashes, MASHES, statement, path)
@@ -89,11 +115,17 @@ def evaluate(statements: list[Call | Assignment], path: str = PATH) -> ChefConfi
             config.servers[_text(statement, path)] = statement.options
         elif statement.name == "backend_vip":
             config.backend_vip = {"fqdn": _text(statement, path), **statement.options}
+        elif statement.name == "from_file":
+            name = _text(statement, path)
+            try:
+                included = read(name)
+            except OSError as error:
+                raise StandinError(f"Error loading file: {path}:{statement.line}: {error.strerror} - {name}") from None
+            _apply(config, included, name, read)
         elif statement.name in SETTINGS and not statement.options:
             config.settings[statement.name] = statement.value
         else:
             raise StandinError(f"Error loading file: {path}:{statement.line}: undefined method `{statement.name}'")
-    return config
 
 
 def assign(mashes: dict[str, dict[str, Any]], known: list[str], statement: Assignment, path: str) -> None:

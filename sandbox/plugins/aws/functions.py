@@ -65,7 +65,12 @@ def get_ami(call: Call) -> Values:
     by_image = any(each["Name"] in ("image-id", "owner-id") for each in filters)
     if given.get("mostRecent") and not owners and not by_image and not given.get("allowUnsafeFilter"):
         raise PluginError(UNSAFE_AMI)
-    request = {"Filters": filters, "Owners": owners, "ExecutableUsers": given.get("executableUsers") or []}
+    request = {
+        "Filters": filters,
+        "Owners": owners,
+        "ExecutableUsers": given.get("executableUsers") or [],
+        "IncludeDeprecated": given.get("includeDeprecated"),
+    }
     images = API.ec2.describe_images(**{key: value for key, value in request.items() if value})["Images"]
     if given.get("nameRegex"):
         images = [image for image in images if re.search(given["nameRegex"], image.get("Name", ""))]
@@ -184,6 +189,7 @@ FUNCTIONS = (
             "nameRegex": Input(str),
             "executableUsers": Input(list, each=Input(str)),
             "allowUnsafeFilter": Input(bool),
+            "includeDeprecated": Input(bool),
         },
         run=get_ami,
     ),
