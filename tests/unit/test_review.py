@@ -37,7 +37,11 @@ WARNINGS = {
     "frontend-added": [],
     "frontend-removed": ["frontend-1 goes, with what is on it."],
     "nothing-changed": [],
-    "package-upgraded": ["Another package is installed", RESTART],
+    "package-upgraded": [
+        "Another package is installed",
+        "Clients of push jobs 1.x are not served any more",
+        RESTART,
+    ],
     "ports-changed": [RESTART, "The firewall is widened"],
     "primary-replaced": ["The primary is replaced", RESTART],
     "settings-changed": [RESTART],

@@ -11,6 +11,7 @@ from chef_push_jobs.cli.review.preview_review import PreviewReview
 from chef_push_jobs.cli.review.services import interrupts, restarting
 from chef_push_jobs.cli.server_names import listed
 from chef_push_jobs.engine.preview import Op
+from chef_push_jobs.model.packages import Package, numbers
 from chef_push_jobs.runbook import push_jobs
 
 # The setting in the script that rotates; the rest of it may change form.
@@ -47,6 +48,7 @@ def _machines(subject: PreviewReview) -> Iterator[str]:
 
 def _packages(subject: PreviewReview) -> Iterator[str]:
     told: dict[str, list[str]] = {}
+    replaced: set[tuple[str, str]] = set()
     for change in subject.running:
         task = subject.planned(change)
         if task is None or task.step.package is None:
@@ -55,7 +57,19 @@ def _packages(subject: PreviewReview) -> Iterator[str]:
         if files[0] and files[1] and files[0][1] != files[1][1]:
             text = f"**Another package is installed**: `{files[1][1]}` in place of `{files[0][1]}`"
             told.setdefault(text, []).append(task.server.name)
+            replaced.add((files[0][1], files[1][1]))
     yield from (f"{text}, on {listed(servers)}." for text, servers in told.items())
+    if any(_leaves_1(files) for files in replaced):
+        yield (
+            "**Clients of push jobs 1.x are not served any more**: update them first, to 2.1 with `allow_unencrypted` "
+            "true, which speaks with both."
+        )
+
+
+def _leaves_1(files: tuple[str, str]) -> bool:
+    """Whether push jobs comes from 1.x to a later one, by the names of its packages."""
+    before, after = (numbers(Package(file, "").version or "") for file in files)
+    return push_jobs.NAME in files[1] and bool(before) and before < (2,) <= after
 
 
 def _running(subject: PreviewReview) -> Iterator[str]:
