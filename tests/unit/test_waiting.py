@@ -95,3 +95,24 @@ def test_chef_server_is_reconfigured_with_its_licence_accepted_and_its_files_the
     assert done.returncode == status
     assert done.stdout.splitlines()[:1] == [line.format(folder=tmp_path) for line in told]
     assert done.stdout.count("Rule: ") == done.stdout.count("Do:   ") == len(told)
+
+
+COLLIDES = "PG::InternalError: ERROR:  tuple concurrently updated"
+
+
+@pytest.mark.parametrize(
+    ("failures", "message", "tries", "status"),
+    [(2, COLLIDES, 3, 0), (9, COLLIDES, 5, 1), (1, "PG::ConnectionBad", 1, 1)],
+)
+def test_a_reconfigure_that_met_another_one_in_the_database_tries_again_a_few_times(
+    failures: int, message: str, tries: int, status: int, tmp_path: Path
+) -> None:
+    (tmp_path / "var/lib/chef-rollout").mkdir(parents=True)
+    (tmp_path / "etc").mkdir()
+    ctl = f"echo try >> tries; [ $(wc -l < tries) -gt {failures} ] && exit 0; echo '{message}'; exit 1"
+    tools = {"opscode-push-jobs-server-ctl": f"cd {tmp_path}; {ctl}", "sleep": ":"}
+    places = {"/etc/opscode-push-jobs-server": f"{tmp_path}/etc"}
+    done = run(scripts.reconfigure_push_jobs(), tmp_path, tools, places)
+    assert done.returncode == status
+    assert len((tmp_path / "tries").read_text().splitlines()) == tries
+    assert not list((tmp_path / "var/lib/chef-rollout").iterdir()), "nothing is left"
