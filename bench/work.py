@@ -121,15 +121,20 @@ def _order(plan: StackPlan, places: Sequence[Place], known_hosts: Path) -> order
     )
 
 
+# Stands for a key whose place in a script is still empty: all are as long.
+_ANY_KEY = "ssh-ed25519 " + "A" * 68
+
+
 def _task(task: PlannedTask, sent: Mapping[TaskId, PlannedTask], cluster: ScriptContext) -> order.Task:
     connect = TaskId("", "connect", task.server.name)
     after = [*task.depends_on, *([] if task.id.is_connect else [connect])]
+    stdin = task.script(cluster).text
     return order.Task(
         id=str(task),
         step=task.id.log_name,
         server=task.server.name,
-        command=task.command,
-        stdin=task.script(cluster).text,
+        command=task.command(order.filled(stdin, {server.name: _ANY_KEY for server in cluster.topology.servers})),
+        stdin=stdin,
         after=tuple(dict.fromkeys(str(id) for id in after if id in sent)),
         tells=task.id.is_connect,
     )

@@ -40,10 +40,11 @@ def existing_servers_args(plan: StackPlan) -> ExistingServersArgs:
 
 def _server_command(plan: StackPlan, step: str, server: Server) -> ServerCommand:
     task = plan.tasks[TaskId("", step, server.name)]
+    script = task.script(plan.context).text
     return ServerCommand(
         name=str(task),
-        command=task.command,
-        script=task.script(plan.context).text,
+        command=task.command(script),
+        script=script,
         fingerprint=task.fingerprint(plan.context),
         rerun_tokens=plan.settings.repair(str(task)),
     )

@@ -66,13 +66,14 @@ class Rollout(Component):
     @short_trace()
     def _command(self, task: PlannedTask) -> command.remote.Command:
         lines = task.step.tail_lines
+        script = self._script(task)
         show = f"tail -n {lines} {scripts.LOGS}/{task.id.log_name}.log" if lines else None
         return command.remote.Command(
             f"{self.prefix}{task}",
             connection=self._servers[task.server.name].connection,
-            create=task.command,
+            create=script.apply(task.command) if isinstance(script, pulumi.Output) else task.command(script),
             update=f"{scripts.NOTHING}; sudo -n {show}" if show else scripts.NOTHING,
-            stdin=self._script(task),
+            stdin=script,
             triggers=[task.fingerprint(self._plan.context), *self._again(task)],
             add_previous_output_in_env=False,
             logging=LOG_NOTHING,
@@ -97,7 +98,7 @@ class Rollout(Component):
     def _again(self, task: PlannedTask) -> list[pulumi.Output[str]]:
         return [resource.id for task_id in task.triggered_by for resource in self._made[task_id]]
 
-    def _script(self, task: PlannedTask) -> pulumi.Input[str]:
+    def _script(self, task: PlannedTask) -> str | pulumi.Output[str]:
         plan = self._plan
         names = [source.name for source in task.step.facts(plan.topology)]
         if not names:

@@ -91,12 +91,11 @@ class PlannedTask:
         """All that must have ended: what it runs again with is one of them."""
         return frozenset(self.depends_on.keys() | self.triggered_by.keys())
 
-    @property
-    def command(self) -> str:
-        """The command line on the server that takes the task's script as its input."""
+    def command(self, script: str) -> str:
+        """The command line on the server that takes the task's `script`, its text, as its input."""
         if self.id.is_connect:
-            return scripts.CONNECT
-        return scripts.runner(self.id.log_name, self.timeout, self.step.tail_lines)
+            return scripts.connecting(script)
+        return scripts.runner(self.id.log_name, self.timeout, self.step.tail_lines, script)
 
     def script(self, cluster: ScriptContext) -> Script | InTurn:
         """`cluster` holds the facts that the step needs."""

@@ -6,7 +6,7 @@ script is given, `settings_files.py` has the texts of settings files (a value to
 to. A changed script runs again only on clusters whose step has another `revision` (`runbook/steps.py`).
 """
 
-from chef_push_jobs.scripts.commands import CONNECT, HOME, HOST_KEY, LOGS, NOTHING, RUNNER, runner
+from chef_push_jobs.scripts.commands import HOME, HOST_KEY, LOGS, NOTHING, RUNNER, connecting, runner
 from chef_push_jobs.scripts.rendering import InTurn, Script, in_turn
 from chef_push_jobs.scripts.settings_files import chef_settings, failover_settings, push_jobs_settings
 from chef_push_jobs.scripts.tasks import (
@@ -32,7 +32,6 @@ from chef_push_jobs.scripts.tasks import (
 )
 
 __all__ = [
-    "CONNECT",
     "HOME",
     "HOST_KEY",
     "LOGS",
@@ -45,6 +44,7 @@ __all__ = [
     "chef_settings",
     "configure",
     "connect",
+    "connecting",
     "copy",
     "failover_settings",
     "in_turn",

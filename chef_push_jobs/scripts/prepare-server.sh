@@ -10,5 +10,4 @@ umask 077
 write_file 0700 /var/lib/chef-rollout/manifest "$manifest"
 key=/var/lib/chef-rollout/id_ed25519
 [ -s "$key.pub" ] || { rm -f "$key"; ssh-keygen -q -t ed25519 -N "" -C chef-rollout -f "$key"; }
-cat /etc/ssh/ssh_host_ed25519_key.pub
-cat "$key.pub"
+cut -d " " -f 1,2 /etc/ssh/ssh_host_ed25519_key.pub "$key.pub"

@@ -1,12 +1,15 @@
 #!/bin/sh
-# task NAME TIMEOUT TAIL_LINES < SCRIPT: the task runner, which `connect` leaves on each server.
+# task NAME TIMEOUT TAIL_LINES BYTES < SCRIPT: the task runner, which `connect` leaves on each server.
 #
 # It runs SCRIPT as root, for TIMEOUT seconds at most, one task at a time on a server, into a log of its own, and prints
 # the last TAIL_LINES lines of that log. A failure is one block of text: what, where, why, and what to do next.
 #
+# SCRIPT is BYTES long: of one that a broken connection has cut off, nothing is run. A stack that an older version has
+# made does not say how long.
+#
 # `timeout` holds the lock, so neither a lost connection nor a killed runner lets a second task in beside the first.
 set -u
-name=$1 timeout=$2 tail_lines=$3
+name=$1 timeout=$2 tail_lines=$3 bytes=${4-}
 script=/var/lib/chef-rollout/$name.sh log=/var/log/chef-rollout/$name.log
 lock=/var/lib/chef-rollout/lock running=/var/lib/chef-rollout/running
 wanted=$script.wanted new=$script.$$
@@ -39,10 +42,20 @@ umask 077
 # Where no log could be kept, nothing is run.
 if ! said=$({
   mkdir -p /var/log/chef-rollout && cat > "$new" && head -c 16384 /dev/zero > "$log.new" && rm "$log.new" &&
-    echo $$ > "$wanted" && : >> "$lock"
+    : >> "$lock"
 } 2>&1); then
   cat > /dev/null
   rm -f "$new" "$log.new"
+  give_up 74 "its script and log cannot be written, nothing was run" "make room there" "what that server says" "$said"
+fi
+came=$(wc -c < "$new")
+if [ "$came" != "${bytes:-$came}" ]; then
+  rm -f "$new"
+  give_up 74 "its script did not come whole, nothing was run" "look at the network between here and there" \
+    "what came" "$came of $bytes bytes"
+fi
+if ! said=$({ echo $$ > "$wanted"; } 2>&1); then
+  rm -f "$new"
   give_up 74 "its script and log cannot be written, nothing was run" "make room there" "what that server says" "$said"
 fi
 

@@ -33,7 +33,7 @@ def server(root: None) -> Iterator[Lab]:
         lab = Lab(sandbox, Hosts(sandbox))
         lab.boot(HostSpec(HOST, HOST, ADDRESS, 24, "base"))
         lab.output(HOST, f"echo 127.0.1.1 {FQDN} runner-0 >> /etc/hosts; hostname {FQDN}")
-        done = Ssh(lab).run(scripts.CONNECT, scripts.connect(60).text)
+        done = Ssh(lab).connect(scripts.connect(60).text)
         assert done.returncode == 0, done.stderr
         yield lab
     finally:
@@ -61,8 +61,14 @@ class Ssh:
         out, err = process.communicate(timeout=90)
         return subprocess.CompletedProcess(command, process.returncode, out, err)
 
+    def begin(self, script: str, limit: int = 30, name: str = "chef-install") -> subprocess.Popen[str]:
+        return self.start(scripts.runner(name, limit, 0, script), script)
+
     def task(self, script: str, limit: int = 30, name: str = "chef-install") -> subprocess.CompletedProcess[str]:
-        return self.run(scripts.runner(name, limit, 0), script)
+        return self.run(scripts.runner(name, limit, 0, script), script)
+
+    def connect(self, script: str) -> subprocess.CompletedProcess[str]:
+        return self.run(scripts.connecting(script), script)
 
 
 def block(status: int, why: str, heading: str, lines: str, mend: str) -> str:
@@ -126,7 +132,7 @@ def test_what_a_failed_task_leaves_in_the_background_is_ended(server: Lab) -> No
 
 
 def test_a_second_run_waits_for_a_first_whose_operator_is_gone(server: Lab) -> None:
-    first = Ssh(server).start(scripts.runner("chef-install", 30, 0), "echo begun > /tmp/first; sleep 4; echo first\n")
+    first = Ssh(server).begin("echo begun > /tmp/first; sleep 4; echo first\n")
     until(lambda: server.shell(HOST, "[ -e /tmp/first ]").returncode == 0)
     first.kill()
     first.wait()
@@ -138,7 +144,7 @@ def test_a_second_run_waits_for_a_first_whose_operator_is_gone(server: Lab) -> N
 
 
 def test_a_second_run_waits_for_a_first_whose_runner_was_killed(server: Lab) -> None:
-    first = Ssh(server).start(scripts.runner("chef-install", 5, 0), "echo > /tmp/killed; sleep 7777\n")
+    first = Ssh(server).begin("echo > /tmp/killed; sleep 7777\n", limit=5)
     until(lambda: server.shell(HOST, "[ -e /tmp/killed ]").returncode == 0)
     server.output(HOST, "pkill -KILL -f '[s]h /var/lib/chef-rollout/task'")
     first.wait()
@@ -149,11 +155,11 @@ def test_a_second_run_waits_for_a_first_whose_runner_was_killed(server: Lab) -> 
 
 def test_of_two_that_wait_for_the_same_task_only_the_later_does_it(server: Lab) -> None:
     """The earlier one is of a run of Pulumi that is over: there is one at a time."""
-    holder = Ssh(server).start(scripts.runner("chef-configure", 30, 0), "echo > /tmp/holder; sleep 5\n")
+    holder = Ssh(server).begin("echo > /tmp/holder; sleep 5\n", name="chef-configure")
     until(lambda: server.shell(HOST, "[ -e /tmp/holder ]").returncode == 0)
-    waiting = [Ssh(server).start(scripts.runner("chef-install", 30, 0), "echo ran >> /tmp/ran\n")]
+    waiting = [Ssh(server).begin("echo ran >> /tmp/ran\n")]
     until(lambda: "chef-install waits" in server.output(HOST, f"tail -n 1 {scripts.LOGS}/history"))
-    waiting.append(Ssh(server).start(scripts.runner("chef-install", 30, 0), "echo ran >> /tmp/ran\n"))
+    waiting.append(Ssh(server).begin("echo ran >> /tmp/ran\n"))
     assert sorted(process.wait(60) for process in (*waiting, holder)) == [0, 0, 75]
     assert server.output(HOST, "cat /tmp/ran") == "ran"
 
@@ -177,7 +183,7 @@ def test_where_sudo_refuses_the_block_says_so_and_nothing_is_run(server: Lab) ->
     server.output(HOST, "mv /etc/sudoers.d/90-cloud-init-users /root/kept")
     try:
         done = Ssh(server).task("echo never > /tmp/never\n")
-        first = Ssh(server).run(scripts.CONNECT, scripts.connect(60).text)
+        first = Ssh(server).connect(scripts.connect(60).text)
     finally:
         server.output(HOST, "mv /root/kept /etc/sudoers.d/90-cloud-init-users")
     mend = "let ubuntu use sudo there without a password"
@@ -235,14 +241,14 @@ def test_where_the_disk_is_full_later_the_block_names_it(server: Lab, full: Call
 
 def test_a_connect_that_fails_is_a_block_too(server: Lab) -> None:
     broken = scripts.connect(60).text.replace("install -d -m 0755", "install -d -m nonsense")
-    done = Ssh(server).run(scripts.CONNECT, broken)
+    done = Ssh(server).connect(broken)
     assert done.returncode == 1
     assert f"connect failed on {FQDN}: exit status 1\n" in done.stderr
     assert NEXT in done.stderr
 
 
 def test_a_connect_that_hangs_is_ended(server: Lab) -> None:
-    done = Ssh(server).run(scripts.CONNECT, scripts.connect(1).text.replace("cat /etc/ssh", "sleep 7777; cat /etc/ssh"))
+    done = Ssh(server).connect(scripts.connect(1).text.replace("cut -d", "sleep 7777; cut -d"))
     assert done.returncode == 124
     until(lambda: not runs(server, "sleep 7777"))
 
@@ -287,15 +293,15 @@ def booted(lab: Lab, how: str) -> None:
 def test_a_first_boot_with_warnings_is_one(server: Lab) -> None:
     booted(server, "degraded")
     assert server.shell(HOST, "cloud-init status").returncode == 2
-    done = Ssh(server).run(scripts.CONNECT, scripts.connect(60).text)
+    done = Ssh(server).connect(scripts.connect(60).text)
     booted(server, "done")
     assert done.returncode == 0, done.stderr
 
 
 def test_a_first_boot_that_failed_is_told_with_its_cause_but_on_a_server_that_is_taken_over(server: Lab) -> None:
     booted(server, "error")
-    made = Ssh(server).run(scripts.CONNECT, scripts.connect(60).text)
-    taken_over = Ssh(server).run(scripts.CONNECT, scripts.connect(60, adopts=True).text)
+    made = Ssh(server).connect(scripts.connect(60).text)
+    taken_over = Ssh(server).connect(scripts.connect(60, adopts=True).text)
     booted(server, "done")
     assert made.returncode == 1
     for part in ("the cause", "the first boot did not end well", "status: error"):
