@@ -28,7 +28,7 @@ def existing_servers_args(plan: StackPlan) -> ExistingServersArgs:
         ExistingServerArgs(
             server=server,
             address=str(entries[server.name].address),
-            host_key=entries[server.name].host_key,
+            host_key=plan.settings.host_key(server.name),
             connect=_server_command(plan, "connect", server),
             check_firewall=_server_command(plan, "firewall", server) if server in running else None,
             uninstall=_server_command(plan, "uninstall", server),
@@ -127,6 +127,7 @@ def servers_args(plan: StackPlan, network: Network, availability: HighAvailabili
             server,
             machine,
             connect=_server_command(plan, "connect", server),
+            host_key=settings.host_key(server.name),
             volume_id=volume,
             before_tasks=failover.before_tasks if failover else (),
         )

@@ -168,7 +168,7 @@ def make_cluster(plan: StackPlan, opts: pulumi.ResourceOptions | None = None, pr
         rollout = Rollout(f"{prefix}{runbook}", args, opts, prefix=prefix)
         made = rollout.made
     return {
-        "servers": cluster.servers.summary,
+        **cluster.servers.outputs,
         "ports": push_jobs.ports(plan.settings),
         "test": rollout.output("test", push_jobs.tested),
         **cluster.outputs,
@@ -208,7 +208,6 @@ def _managed(plan: StackPlan, opts: pulumi.ResourceOptions | None, prefix: str) 
         resolve([servers.machines[server].public_ip for server in named])
     entry = LoadBalancer(f"{prefix}entry", load_balancer_args(settings, network, servers), opts, prefix=prefix)
     outputs: Outputs = {"entry": {"apiFqdn": settings.api_fqdn, "loadBalancer": entry.address}}
-    outputs |= {"bastion": servers.bastion.summary} if servers.bastion else {}
     outputs |= {"vip": settings.vip} if settings.vip else {}
     # Push jobs and its test call the API as clients do: its way in is open when they begin.
     return _Made(servers, [*network.push_jobs_rules, *entry.way_in], outputs)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import pulumi
 import pulumi_command as command
 
-from chef_push_jobs.config.stack_config import Proxy, Ssh
+from chef_push_jobs.config.stack_config import Ssh
 from chef_push_jobs.model.topology import Server
 from chef_push_jobs.runbook.script_context import ServerIdentity
 
-from .bastion import ManagedBastion
 from .component import Component
+from .host_keys import Bastion, meet, pinned_key
 from .short_trace import short_trace
 
 
@@ -40,14 +41,11 @@ class ConnectedServer:
 
 
 def connection(
-    ssh: Ssh,
-    address: pulumi.Input[str],
-    host_key: pulumi.Input[str] | None,
-    bastion: ManagedBastion | None = None,
+    ssh: Ssh, address: pulumi.Input[str], host_key: pulumi.Input[str] | None, bastion: Bastion | None
 ) -> command.remote.ConnectionArgs:
     """How the operator reaches the server at `address`; without `host_key` (an OpenSSH line), any key is taken.
 
-    `bastion` is the one that the stack makes.
+    `bastion` is the one on the way.
     """
     key = ssh.private_key.get_secret_value() if ssh.private_key else None
     return command.remote.ConnectionArgs(
@@ -58,28 +56,22 @@ def connection(
         host_key=host_key,
         dial_error_limit=ssh.dial_error_limit,
         per_dial_timeout=ssh.per_dial_timeout,
-        proxy=_proxy(ssh, key, bastion),
-    )
-
-
-def _proxy(ssh: Ssh, key: str | None, made: ManagedBastion | None) -> command.remote.ProxyConnectionArgs | None:
-    """The bastion that the stack makes, or the one that there is already."""
-    there: ManagedBastion | Proxy | None = made or ssh.proxy
-    if there is None:
-        return None
-    return command.remote.ProxyConnectionArgs(
-        host=there.host,
-        port=there.port,
-        user=there.user,
-        private_key=key,
-        host_key=there.host_key,
-        dial_error_limit=ssh.dial_error_limit,
-        per_dial_timeout=ssh.per_dial_timeout,
+        proxy=None
+        if bastion is None
+        else command.remote.ProxyConnectionArgs(
+            host=bastion.host,
+            port=bastion.port,
+            user=bastion.user,
+            private_key=key,
+            host_key=bastion.host_key,
+            dial_error_limit=ssh.dial_error_limit,
+            per_dial_timeout=ssh.per_dial_timeout,
+        ),
     )
 
 
 class ServerGroup(Component):
-    """Connected `servers`, by name.
+    """Connected `servers`, by name; `bastion` is the way to them, if there is one.
 
     `departures` do what is to be done on a server when it leaves the stack, by its name; a machine that goes as well
     needs none. Its tasks come after that resource, and so leave before it: where departing fails, no task is left that
@@ -87,12 +79,14 @@ class ServerGroup(Component):
     """
 
     servers: Mapping[str, ConnectedServer]
+    bastion: Bastion | None
     departures: Mapping[str, pulumi.CustomResource]
 
     @property
-    def summary(self) -> dict[str, dict[str, pulumi.Input[str]]]:
-        """What a stack's outputs say of the servers."""
-        return {name: server.summary for name, server in self.servers.items()}
+    def outputs(self) -> dict[str, pulumi.Input[Any]]:
+        """What a stack's outputs say of the servers and the way to them."""
+        servers = {name: server.summary for name, server in self.servers.items()}
+        return {"servers": servers, **({"bastion": self.bastion.summary} if self.bastion else {})}
 
 
 @dataclass(frozen=True)
@@ -114,8 +108,8 @@ class ServerCommand:
 class Reachable:
     """A server that answers SSH at `address`, and its peers at `private_address`.
 
-    `identity` changes when another machine takes its place. `host_key` is None where it is trusted at first use.
-    `connect` prepares it for tasks, and prints its keys.
+    `identity` changes when another machine takes its place. `host_key` is a key, the fingerprint of one, or None where
+    the one that is met first is trusted. `connect` prepares it for tasks, and prints its keys.
     `volume` is as in its facts. Its tasks wait for the resources in `after`.
     """
 
@@ -129,7 +123,7 @@ class Reachable:
     after: Sequence[pulumi.Resource] = ()
 
 
-def _facts(server: str, task: str, found: Sequence[str]) -> ServerIdentity:
+def _facts(server: str, task: str, found: tuple[str, str, str, str]) -> ServerIdentity:
     try:
         return ServerIdentity.parse(*found)
     except ValueError as error:
@@ -141,14 +135,20 @@ def _facts(server: str, task: str, found: Sequence[str]) -> ServerIdentity:
 
 
 @short_trace()
-def connect(
-    ssh: Ssh, reachable: Reachable, parent: Component, bastion: ManagedBastion | None = None
-) -> ConnectedServer:
-    """Prepares the server for tasks."""
+def connect(ssh: Ssh, reachable: Reachable, parent: Component, bastion: Bastion | None = None) -> ConnectedServer:
+    """Meets the server, and prepares it for tasks."""
     task = reachable.connect
+    host_key = meet(
+        f"{parent.prefix}host-key-{reachable.server.name}",
+        connection(ssh, reachable.address, pinned_key(reachable.host_key), bastion),
+        reachable.identity,
+        reachable.host_key,
+        pulumi.ResourceOptions(parent=parent, depends_on=reachable.after),
+    )
+    pinned = connection(ssh, reachable.address, host_key, bastion)
     connected = command.remote.Command(
         f"{parent.prefix}{task.name}",
-        connection=connection(ssh, reachable.address, reachable.host_key, bastion),
+        connection=pinned,
         create=task.command,
         stdin=task.script,
         triggers=[reachable.identity, *task.rerun_tokens],
@@ -156,9 +156,6 @@ def connect(
         logging=command.remote.Logging.NONE,
         opts=pulumi.ResourceOptions(parent=parent, depends_on=reachable.after),
     )
-    known = pulumi.Output.all(reachable.private_address, connected.stdout, reachable.volume)
+    known = pulumi.Output.all(reachable.private_address, host_key, connected.stdout, reachable.volume)
     facts = known.apply(partial(_facts, reachable.server.name, task.name))
-    # A key that is known needs no edge to the task that finds it; every first task waits for that one anyway.
-    host_key = reachable.host_key or facts.apply(lambda found: found.host_key)
-    pinned = connection(ssh, reachable.address, host_key, bastion)
     return ConnectedServer(reachable.server, reachable.address, pinned, connected, facts)

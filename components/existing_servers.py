@@ -12,13 +12,14 @@ from chef_push_jobs import scripts
 from chef_push_jobs.config.stack_config import Ssh
 from chef_push_jobs.model.topology import Server
 
+from .bastion import existing_bastion
 from .connection import ConnectedServer, Reachable, ServerCommand, ServerGroup, connect
 from .short_trace import short_trace
 
 
 @dataclass(frozen=True)
 class ExistingServerArgs:
-    """A server at `address`; without `host_key` (an OpenSSH line), its key is trusted at first use.
+    """A server at `address`; `host_key` is as in `Reachable`.
 
     `check_firewall` is given where push jobs runs.
     """
@@ -53,7 +54,10 @@ class ExistingServers(ServerGroup):
     ) -> None:
         addresses = {each.server.name: each.address for each in args.servers}
         super().__init__("ExistingServers", name, {"servers": addresses, "uninstalls": args.uninstalls}, opts, prefix)
-        self.servers = {each.server.name: connect(args.ssh, _reachable(each), self) for each in args.servers}
+        self.bastion = existing_bastion(args.ssh, self)
+        self.servers = {
+            each.server.name: connect(args.ssh, _reachable(each), self, self.bastion) for each in args.servers
+        }
         self.departures = {
             each.server.name: self._departure(each.uninstall, self.servers[each.server.name], args.uninstalls)
             for each in args.servers
@@ -63,7 +67,7 @@ class ExistingServers(ServerGroup):
             for each in args.servers
             if each.check_firewall
         ]
-        self.register_outputs({"servers": self.summary})
+        self.register_outputs(self.outputs)
 
     @short_trace()
     def _departure(self, task: ServerCommand, server: ConnectedServer, wanted: bool) -> command.remote.Command:

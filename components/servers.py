@@ -14,9 +14,10 @@ from chef_push_jobs.config.network_checks import BASTION
 from chef_push_jobs.config.stack_config import Image, Ssh
 from chef_push_jobs.model.topology import Server
 
-from .bastion import ManagedBastion, connect_bastion
+from .bastion import existing_bastion, made_bastion
 from .component import tags
 from .connection import Reachable, ServerCommand, ServerGroup, connect
+from .host_keys import Bastion
 from .vpc import PlacedSubnet
 
 # EC2's names for ours.
@@ -39,11 +40,15 @@ class MachineArgs:
 
 @dataclass(frozen=True)
 class ServerArgs:
-    """A server on a machine, which may have a data volume. Its tasks wait for the resources in `before_tasks`."""
+    """A server on a machine, which may have a data volume. Its tasks wait for the resources in `before_tasks`.
+
+    `host_key` is as in `Reachable`.
+    """
 
     server: Server
     machine: MachineArgs
     connect: ServerCommand
+    host_key: str | None = None
     volume_id: pulumi.Input[str] = ""
     before_tasks: Sequence[pulumi.Resource] = ()
 
@@ -76,7 +81,7 @@ class ServersArgs:
 
 
 class Servers(ServerGroup):
-    """`machines` are the instances by server name; `bastion` is the way in where one is made."""
+    """`machines` are the instances by server name."""
 
     def __init__(
         self, name: str, args: ServersArgs, opts: pulumi.ResourceOptions | None = None, *, prefix: str | None = None
@@ -94,7 +99,7 @@ class Servers(ServerGroup):
         self._args = args
         self._key_name = self._key_pair(f"{name}-operator")
         self._image_id = self._image()
-        self.bastion = self._bastion(args.bastion) if args.bastion else None
+        self.bastion = self._bastion(args.bastion) if args.bastion else existing_bastion(args.ssh, self)
         self.machines = {
             each.server.name: self._machine(each.server.name, str(each.server.role), each.machine)
             for each in args.servers
@@ -103,7 +108,7 @@ class Servers(ServerGroup):
             each.server.name: connect(args.ssh, self._reachable(each), self, self.bastion) for each in args.servers
         }
         self.departures = {}
-        self.register_outputs({"servers": self.summary, **({"bastion": self.bastion.summary} if self.bastion else {})})
+        self.register_outputs(self.outputs)
 
     def _key_pair(self, name: str) -> pulumi.Input[str] | None:
         if self._args.public_key is None:
@@ -127,10 +132,11 @@ class Servers(ServerGroup):
         )
         return found.id
 
-    def _bastion(self, args: BastionArgs) -> ManagedBastion:
+    def _bastion(self, args: BastionArgs) -> Bastion:
         machine = self._machine(BASTION, BASTION, args.machine)
         address = machine.public_ip if args.address == "public" else machine.private_ip
-        return connect_bastion(f"{self.prefix}connect-bastion", self._args.ssh, address, machine.id, self.child_opts)
+        wanted = self._args.ssh.host_keys.get(BASTION)
+        return made_bastion(self._args.ssh, address, _identity(machine, wanted), wanted, self)
 
     def _machine(self, name: str, role: str, args: MachineArgs) -> aws.ec2.Instance:
         name, protect = f"{self.prefix}{name}", self._args.protect
@@ -178,11 +184,17 @@ class Servers(ServerGroup):
             args.server,
             address,
             machine.private_ip,
-            machine.id,
+            _identity(machine, args.host_key),
             args.connect,
+            args.host_key,
             volume=args.volume_id,
             after=args.before_tasks,
         )
+
+
+def _identity(machine: aws.ec2.Instance, host_key: str | None) -> pulumi.Output[str]:
+    """Another one where its host key is to be another."""
+    return pulumi.Output.concat(machine.id, f" {host_key}") if host_key else machine.id
 
 
 def first_boot(fqdn: str) -> str:

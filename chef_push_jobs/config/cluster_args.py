@@ -214,7 +214,7 @@ class ServerEntryArgsDict(TypedDict):
     """Of a server that exists already; then no machine is made."""
 
     hostKey: NotRequired[str]
-    """Its SSH host key; without it, trusted at first use."""
+    """Its SSH host key, or that key's fingerprint; without it, trusted at first use."""
 
 
 class ProxyArgsDict(TypedDict):
@@ -230,7 +230,7 @@ class ProxyArgsDict(TypedDict):
     """TCP port of SSH on the bastion."""
 
     hostKey: NotRequired[str]
-    """The bastion's SSH host key; without it, any is taken."""
+    """The bastion's SSH host key, or that key's fingerprint; without it, trusted at first use."""
 
 
 class SshArgsDict(TypedDict):
@@ -259,6 +259,9 @@ class SshArgsDict(TypedDict):
 
     privateKey: NotRequired[str]
     """The operator's private key, a secret of the stack, where there is no ssh-agent."""
+
+    hostKeys: NotRequired[dict[str, str]]
+    """Host keys that are not those met first, or their fingerprints; by server, or `bastion`."""
 
     proxy: NotRequired[ProxyArgsDict]
     """A bastion that the servers are reached through."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -92,6 +92,11 @@ class Settings:
         """The servers that exist already, by name; empty where machines are to be made."""
         return {entry.name: entry for entry in self.config.servers or () if entry.address is not None}
 
+    def host_key(self, name: str) -> str | None:
+        """The host key that the settings give for a server or the bastion, or its fingerprint."""
+        entry = self.existing.get(name)
+        return entry.host_key if entry else self.config.ssh.host_keys.get(name)
+
     @property
     def runs_chef_server_runbook(self) -> bool:
         """Servers that exist already run Chef server, unless the stack gives the package for it."""
@@ -167,6 +172,7 @@ def read(raw: Mapping[str, str], root: Path, *, files: bool = True) -> Reading:
     values, problems = parse(StackConfig, given)
     servers = _servers(values, problems)
     problems += _cidrs(values) + _ports(values) + _existing(given, values) + [*_high_availability(values)]
+    problems += [*_host_keys(given, values, servers)]
     problems += network_checks.problems(given, values, servers)
     folder = root if files else None
     push_jobs_package = _package(values, "pushJobs.package", folder, problems)
@@ -278,7 +284,7 @@ def _ports(values: Values) -> list[Problem]:
 
 # What describes machines that are to be made; a stack of servers that exist already has no use for it.
 FOR_NEW_MACHINES = (
-    *("ssh.keyName", "ssh.publicKeyFile", "machines.image", "machines.instanceType", "vpcCidr"),
+    *("ssh.keyName", "ssh.publicKeyFile", "ssh.hostKeys", "machines.image", "machines.instanceType", "vpcCidr"),
     "machines.metadata",
     *("network", "bastion", "entry", "protect", "highAvailability"),
 )
@@ -299,6 +305,18 @@ def _existing(raw: Mapping[str, object], values: Values) -> list[Problem]:
         rule = "either all servers exist already or all are made"
         found.append(Problem("servers", f"no address for {', '.join(without)}", rule, "give all an address, or none"))
     return found
+
+
+def _host_keys(raw: Mapping[str, object], values: Values, servers: Sequence[Server]) -> Iterable[Problem]:
+    """Of machines that are made: of those that exist already, the list of servers has them."""
+    keys = values.get("ssh.hostKeys")
+    known = {server.name for server in servers} | ({network_checks.BASTION} if is_given(raw, "bastion") else set())
+    for name in keys if isinstance(keys, dict) and servers else ():
+        if name not in known:
+            rule = "it names a server of the stack, or `bastion` where the stack makes one"
+            yield Problem(
+                f"ssh.hostKeys.{name}", "given", rule, f"take it out, or choose of {', '.join(sorted(known))}"
+            )
 
 
 def _ssh_key(values: Values) -> list[Problem]:

@@ -16,6 +16,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
+from chef_push_jobs.model import ssh_keys
 from chef_push_jobs.model.aws_strings import MOST_TAGS
 from chef_push_jobs.model.topology import FQDN, Kind, Role
 
@@ -193,9 +194,9 @@ PolicyArn = Annotated[
 HostKey = Annotated[
     str,
     pattern(
-        r"(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/=]+",
-        "it is an OpenSSH public host key, ed25519 or ECDSA, without a comment",
-        "take it from /etc/ssh/ssh_host_ed25519_key.pub on the server",
+        rf"(?!ssh-rsa){ssh_keys.KEY}|{ssh_keys.FINGERPRINT}",
+        "it is an OpenSSH public host key, ed25519 or ECDSA, without a comment, or the fingerprint of one (SHA256:…)",
+        "take it from /etc/ssh/ssh_host_ed25519_key.pub on the server, or from `ssh-keygen -l -f` of that file",
     ),
 ]
 
@@ -279,7 +280,9 @@ class ServerEntry(Section):
     fqdn: str = Field(description="Fully qualified domain name, by which Chef server knows the server's role.")
     role: Role = Field(description="backend or frontend; the first backend is the primary.")
     address: Address | None = Field(None, description="Of a server that exists already; then no machine is made.")
-    host_key: HostKey | None = Field(None, description="Its SSH host key; without it, trusted at first use.")
+    host_key: HostKey | None = Field(
+        None, description="Its SSH host key, or that key's fingerprint; without it, trusted at first use."
+    )
 
 
 PrivateKey = Annotated[
@@ -303,7 +306,9 @@ class Proxy(Section):
     ] = Field(description="Name or address of the bastion, as the operator reaches it.")
     user: User = Field("ubuntu", description="Login user on the bastion.")
     port: Port = Field(22, description="TCP port of SSH on the bastion.")
-    host_key: HostKey | None = Field(None, description="The bastion's SSH host key; without it, any is taken.")
+    host_key: HostKey | None = Field(
+        None, description="The bastion's SSH host key, or that key's fingerprint; without it, trusted at first use."
+    )
 
 
 class Ssh(Section):
@@ -318,6 +323,10 @@ class Ssh(Section):
     per_dial_timeout: int = Field(15, ge=1, le=120, description="Seconds for one attempt to connect.")
     private_key: PrivateKey | None = Field(
         None, description="The operator's private key, a secret of the stack, where there is no ssh-agent."
+    )
+    host_keys: dict[Word, HostKey] = Field(
+        {},
+        description="Host keys that are not those met first, or their fingerprints; by server, or `bastion`.",
     )
     proxy: Proxy | None = Field(None, description="A bastion that the servers are reached through.")
 

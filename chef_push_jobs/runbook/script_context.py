@@ -6,12 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.model.ssh_keys import fingerprint, printed_keys
 from chef_push_jobs.model.topology import Server, Topology
-
-
-def printed_keys(output: str) -> list[str]:
-    """The public keys in what a server printed, as OpenSSH lines; a login shell may greet before them."""
-    return [" ".join(line.split()[:2]) for line in output.splitlines() if line.startswith(("ssh-", "ecdsa-"))]
 
 
 @dataclass(frozen=True)
@@ -28,12 +24,17 @@ class ServerIdentity:
     volume: str = ""
 
     @classmethod
-    def parse(cls, address: str, connected: str, volume: str = "") -> ServerIdentity:
-        """From the two keys that the connect step prints. Raises ValueError where it printed others, or none."""
+    def parse(cls, address: str, host_key: str, connected: str, volume: str = "") -> ServerIdentity:
+        """From the two keys that the connect step prints. Raises ValueError where it printed others, or none.
+
+        `host_key` is the one that the server has proved to hold.
+        """
         keys = printed_keys(connected)
         if len(keys) != 2:
             raise ValueError(f"{len(keys)} keys were printed, not two: a host key and a copy key")
-        return cls(address, keys[0], keys[1], volume)
+        if keys[0] != host_key:
+            raise ValueError(f"the host key {fingerprint(keys[0])} was printed, not {fingerprint(host_key)}")
+        return cls(address, host_key, keys[1], volume)
 
     @classmethod
     def placeholder(cls, server: str) -> ServerIdentity:

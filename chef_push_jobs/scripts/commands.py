@@ -10,7 +10,8 @@ RUNNER = f"{HOME}/task"
 # By this, what the stack puts into files of others is known again.
 MARK = "chef-rollout"
 
-# What tells the key by which a server is known.
+# What tells the key by which a server is known. It is asked of a server that nothing is known of: it changes nothing,
+# and nothing is sent.
 HOST_KEY = "cat /etc/ssh/ssh_host_ed25519_key.pub"
 
 

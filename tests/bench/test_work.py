@@ -37,6 +37,8 @@ class Sent(Mocks):
     tasks: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        if args.name.startswith("host-key-"):
+            return args.name, {**args.inputs, "stdout": f"{HOST_KEY}\n"}
         if "create" in args.inputs:
             self.tasks[args.name] = (args.inputs["create"], args.inputs["stdin"])
         server = args.name.removeprefix("connect-")

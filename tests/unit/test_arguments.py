@@ -72,7 +72,6 @@ ANSWERS: dict[str, dict[str, Any]] = {
 }
 
 
-KEYS = "ssh-ed25519 AAAA\nssh-ed25519 BBBB\n"
 INSTANCE = "aws:ec2/instance:Instance"
 GET_SUBNET, GET_SUBNETS = "aws:ec2/getSubnet:getSubnet", "aws:ec2/getSubnets:getSubnets"
 
@@ -87,7 +86,12 @@ class Notes(Mocks):
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
         self.asked.append((args.typ, args.inputs))
         self.made.append((args.typ, args.name, args.inputs))
-        outputs = {"arn": f"arn:{args.name}", "privateIp": "10.0.0.4", "publicIp": "192.0.2.4", "stdout": KEYS}
+        outputs = {
+            "arn": f"arn:{args.name}",
+            "privateIp": "10.0.0.4",
+            "publicIp": "192.0.2.4",
+            "stdout": programs.printed(args.name),
+        }
         return f"{args.name}-id", {"name": args.name, **args.inputs, **outputs}
 
     def call(self, args: MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:

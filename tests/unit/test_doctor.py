@@ -224,7 +224,7 @@ DRIFTS: dict[str, tuple[dict[str, ProbeResult], tuple[str, str], str, tuple[str,
         {"frontend-0": ProbeResult(host_key="SHA256:abc")},
         ("frontend-0", "host key"),
         "its host key is not the pinned one but SHA256:abc: it was installed anew, or another stands in its place",
-        ("connect-frontend-0",),
+        (),
     ),
     "a lost runner": (
         changed("frontend-0", prepared=False, packages={}, files={}, service="none"),
@@ -443,8 +443,8 @@ def test_repairs_are_settings_and_one_up_and_what_follows_from_another_is_left_o
     place = Place("test", "/my settings/Pulumi.test.yaml")
     options = "--stack test --config-file '/my settings/Pulumi.test.yaml'"
     sets = [
-        f"pulumi config set {options} --path 'chef-push-jobs:repair[\"{task}\"]' 20261124T0500Z"
-        for task in ("connect-frontend-1", "push-jobs-configure-backend-0")
+        f"pulumi config set {options} --path 'chef-push-jobs:ssh.hostKeys.frontend-1' SHA256:abc",
+        f"pulumi config set {options} --path 'chef-push-jobs:repair[\"push-jobs-configure-backend-0\"]' 20261124T0500Z",
     ]
     made = mending(diagnosis, place)
     assert made.all() == [*sets, f"pulumi up {options}"]

@@ -15,6 +15,8 @@ from tests.unit.clusters import PUSH_JOBS, SHA256, settings
 
 STEPS = {step.name: step for step in push_jobs.STEPS}
 
+HOST, COPY = (f"ssh-ed25519 AAAA{letter * 64}" for letter in "HC")
+
 
 def texts(of: Settings) -> dict[str, str]:
     """What the fingerprints of all tasks are made from, by name."""
@@ -58,13 +60,27 @@ def test_push_jobs_follows_what_it_reads_of_chef_servers_settings() -> None:
 
 @pytest.mark.parametrize("greeting", ["", "Welcome to backend-0\n\n", "last login: yesterday\n"])
 def test_keys_are_found_behind_the_greeting_of_a_login_shell(greeting: str) -> None:
-    printed = f"{greeting}ssh-ed25519 AAAAHOST root@x\nssh-ed25519 AAAACOPY chef-rollout\n"
-    assert ServerIdentity.parse("10.0.0.4", printed) == ServerIdentity(
-        "10.0.0.4", "ssh-ed25519 AAAAHOST", "ssh-ed25519 AAAACOPY"
-    )
+    printed = f"{greeting}{HOST} root@x\n{COPY} chef-rollout\n"
+    assert ServerIdentity.parse("10.0.0.4", HOST, printed) == ServerIdentity("10.0.0.4", HOST, COPY)
 
 
-@pytest.mark.parametrize("printed", ["", "Welcome\n", "ssh-ed25519 AAAA\n", "ssh-rsa A\nssh-rsa B\nssh-rsa C\n"])
+def test_a_server_that_prints_another_host_key_than_it_has_proved_has_no_facts() -> None:
+    with pytest.raises(ValueError, match="was printed, not SHA256:"):
+        ServerIdentity.parse("10.0.0.4", HOST, f"{COPY}\n{COPY}\n")
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        "",
+        "Welcome\n",
+        f"{HOST}\n",
+        f"{HOST}\n{COPY}\n{COPY}\n",
+        f"{HOST}\nssh-dss {'A' * 68}\n",
+        f"{HOST}\nssh-rsa {'A' * 9999}\n",
+        f"{HOST}\n{COPY}; rm -rf \x1b\n",
+    ],
+)
 def test_without_two_keys_there_are_no_facts(printed: str) -> None:
     with pytest.raises(ValueError, match="keys were printed, not two"):
-        ServerIdentity.parse("10.0.0.4", printed)
+        ServerIdentity.parse("10.0.0.4", HOST, printed)

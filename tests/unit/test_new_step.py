@@ -78,7 +78,7 @@ class Made(Mocks):
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
         self.commands[args.name] = args.inputs
-        return args.name, {**args.inputs, "stdout": "ssh-ed25519 A\nssh-ed25519 B\n"}
+        return args.name, {**args.inputs, "stdout": programs.printed(args.name)}
 
     def call(self, args: MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         raise AssertionError(args.token)

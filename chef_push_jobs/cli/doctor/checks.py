@@ -15,6 +15,7 @@ from chef_push_jobs.cli.doctor.observations import PortState, ProbeResult
 from chef_push_jobs.cli.doctor.probe import CREDENTIALS, PACKAGES, File, ServerFacts
 from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.engine.stack_state import Target
+from chef_push_jobs.model.ssh_keys import is_fingerprint
 from chef_push_jobs.model.topology import Kind, Role, Server
 from chef_push_jobs.runbook import chef_server, push_jobs
 from chef_push_jobs.runbook.plan import StackPlan, TaskId
@@ -255,13 +256,10 @@ def _another_key(case: Case, server: Server, shown: str) -> Finding:
     address = case.targets[server.name].address
     text = f"its host key is not the pinned one but {shown}: it was installed anew, or another stands in its place"
     names = list(case.settings.existing)
-    if server.name in names and case.settings.existing[server.name].host_key:
-        key = f"\"$(ssh-keyscan -t ed25519 {address} | cut -d ' ' -f 2,3)\""
-        change = (
-            f"pulumi config set {{options}} --path 'chef-push-jobs:servers[{names.index(server.name)}].hostKey' {key}"
-        )
-        return Finding(server.name, "host key", text, commands=(change,))
-    return Finding(server.name, "host key", text, (connect(server),))
+    path = f"servers[{names.index(server.name)}].hostKey" if names else f"ssh.hostKeys.{server.name}"
+    key = shown if is_fingerprint(shown) else f"\"$(ssh-keyscan -t ed25519 {address} | cut -d ' ' -f 2,3)\""
+    change = f"pulumi config set {{options}} --path 'chef-push-jobs:{path}' {key}"
+    return Finding(server.name, "host key", text, commands=(change,))
 
 
 def _list(numbers: Iterable[int]) -> str:

@@ -16,7 +16,9 @@ from chef_push_jobs.cli.doctor import probe
 from chef_push_jobs.cli.doctor.observations import PortState, ProbeResult
 from chef_push_jobs.cli.doctor.probe import IncompleteFacts
 from chef_push_jobs.config.stack_config import Ssh
+from chef_push_jobs.engine import shown_keys
 from chef_push_jobs.engine.stack_state import Target
+from chef_push_jobs.model.ssh_keys import is_fingerprint
 
 DIAL_SECONDS = 5.0
 # A firewall that drops is only known by silence.
@@ -57,7 +59,7 @@ async def _ask(target: Target, ssh: Ssh, script: str) -> ProbeResult:
                 ssh.port,
                 username=ssh.user,
                 known_hosts=_trusted(target.host_key),
-                server_host_key_algs=_algorithms(target.host_key),
+                server_host_key_algs=shown_keys.algorithms(target.host_key),
                 **options,
             )
             # Not closed in good order, which is to wait for the other side.
@@ -89,11 +91,12 @@ async def _options(ssh: Ssh, connections: ExitStack) -> dict[str, Any]:
         options["client_keys"] = [asyncssh.import_private_key(ssh.private_key.get_secret_value())]
         options["agent_path"] = None
     if ssh.proxy is not None:
+        key = None if not ssh.proxy.host_key or is_fingerprint(ssh.proxy.host_key) else ssh.proxy.host_key
         bastion = await asyncssh.connect(
             ssh.proxy.host,
             ssh.proxy.port,
             username=ssh.proxy.user,
-            known_hosts=_trusted(ssh.proxy.host_key) if ssh.proxy.host_key else None,
+            known_hosts=_trusted(key) if key else None,
             **options,
         )
         connections.callback(bastion.abort)
@@ -105,25 +108,12 @@ def _trusted(host_key: str) -> tuple[list[asyncssh.SSHKey], list[asyncssh.SSHKey
     return [asyncssh.import_public_key(host_key)], [], []
 
 
-def _algorithms(host_key: str) -> list[str]:
-    """The signatures of the key's kind, so that the server shows that one of its keys."""
-    kind = host_key.split(maxsplit=1)[0]
-    return ["rsa-sha2-512", "rsa-sha2-256"] if kind == "ssh-rsa" else [kind]
-
-
 async def _presented(target: Target, ssh: Ssh, options: Mapping[str, Any]) -> str:
     """The fingerprint of the key that the server shows instead."""
     try:
-        key = await asyncssh.get_server_host_key(
-            target.address,
-            ssh.port,
-            tunnel=options.get("tunnel", ()),
-            config=None,
-            server_host_key_algs=_algorithms(target.host_key),
-        )
+        return await shown_keys.shown(target.address, ssh.port, target.host_key, options.get("tunnel", ()))
     except (OSError, asyncssh.Error):
         return "of another kind"
-    return key.get_fingerprint() if key else "of another kind"
 
 
 def _plain(error: Exception) -> str:

@@ -1,0 +1,40 @@
+"""Public keys of SSH as OpenSSH lines, and their fingerprints. Pure."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+
+KIND = r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521))"
+# An RSA key of 16384 bits, the longest that OpenSSH makes, has 2,744 characters.
+KEY = rf"{KIND} [A-Za-z0-9+/]{{16,2800}}={{0,2}}"
+FINGERPRINT = r"SHA256:[A-Za-z0-9+/]{43}"
+_PRINTED = re.compile(rf"(?P<key>{KEY})( [ -~]{{0,200}})?")
+
+
+def printed_keys(output: str) -> list[str]:
+    """The public keys in what a server printed, without comments; a login shell may greet before them."""
+    found = (_PRINTED.fullmatch(line.rstrip("\r")) for line in output.splitlines())
+    return [line["key"] for line in found if line]
+
+
+def fingerprint(key: str) -> str:
+    """As `ssh-keygen -l` tells it."""
+    content = key.split()[1].rstrip("=")
+    digest = hashlib.sha256(base64.b64decode(content + "=" * (-len(content) % 4))).digest()
+    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+
+def is_fingerprint(wanted: str) -> bool:
+    return wanted.startswith("SHA256:")
+
+
+def is_of(wanted: str, key: str) -> bool:
+    """Whether `wanted`, a key or the fingerprint of one, is `key`."""
+    return wanted == (fingerprint(key) if is_fingerprint(wanted) else key)
+
+
+def known_by(wanted: str) -> str:
+    """The fingerprint of a key that is given by one of the two."""
+    return wanted if is_fingerprint(wanted) else fingerprint(wanted)

@@ -1,0 +1,130 @@
+"""The keys that servers and bastions are known by: pinned when one is met first, and demanded from then on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pulumi
+import pulumi_command as command
+
+from chef_push_jobs import scripts
+from chef_push_jobs.engine import shown_keys
+from chef_push_jobs.model.ssh_keys import fingerprint, is_fingerprint, is_of, known_by, printed_keys
+
+COMMANDS = ("command:remote:Command", "command:remote:CopyToRemote")
+# What the resource that met a server is not asked again for: nothing but another machine is a reason.
+_ASKED_ONCE = ["connection", "create", "addPreviousOutputInEnv", "logging"]
+
+
+@dataclass(frozen=True)
+class Bastion:
+    """The way to the servers: made by the stack, or there already. `host_key` is an OpenSSH line."""
+
+    host: pulumi.Input[str]
+    port: int
+    user: str
+    host_key: pulumi.Input[str]
+
+    @property
+    def summary(self) -> dict[str, pulumi.Input[str] | int]:
+        """What a stack's outputs say of it; the settings of ssh.proxy."""
+        return {"host": self.host, "port": self.port, "user": self.user, "hostKey": self.host_key}
+
+
+def pinned_key(wanted: str | None) -> str | None:
+    """What the first connection can demand already."""
+    return None if wanted is None or is_fingerprint(wanted) else wanted
+
+
+def meet(
+    name: str,
+    connection: command.remote.ConnectionArgs,
+    identity: pulumi.Input[str],
+    wanted: str | None,
+    opts: pulumi.ResourceOptions,
+) -> pulumi.Output[str]:
+    """The host key of who answers, as it tells it; asked again only where `identity` changes.
+
+    `wanted` is a key, or the fingerprint of one. Whoever tells a key that it does not hold is not reached again: every
+    later connection demands it.
+    """
+    asked = command.remote.Command(
+        name,
+        connection=connection,
+        create=scripts.HOST_KEY,
+        triggers=[identity],
+        add_previous_output_in_env=False,
+        logging=command.remote.Logging.NONE,
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(ignore_changes=_ASKED_ONCE)),
+    )
+    known = asked.stdout.apply(partial(_told, name, wanted))
+    return pulumi.Output.from_input(pinned_key(wanted) or known)
+
+
+def _told(name: str, wanted: str | None, printed: str) -> str:
+    """Raises pulumi.RunError for another than the wanted key, and for what is no key."""
+    keys = printed_keys(printed)
+    if len(keys) != 1:
+        raise pulumi.RunError(
+            f"{name}: {len(keys)} host keys were printed, not one\n"
+            "Rule: asked for /etc/ssh/ssh_host_ed25519_key.pub, the login shell prints that one key.\n"
+            "Do:   mend that file, or the shell's start-up files, and set servers[…].hostKey, ssh.hostKeys or "
+            "ssh.proxy.hostKey to the key's fingerprint (docs/operations.md, New host keys)."
+        )
+    if wanted and not is_of(wanted, keys[0]):
+        raise pulumi.RunError(changed_key(name, known_by(wanted), fingerprint(keys[0])))
+    return keys[0]
+
+
+def changed_key(who: str, pinned: str, shown: str) -> str:
+    return (
+        f"{who}: the host key is {shown}, not {pinned}\n"
+        "Rule: a server is known by its host key: it was installed anew, or another stands in its place.\n"
+        "Do:   compare with `ssh-keygen -l -f /etc/ssh/ssh_host_ed25519_key.pub` on its console. Only if it is its "
+        f"own, set servers[…].hostKey, ssh.hostKeys or ssh.proxy.hostKey to {shown}: see New host keys in "
+        "docs/operations.md."
+    )
+
+
+def refuse_changed_keys() -> None:
+    """For all remote commands that are made after this call: a changed host key is told before anybody dials.
+
+    The plugin would dial again and again, and not say which key there is. What is deleted is left to it: the old one of
+    a task that is replaced has the old key.
+    """
+    hook = pulumi.ResourceHook("host-key", _check)
+    binding = pulumi.ResourceHookBinding(before_create=[hook], before_update=[hook])
+    hooked = pulumi.ResourceOptions(hooks=binding)
+
+    def add(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
+        if args.type_ not in COMMANDS:
+            return None
+        return pulumi.ResourceTransformationResult(args.props, pulumi.ResourceOptions.merge(args.opts, hooked))
+
+    pulumi.runtime.register_stack_transformation(add)
+
+
+async def _check(args: pulumi.ResourceHookArgs) -> None:
+    connection = await _plain((args.new_inputs or {}).get("connection"))
+    if connection is None or not connection.get("hostKey"):
+        return
+    before = printed_keys(str(await _plain((args.old_outputs or {}).get("stdout"))))
+    if before and before[0] != connection["hostKey"]:
+        # What an older version had pinned, which knew no other place for it.
+        raise ValueError(changed_key(args.name, fingerprint(before[0]), fingerprint(connection["hostKey"])))
+    if found := await shown_keys.other_than_pinned(connection):
+        raise ValueError(changed_key(f"{args.name} ({found.host})", found.pinned, found.shown))
+
+
+async def _plain(value: Any) -> Any:
+    """Without what marks a secret, however deep."""
+    if isinstance(value, pulumi.Output):
+        value = await value.future()
+    if isinstance(value, Awaitable):
+        value = await value
+    if isinstance(value, dict):
+        return {name: await _plain(inner) for name, inner in value.items()}
+    return value

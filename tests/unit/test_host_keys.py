@@ -1,0 +1,160 @@
+"""Trust is given once: a server is met, and known by that key from then on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import asyncssh
+import pulumi
+import pytest
+
+from chef_push_jobs.engine import shown_keys
+from chef_push_jobs.engine.shown_keys import OtherKey
+from chef_push_jobs.model.ssh_keys import fingerprint, printed_keys
+from chef_push_jobs.runbook.plan import plan
+from components import host_keys
+from components.cluster import make_cluster
+from tests import programs
+from tests.programs import COPY_KEY, HOST_KEY
+from tests.unit.clusters import settings
+from tests.unit.test_components import EXISTING, registered
+from tests.unit.test_doctor_visit import KEY, OTHER, RSA, a_server, answers, line
+
+PROXY = {"host": "bastion.test"}
+OTHER_PROXY = {"host": "bastion.test", "hostKey": fingerprint(HOST_KEY)}
+STACKS: Mapping[str, Mapping[str, Any]] = {
+    "machines": {},
+    "machines behind a bastion of theirs": {"bastion": {}},
+    "machines behind a bastion that is there": {"ssh": {"keyName": "operators", "proxy": PROXY}},
+    "servers that exist": EXISTING,
+    "servers that exist, behind a bastion": {**EXISTING, "ssh": {"proxy": PROXY}},
+    "a bastion by its fingerprint": {**EXISTING, "ssh": {"proxy": OTHER_PROXY}},
+    "servers by their fingerprint": {
+        **EXISTING,
+        "servers": [{**entry, "hostKey": fingerprint(HOST_KEY)} for entry in EXISTING["servers"]],
+    },
+    "a machine by its fingerprint": {
+        "ssh": {"keyName": "operators", "hostKeys": {"backend-0": fingerprint(HOST_KEY), "bastion": HOST_KEY}},
+        "bastion": {},
+    },
+}
+
+
+def meets(name: str) -> bool:
+    return name.startswith("host-key-") or name == "connect-bastion"
+
+
+def commands(given: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
+    """All remote commands of a stack, as the engine is asked for them."""
+    found = registered(lambda: make_cluster(plan(settings(**given))), monkeypatch)
+    return {one["name"]: one for one in found.resources if one["type"].startswith("command:remote:")}
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_only_who_is_met_first_may_show_any_key_and_is_never_asked_again(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = commands(STACKS[name], monkeypatch)
+    assert any(map(meets, made))
+    for task, one in made.items():
+        connection = one["object"]["connection"]["value"]
+        for end in (connection, connection.get("proxy")):
+            assert end is None or end.get("hostKey") in ([None, HOST_KEY] if meets(task) else [HOST_KEY]), task
+        if meets(task):
+            assert "stdin" not in one["object"], "nothing is sent to somebody who is not known"
+            assert set(one["object"]) - {"triggers"} <= set(one["ignoreChanges"])
+        else:
+            assert "ignoreChanges" not in one, task
+
+
+def test_a_key_of_the_settings_is_demanded_from_the_first_connection_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = [{**entry, "hostKey": HOST_KEY} for entry in EXISTING["servers"]]
+    for task, one in commands({**EXISTING, "servers": entries}, monkeypatch).items():
+        assert one["object"]["connection"]["value"]["hostKey"] == HOST_KEY, task
+
+
+def test_another_key_in_the_settings_meets_the_machine_again_and_sets_it_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = {"ssh": {"keyName": "operators", "hostKeys": {"backend-0": fingerprint(HOST_KEY)}}}
+    before, after = commands({}, monkeypatch), commands(keys, monkeypatch)
+    changed = {task for task, one in after.items() if one["object"]["triggers"] != before[task]["object"]["triggers"]}
+    assert {"host-key-backend-0", "connect-backend-0"} <= changed
+    assert not changed & {"host-key-backend-1", "connect-backend-1", "host-key-frontend-0"}
+
+
+def test_who_tells_another_key_than_the_settings_is_refused_with_both_fingerprints() -> None:
+    with pytest.raises(pulumi.RunError) as refused:
+        host_keys._told("host-key-backend-0", fingerprint(HOST_KEY), f"{COPY_KEY}\n")
+    for part in ("host-key-backend-0", fingerprint(HOST_KEY), fingerprint(COPY_KEY), "Do:", "hostKey"):
+        assert part in str(refused.value)
+    assert host_keys._told("host-key-backend-0", fingerprint(COPY_KEY), f"hello\n{COPY_KEY}\n") == COPY_KEY
+
+
+@pytest.mark.parametrize(
+    "printed", ["", "hello\n", f"{HOST_KEY}\n{COPY_KEY}\n", f"ssh-rsa {'A' * 5000}", "ssh-dss AAAA"]
+)
+def test_what_is_not_one_key_pins_none(printed: str) -> None:
+    with pytest.raises(pulumi.RunError, match="host keys were printed, not one"):
+        host_keys._told("host-key-backend-0", None, printed)
+
+
+def test_a_fingerprint_is_that_of_openssh() -> None:
+    for key in (KEY, RSA):
+        assert fingerprint(line(key)) == key.get_fingerprint()
+        assert printed_keys(f"{line(key)} root@backend-0\r\n") == [line(key)]
+
+
+@pytest.fixture(autouse=True)
+def _new_run() -> None:
+    shown_keys._KNOWN.clear()
+
+
+def checked(shown: asyncssh.SSHKey, old: str | None = None, pinned: asyncssh.SSHKey = KEY) -> str | None:
+    """What the hook says of a task on a server that shows a key: nothing, or why it is refused."""
+
+    async def act() -> None:
+        async with a_server(answers, host_key=shown) as port:
+            connection = {"host": "127.0.0.1", "port": float(port), "user": "ubuntu", "hostKey": line(pinned)}
+            inputs = {"connection": pulumi.Output.secret(connection), "create": "true"}
+            outputs = None if old is None else {"stdout": old}
+            await host_keys._check(
+                pulumi.ResourceHookArgs("urn", "id", "install-x", "t", inputs, inputs, None, outputs)
+            )
+
+    try:
+        asyncio.run(act())
+    except ValueError as refused:
+        return str(refused)
+    return None
+
+
+def test_a_task_on_a_server_that_shows_its_key_goes_on() -> None:
+    assert checked(KEY) is None
+    assert checked(KEY, old=f"{line(KEY)}\n{COPY_KEY}\n") is None
+    assert checked(KEY, old="4 examples, 0 failures") is None
+
+
+@pytest.mark.parametrize("shown", [OTHER, RSA], ids=["of the same kind", "of another kind"])
+def test_a_task_on_a_server_that_shows_another_key_is_refused_before_anybody_dials(shown: asyncssh.SSHKey) -> None:
+    told = checked(shown)
+    assert told is not None
+    for part in ("install-x (127.0.0.1)", KEY.get_fingerprint(), "Do:"):
+        assert part in told
+    assert (OTHER.get_fingerprint() if shown is OTHER else "of another kind") in told
+
+
+def test_what_an_older_version_had_pinned_is_not_given_up_for_who_is_met_now() -> None:
+    told = checked(OTHER, old=f"{line(KEY)}\n{COPY_KEY}\n", pinned=OTHER)
+    assert told is not None and KEY.get_fingerprint() in told and OTHER.get_fingerprint() in told
+
+
+def test_who_does_not_answer_is_left_to_the_plugin_that_dials_again() -> None:
+    async def act() -> OtherKey | None:
+        return await shown_keys.other_than_pinned({"host": "127.0.0.1", "port": 1, "hostKey": line(KEY)})
+
+    assert asyncio.run(act()) is None
+
+
+def test_the_mocks_print_what_servers_do() -> None:
+    assert programs.printed("host-key-backend-0") == f"{HOST_KEY}\n"
