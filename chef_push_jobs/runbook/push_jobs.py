@@ -209,6 +209,7 @@ STEPS = (
             every("connect", "a new machine has a new key"),
         ),
         timeout=60,
+        revision=2,
     ),
     Step(
         "copy",

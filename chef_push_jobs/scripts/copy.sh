@@ -1,6 +1,8 @@
 #!/bin/sh
 # Copy the shared files from the primary, whole and checked, or not at all.
 #
+# What comes is not believed: only what was asked for is unpacked, and given to an owner, whatever the archive lists.
+#
 #   what      which of them: chef or push-jobs
 #   user      the login user on the primary
 #   address   the primary's
@@ -8,10 +10,21 @@
 #   host_key  the primary's, as an OpenSSH line
 : "${what?}" "${user?}" "${address?}" "${port?}" "${host_key?}"
 set -eu
+. library/shared.sh
 umask 077
 rm -rf /etc/.chef-rollout.*
+cd /
+paths=$(shared_paths "$what")
+for path in $paths; do
+  target=$(readlink -f "$path") || continue
+  rm -rf "${target%/*}"/.chef-rollout.*
+done
 work=$(mktemp -d /etc/.chef-rollout.XXXXXX)
-trap 'rm -rf "$work"' EXIT
+clean() {
+  if [ -e "$work/beside" ]; then while read -r beside; do rm -rf "$beside"; done < "$work/beside"; fi
+  rm -rf "$work"
+}
+trap clean EXIT
 printf 'primary %s\n' "$host_key" > "$work/known_hosts"
 # sshd turns connections away when many come at once (MaxStartups).
 tries=0
@@ -25,22 +38,46 @@ until ssh -F /dev/null -i /var/lib/chef-rollout/id_ed25519 -p "$port" \
   sleep 3
 done
 
-# An owner that this server does not know (reconfigure makes it) is root until then, as in a copy by hand.
-owners() {
-  while read -r owner path; do
-    if getent passwd "${owner%:*}" > /dev/null && getent group "${owner#*:}" > /dev/null; then
-      [ "$(stat -c %U:%G "$path")" = "$owner" ] || chown -h "$owner" "$path"
-    fi
-  done < "$work/new/OWNERS"
+# refuse WHAT NAMES: where there are such names.
+refuse() {
+  if [ -n "$2" ]; then
+    echo "what the primary gives is not taken, nothing was changed here: $1:"
+    printf '%s\n' "$2" | head -n 5
+    exit 1
+  fi
 }
+tab=$(printf '\t')
+# shellcheck disable=SC2086  # a word each
+set -- $paths
 mkdir "$work/new"
-tar -x -p --no-same-owner -C "$work/new" -f "$work/shared.tar"
 cd "$work/new"
-xargs sh /var/lib/chef-rollout/manifest < SHARED > "$work/found"
+LC_ALL=C tar -tv -f "$work/shared.tar" MANIFEST OWNERS "$@" > "$work/listed"
+refuse "it is neither a file nor a folder" "$(grep -v '^[-d]' "$work/listed" || :)"
+tar -x -p --no-same-owner -f "$work/shared.tar" MANIFEST OWNERS "$@"
+sh /var/lib/chef-rollout/manifest "$@" > "$work/found"
 cmp MANIFEST "$work/found"
+refuse "it is no folder" "$(find "$1" -maxdepth 0 ! -type d)"
+refuse "it is no file" "$(find "$@" -maxdepth 0 -name '*.json' ! -type f)"
+refuse "it is empty" "$(find "$@" -type f \( -name '*.pem' -o -name '*.json' \) -size 0; find "$1" -maxdepth 0 -empty)"
+refuse "its owner cannot read it" "$(find "$@" ! -perm -400 -o -type d ! -perm -500)"
+
+# Which path is whose. An owner that this server does not know (reconfigure makes it) is root until then, as in a copy by
+# hand.
+find "$@" > "$work/paths"
+awk 'NR == FNR { asked[$0]; next }
+  { path = substr($0, length($1) + 2) }
+  path in asked && $1 ~ /^[a-z_][a-z0-9_-]*:[a-z_][a-z0-9_-]*$/ { print $1 "\t" path }' "$work/paths" OWNERS > "$work/owners"
+owners() {
+  while IFS=$tab read -r owner path; do
+    if getent passwd "${owner%:*}" > /dev/null && getent group "${owner#*:}" > /dev/null; then
+      [ "$(stat -L -c %U:%G "$path")" = "$owner" ] || chown "$owner" "$path"
+    fi
+  done < "$work/owners"
+}
 owners
-if (cd / && xargs sh /var/lib/chef-rollout/manifest < "$work/new/SHARED") 2> /dev/null | cmp -s - MANIFEST; then
-  cd / && owners
+if (cd / && sh /var/lib/chef-rollout/manifest "$@") 2> /dev/null | cmp -s - MANIFEST; then
+  cd /
+  owners
   echo "the same files are here already"
   exit 0
 fi
@@ -50,13 +87,28 @@ exchange() {
   case $(uname -m) in x86_64) call=316 ;; aarch64) call=276 ;; *) return 1 ;; esac
   perl -e 'exit(syscall($ARGV[0] + 0, -100, $ARGV[1], -100, $ARGV[2], 2) != 0)' "$call" "$1" "$2" 2> /dev/null
 }
-while read -r path; do
-  if [ ! -d "/$path" ]; then
-    mv -T "$path" "/$path"
-  elif ! exchange "$work/new/$path" "/$path"; then
-    mv -T "/$path" "$work/old"
-    mv -T "$path" "/$path"
-    rm -rf "$work/old"
+# A link that is here stays, and what it leads to is replaced. On another disk than /etc, all is there before anything is
+# replaced.
+cd /
+number=0
+for path in "$@"; do
+  number=$((number + 1))
+  target=$(readlink -f "$path") || { echo "/$path is a link that leads nowhere: nothing was changed here"; exit 1; }
+  beside=$work
+  if [ "$(stat -c %d "${target%/*}")" != "$(stat -c %d "$work")" ]; then
+    beside=$(mktemp -d "${target%/*}/.chef-rollout.XXXXXX")
+    printf '%s\n' "$beside" >> "$work/beside"
   fi
-done < SHARED
-echo "copied: $(tr '\n' ' ' < SHARED)"
+  mv -T "$work/new/$path" "$beside/new-$number"
+  printf '%s\t%s\n' "$beside/new-$number" "$target" >> "$work/ready"
+done
+while IFS=$tab read -r new target; do
+  if [ ! -d "$target" ]; then
+    mv -T "$new" "$target"
+  elif ! exchange "$new" "$target"; then
+    mv -T "$target" "$new.old"
+    mv -T "$new" "$target"
+    rm -rf "$new.old"
+  fi
+done < "$work/ready"
+echo "copied: $*"

@@ -3,6 +3,6 @@
 set -eu
 export LC_ALL=C
 {
-  find "$@" -type f -exec sha256sum {} +
-  find "$@" -printf '%m %y %p\n'
+  find -H "$@" -type f -exec sha256sum {} +
+  find -H "$@" -printf '%m %y %p\n'
 } | sort

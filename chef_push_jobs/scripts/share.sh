@@ -17,8 +17,12 @@ rm -f "$new"
 # shellcheck disable=SC2016  # sshd expands it
 options='restrict,command="sudo -n /var/lib/chef-rollout/shared-files \"$SSH_ORIGINAL_COMMAND\""'
 {
-  # awk ends each line, also a last one that its writer did not: ours must not become a part of it.
-  awk '!/ chef-rollout$/' "$keys"
+  # Lines that are wholly of the form of ours go, others stay, whatever their comment is. awk ends each line, also a last
+  # one that its writer did not: ours must not become a part of it.
+  begins="$options,from=\"" awk '
+    index($0, ENVIRON["begins"]) == 1 &&
+      substr($0, length(ENVIRON["begins"]) + 1) ~ /^[0-9.]+" [a-z0-9-]+ [A-Za-z0-9+\/=]+ chef-rollout$/ { next }
+    { print }' "$keys"
   printf '%s\n' "$readers" | while read -r address key; do
     printf '%s,from="%s" %s chef-rollout\n' "$options" "$address" "$key"
   done

@@ -1,15 +1,12 @@
 #!/bin/sh
 # shared-files WHAT: print what the other servers copy from this one, as a tar archive with its digests and modes.
-# `share` lets each of them run this command, and nothing else.
+# `share` lets each of them run this command, and nothing else. Links are followed, as by scp -r.
 set -eu
+. library/shared.sh
 cd /
-case ${1-} in
-  chef) set -- etc/opscode ;;
-  push-jobs)
-    # From push jobs 2.2 on the second file holds the credentials, encrypted, so that nobody can see whether it does.
-    set -- etc/opscode-push-jobs-server etc/opscode/private-chef-secrets.json ;;
-  *) echo "shared-files: chef or push-jobs is shared, and nothing else" >&2; exit 64 ;;
-esac
+paths=$(shared_paths "${1-}")
+# shellcheck disable=SC2086  # a word each
+set -- $paths
 umask 077
 for left in /var/lib/chef-rollout/share.*; do
   # Another reader's folder may go while this looks at it.
@@ -17,7 +14,7 @@ for left in /var/lib/chef-rollout/share.*; do
 done
 work=$(mktemp -d /var/lib/chef-rollout/share.XXXXXX)
 trap 'rm -rf "$work"' EXIT
-cp -a --parents "$@" "$work"
+cp -RL --preserve=mode,ownership,timestamps --parents "$@" "$work"
 cd "$work"
 printf '%s\n' "$@" > SHARED
 sh /var/lib/chef-rollout/manifest "$@" > MANIFEST

@@ -1,4 +1,4 @@
-"""Trust is given once: a changed setting meets nobody anew, and another host key is accepted only by its fingerprint."""
+"""Trust is given once: a changed setting meets nobody anew, another host key is accepted only by its fingerprint."""
 
 from __future__ import annotations
 

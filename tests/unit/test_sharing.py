@@ -15,7 +15,19 @@ import pytest
 from chef_push_jobs import scripts
 
 READERS, ROUNDS = 40, 4
-OPERATOR, OURS = "ssh-ed25519 AAAAOPERATOR operator", 'restrict,command="x" ssh-ed25519 AAAAOLD chef-rollout'
+OPERATOR = "ssh-ed25519 AAAAOPERATOR operator"
+COMMAND = 'restrict,command="sudo -n /var/lib/chef-rollout/shared-files \\"$SSH_ORIGINAL_COMMAND\\""'
+OURS = f'{COMMAND},from="10.0.0.9" ssh-ed25519 AAAAOLD chef-rollout'
+# What somebody else may have written: with the mark, or nearly in the form.
+OTHERS = [
+    "ssh-ed25519 AAAAADMIN admin@chef-rollout",
+    "ssh-ed25519 AAAAADMIN for the chef-rollout",
+    "# what the stack writes ends in chef-rollout",
+    'restrict,command="x" ssh-ed25519 AAAAADMIN chef-rollout',
+    f'{COMMAND},from="10.0.0.9" ssh-ed25519 AAAAADMIN not of chef-rollout',
+    f'{COMMAND},no-pty,from="10.0.0.9" ssh-ed25519 AAAAADMIN chef-rollout',
+    f"{OURS}-by-hand",
+]
 
 
 def sharer(disk: Path) -> list[str]:
@@ -56,7 +68,9 @@ def test_what_a_killed_reader_left_goes_with_the_first_one_an_hour_later(tmp_pat
     assert (old.exists(), new.exists()) == (False, True)
 
 
-@pytest.mark.parametrize("before", [OPERATOR, f"{OPERATOR}\n", f"{OURS}\n{OPERATOR}", f"{OPERATOR}\n{OURS}", ""])
+@pytest.mark.parametrize(
+    "before", ["\n".join([*OTHERS, OURS]), OPERATOR, f"{OPERATOR}\n", f"{OURS}\n{OPERATOR}", f"{OPERATOR}\n{OURS}", ""]
+)
 def test_who_could_log_in_before_still_can_and_the_readers_can_too(tmp_path: Path, before: str) -> None:
     """Also where the last line of the file has no end, run twice."""
     keys = tmp_path / ".ssh" / "authorized_keys"
@@ -67,8 +81,9 @@ def test_who_could_log_in_before_still_can_and_the_readers_can_too(tmp_path: Pat
     script = scripts.share(user, [("10.0.0.5", "ssh-ed25519 AAAANEW")]).text
     assert asked in script
     script = script.replace(asked, f"home={tmp_path}").replace(scripts.HOME, str(tmp_path))
+    script = script.replace(f"-n {tmp_path}", f"-n {scripts.HOME}")
     for _ in range(2):
         subprocess.run(["sh"], input=script, text=True, check=True)
         *others, ours = keys.read_text().splitlines()
-        assert others == ([OPERATOR] if before else [])
+        assert others == [line for line in before.splitlines() if line != OURS]
         assert ours.startswith("restrict,") and ours.endswith(" ssh-ed25519 AAAANEW chef-rollout")

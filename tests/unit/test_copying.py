@@ -1,0 +1,299 @@
+"""The copy, run for real between two folders that stand for disks: what comes over, what a server does not believe."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import stat
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as profile
+from hypothesis import strategies as st
+
+from chef_push_jobs import scripts
+
+FOLDER, SECRETS = "etc/opscode-push-jobs-server", "etc/opscode/private-chef-secrets.json"
+Disk = Path
+SSH = "#!/bin/sh\nfor what; do :; done\nexec sh {primary}/var/lib/chef-rollout/shared-files $what\n"
+
+
+def disk(folder: Path) -> Disk:
+    """One with Chef server and push jobs on it, as a server's `/`."""
+    for name in (FOLDER, "etc/opscode", "var/lib/chef-rollout", "bin"):
+        (folder / name).mkdir(parents=True)
+    for name, text in ((f"{FOLDER}/pushy_priv.pem", "key"), (SECRETS, "{}"), ("etc/passwd", "system")):
+        (folder / name).write_text(f"{text} of {folder.name}")
+    for name in ("manifest", "shared-files"):
+        (folder / "var/lib/chef-rollout" / name).write_text(there(scripts.Script(name).text, folder))
+    return folder
+
+
+def there(text: str, folder: Disk) -> str:
+    """A script whose `/` is a folder."""
+    for path in ("/etc/.chef-rollout", scripts.HOME):
+        text = text.replace(path, f"{folder}{path}")
+    return text.replace("cd /\n", f"cd {folder}\n").replace("(cd / &&", f"(cd {folder} &&")
+
+
+@dataclass
+class Pair:
+    """A primary, and a server that copies from it."""
+
+    primary: Disk
+    copier: Disk
+
+    def copy(self, what: str = "push-jobs") -> subprocess.CompletedProcess[str]:
+        ssh = self.copier / "bin" / "ssh"
+        ssh.write_text(SSH.format(primary=self.primary))
+        ssh.chmod(0o755)
+        script = there(scripts.copy(what, "ubuntu", 22, "10.0.0.4", "ssh-ed25519 AAAA").text, self.copier)
+        path = f"{self.copier / 'bin'}:{os.environ['PATH']}"
+        return subprocess.run(
+            ["sh"], input=script, text=True, capture_output=True, check=False, env={**os.environ, "PATH": path}
+        )
+
+    def gives(self, *members: tuple[tarfile.TarInfo, bytes]) -> None:
+        """From now on the primary's answer is this archive, with a list that fits it."""
+        made = io.BytesIO()
+        with tarfile.open(fileobj=made, mode="w") as archive:
+            for member, content in members:
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+        (self.primary / "answer").write_bytes(made.getvalue())
+        (self.primary / "var/lib/chef-rollout/shared-files").write_text(f"cat {self.primary}/answer\n")
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Pair:
+    return Pair(disk(tmp_path / "primary"), disk(tmp_path / "copier"))
+
+
+def tree(folder: Path) -> dict[str, tuple[int, bytes | None]]:
+    """Everything below, links as what they lead to: mode, and content of files."""
+    found = {}
+    for at, _, files in os.walk(folder, followlinks=True):
+        for path in (Path(at), *(Path(at, name) for name in files)):
+            content = path.read_bytes() if path.is_file() else None
+            found[str(path.relative_to(folder))] = stat.S_IMODE(path.stat().st_mode), content
+    return found
+
+
+def untouched(pair: Pair, act: Callable[[], subprocess.CompletedProcess[str]]) -> str:
+    """What is told where nothing is copied, and all stays."""
+    before = tree(pair.copier / "etc")
+    done = act()
+    assert done.returncode != 0, done.stdout
+    assert tree(pair.copier / "etc") == before, "nothing is changed, and nothing is left behind"
+    return done.stdout + done.stderr
+
+
+def test_the_set_comes_over_and_a_second_copy_touches_nothing(pair: Pair) -> None:
+    assert pair.copy().returncode == 0
+    assert tree(pair.copier / FOLDER) == tree(pair.primary / FOLDER)
+    assert (pair.copier / SECRETS).read_text() == "{} of primary"
+    assert not list((pair.copier / "etc").glob(".chef-rollout*"))
+    assert "the same files are here already" in pair.copy().stdout
+
+
+# Links
+
+
+def test_links_of_the_primary_are_followed_as_by_scp(pair: Pair) -> None:
+    data = pair.primary / "data"
+    shutil.move(pair.primary / FOLDER, data)
+    (pair.primary / FOLDER).symlink_to(data)
+    shutil.move(data / "pushy_priv.pem", pair.primary / "elsewhere.pem")
+    (data / "pushy_priv.pem").symlink_to(pair.primary / "elsewhere.pem")
+    done = pair.copy()
+    assert done.returncode == 0, done.stdout + done.stderr
+    there_now = pair.copier / FOLDER / "pushy_priv.pem"
+    assert there_now.read_text() == "key of primary"
+    assert not there_now.is_symlink() and not (pair.copier / FOLDER).is_symlink()
+
+
+@pytest.mark.parametrize("filesystem", ["the same", "another"])
+def test_a_link_that_is_here_stays_and_what_it_leads_to_is_replaced(pair: Pair, filesystem: str) -> None:
+    elsewhere = tempfile.TemporaryDirectory(dir="/dev/shm" if filesystem == "another" else pair.copier)  # noqa: S108
+    with elsewhere as data:
+        for name in (FOLDER, SECRETS):
+            moved = Path(data, Path(name).name)
+            shutil.move(pair.copier / name, moved)
+            (pair.copier / name).symlink_to(moved)
+        for _ in range(2):
+            done = pair.copy()
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert all((pair.copier / name).is_symlink() for name in (FOLDER, SECRETS))
+            assert tree(pair.copier / FOLDER) == tree(pair.primary / FOLDER)
+            assert (pair.copier / SECRETS).read_text() == "{} of primary"
+            assert sorted(os.listdir(data)) == sorted(Path(name).name for name in (FOLDER, SECRETS))
+
+
+Tree = Mapping[str, object]
+NAMES = st.text("ab -.$'\"é", min_size=1, max_size=4).filter(lambda name: name.strip(".") != "")
+FILES = st.tuples(st.binary(min_size=1, max_size=40), st.sampled_from([0o400, 0o600, 0o640, 0o755]))
+LINKS = st.sampled_from(["link to a file", "link to a folder", "link by a link"])
+TREES = st.recursive(FILES | LINKS, lambda inner: st.dictionaries(NAMES, inner, max_size=4), max_leaves=12)
+
+
+def plant(folder: Path, content: object, outside: Path) -> None:
+    if isinstance(content, dict):
+        folder.mkdir(exist_ok=True)
+        for name, inner in content.items():
+            plant(folder / name, inner, outside)
+    elif isinstance(content, str):
+        folder.symlink_to(
+            {"link to a file": outside / "file", "link to a folder": outside / "folder"}.get(
+                content, outside / "folder" / "link"
+            )
+        )
+    elif isinstance(content, tuple):
+        folder.write_bytes(content[0])
+        folder.chmod(content[1])
+
+
+@profile(deadline=None, max_examples=15, suppress_health_check=list(HealthCheck))
+@given(st.dictionaries(NAMES, TREES, max_size=4))
+def test_whatever_the_tree_what_comes_over_is_what_scp_would_bring(content: Tree) -> None:
+    with tempfile.TemporaryDirectory() as base:
+        pair = Pair(disk(Path(base, "primary")), disk(Path(base, "copier")))
+        outside = pair.primary / "outside"
+        (outside / "folder").mkdir(parents=True)
+        (outside / "file").write_text("a file")
+        (outside / "folder" / "inner").write_text("inner")
+        (outside / "folder" / "link").symlink_to("../file")
+        plant(pair.primary / FOLDER, dict(content), outside)
+        done = pair.copy()
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert tree(pair.copier / FOLDER) == tree(pair.primary / FOLDER)
+        assert not [path for path in (pair.copier / FOLDER).rglob("*") if path.is_symlink()]
+
+
+# What cannot be used is not taken
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda folder: (folder / "pushy_priv.pem").write_text(""), "it is empty"),
+        (lambda folder: (folder / "pushy_priv.pem").chmod(0o020), "its owner cannot read it"),
+        (lambda folder: os.mkfifo(folder / "pipe"), "neither a file nor a folder"),
+        (lambda folder: (folder / "lost").symlink_to("/nowhere/at/all"), "lost"),
+        (lambda folder: (folder / "round").symlink_to("."), "round"),
+        (shutil.rmtree, "opscode-push-jobs-server"),
+        (lambda folder: (folder / "pushy_priv.pem").unlink(), "it is empty"),
+    ],
+    ids=["an empty key", "a key without its bit", "a pipe", "a dead link", "a circle", "no folder", "an empty folder"],
+)
+def test_what_was_there_stays_where_the_new_set_cannot_be_used(
+    pair: Pair, spoil: Callable[[Path], object], told: str
+) -> None:
+    spoil(pair.primary / FOLDER)
+    assert told in untouched(pair, pair.copy)
+
+
+def test_a_link_that_leads_nowhere_is_told(pair: Pair) -> None:
+    shutil.rmtree(pair.copier / FOLDER)
+    (pair.copier / FOLDER).symlink_to("/nowhere/at/all")
+    assert "leads nowhere" in pair.copy().stdout
+
+
+# A primary that somebody else commands
+
+
+def member(name: str, **is_: object) -> tarfile.TarInfo:
+    found = tarfile.TarInfo(name)
+    found.mode = 0o755 if is_.get("type") == tarfile.DIRTYPE else 0o600
+    for key, value in is_.items():
+        setattr(found, key, value)
+    return found
+
+
+FOLDERS = [(member(name, type=tarfile.DIRTYPE), b"") for name in (FOLDER,)]
+KEY, JSON = (member(f"{FOLDER}/pushy_priv.pem"), b"theirs"), (member(SECRETS), b"theirs")
+
+
+def lists(paths: str, manifest: str, owners: str) -> list[tuple[tarfile.TarInfo, bytes]]:
+    named = {"SHARED": paths, "MANIFEST": manifest, "OWNERS": owners}
+    return [(member(name), text.encode()) for name, text in named.items()]
+
+
+def manifest(pair: Pair, *members: tuple[tarfile.TarInfo, bytes]) -> str:
+    """As it would be of what is unpacked of the set."""
+    with tempfile.TemporaryDirectory() as work:
+        for found, content in members:
+            path = Path(work, found.name)
+            if found.isdir():
+                path.mkdir(parents=True)
+            elif found.isreg():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            path.chmod(found.mode)
+        command = ["sh", str(pair.copier / "var/lib/chef-rollout/manifest"), FOLDER, SECRETS]
+        return subprocess.run(command, cwd=work, check=True, capture_output=True, text=True).stdout
+
+
+def test_the_list_of_an_archive_is_no_command_line(pair: Pair) -> None:
+    """It was given to find(1), which ran what it said, as root."""
+    ran = pair.copier / "ran"
+    listed = f"{FOLDER}\n-exec touch {ran} ;\n"
+    pair.gives(*lists(listed, manifest(pair, *FOLDERS, KEY, JSON), ""), *FOLDERS, KEY, JSON)
+    pair.copy()
+    assert not ran.exists()
+
+
+def test_what_was_not_asked_for_is_put_nowhere(pair: Pair) -> None:
+    more = [(member("root/.ssh", type=tarfile.DIRTYPE), b""), (member("root/.ssh/authorized_keys"), b"theirs")]
+    listed = f"{FOLDER}\n{SECRETS}\nroot/.ssh\n"
+    pair.gives(*lists(listed, manifest(pair, *FOLDERS, KEY, JSON), ""), *FOLDERS, KEY, JSON, *more)
+    (pair.copier / "root").mkdir()
+    done = pair.copy()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not list((pair.copier / "root").iterdir())
+    assert (pair.copier / FOLDER / "pushy_priv.pem").read_text() == "theirs"
+
+
+def test_only_what_was_asked_for_gets_an_owner(pair: Pair) -> None:
+    noted = pair.copier / "noted"
+    for name, text in (
+        ("chown", f'echo "$@" >> {noted}'),
+        ("stat", 'case $* in *%U*) echo x:x ;; *) exec /usr/bin/stat "$@" ;; esac'),
+    ):
+        (pair.copier / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
+        (pair.copier / "bin" / name).chmod(0o755)
+    wrong = ("etc/passwd", "../../passwd", f"{FOLDER}/../passwd", f"{FOLDER}/./pushy_priv.pem", "/etc/passwd", "-R")
+    owners = "".join(f"root:root {path}\n" for path in (*wrong, f"{FOLDER}/pushy_priv.pem"))
+    owners += f"--reference=/etc/passwd {FOLDER}\n"
+    pair.gives(*lists(f"{FOLDER}\n", manifest(pair, *FOLDERS, KEY, JSON), owners), *FOLDERS, KEY, JSON)
+    for _ in range(2):
+        assert pair.copy().returncode == 0
+    assert set(noted.read_text().splitlines()) == {f"root:root {FOLDER}/pushy_priv.pem"}
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        member(f"{FOLDER}/x", type=tarfile.SYMTYPE, linkname="../passwd"),
+        member(f"{FOLDER}/x", type=tarfile.LNKTYPE, linkname="etc/passwd"),
+        member(f"{FOLDER}/x", type=tarfile.CHRTYPE, devmajor=1, devminor=1),
+        member(FOLDER, type=tarfile.SYMTYPE, linkname="../root"),
+    ],
+    ids=["a link", "a hard link", "a device", "the folder as a link"],
+)
+def test_what_is_no_file_and_no_folder_is_refused_before_it_is_unpacked(pair: Pair, hostile: tarfile.TarInfo) -> None:
+    pair.gives(*lists(f"{FOLDER}\n", "", ""), *FOLDERS, KEY, JSON, (hostile, b""))
+    assert "neither a file nor a folder" in untouched(pair, pair.copy)
+
+
+def test_what_leads_out_of_the_set_is_not_unpacked_there(pair: Pair) -> None:
+    out = [(member(f"{FOLDER}/../../passwd"), b"theirs"), (member(f"{FOLDER}/../passwd"), b"theirs")]
+    pair.gives(*lists(f"{FOLDER}\n", manifest(pair, *FOLDERS, KEY, JSON), ""), *FOLDERS, KEY, JSON, *out)
+    pair.copy()
+    assert (pair.copier / "etc/passwd").read_text() == "system of copier"
