@@ -300,11 +300,21 @@ def _existing(raw: Mapping[str, object], values: Values) -> list[Problem]:
         unused += ["uninstallOnDestroy"] if values.get("uninstallOnDestroy") else []
         rule = "it is for servers that exist already, which have an address"
         return [*without_use(unused, rule), *_ssh_key(values)]
-    found = without_use([name for name in FOR_NEW_MACHINES if is_given(raw, name)], "it is for machines that are made")
+    found = [*_one_server_twice(servers)]
+    found += without_use([name for name in FOR_NEW_MACHINES if is_given(raw, name)], "it is for machines that are made")
     if without:
         rule = "either all servers exist already or all are made"
         found.append(Problem("servers", f"no address for {', '.join(without)}", rule, "give all an address, or none"))
     return found
+
+
+def _one_server_twice(servers: Sequence[ServerEntry]) -> Iterable[Problem]:
+    """Two entries of one host would run as two servers there, each over the other's files."""
+    addresses = Counter(entry.address for entry in servers if entry.address is not None)
+    for address in (address for address, count in addresses.items() if count > 1):
+        names = " and ".join(entry.name for entry in servers if entry.address == address)
+        rule = "each server is a host of its own, with an address of its own"
+        yield Problem("servers", f"address '{address}' of {names}", rule, "correct one, or take one out")
 
 
 def _host_keys(raw: Mapping[str, object], values: Values, servers: Sequence[Server]) -> Iterable[Problem]:

@@ -27,10 +27,26 @@ def load_settings(raw: Mapping[str, str], root: Path, *, files: bool = True) -> 
 
 
 def _checked(reading: Reading) -> StackPlan:
-    problems = [*reading.problems, *_time_limits(reading), *_repair(reading)]
+    problems = [*reading.problems, *_names(reading), *_time_limits(reading), *_repair(reading)]
     if problems or reading.settings is None:
         raise SettingsError(problems)
     return plan(reading.settings)
+
+
+def _names(reading: Reading) -> Iterator[Problem]:
+    """Two tasks of one name would be one resource: a step's name and a server's may read as those of another two."""
+    if reading.topology is None:
+        return
+    tasks = outline(
+        reading.topology, existing=reading.existing, runs_chef_server_runbook=reading.runs_chef_server_runbook
+    )
+    servers: dict[str, set[str]] = {}
+    for task in tasks:
+        servers.setdefault(str(task), set()).add(task.server.name)
+    same = {tuple(sorted(those)): name for name, those in servers.items() if len(those) > 1}
+    for those, name in same.items():
+        rule = f"no two tasks have one name, as {name} would be of both"
+        yield Problem("servers", f"names {' and '.join(those)}", rule, f"rename {max(those, key=len)}")
 
 
 def _time_limits(reading: Reading) -> Iterator[Problem]:
