@@ -109,7 +109,7 @@ def chef_server_order(places: Sequence[Place], known_hosts: Path) -> order.Order
 def _order(plan: StackPlan, places: Sequence[Place], known_hosts: Path) -> order.Order:
     """Without uploads, which are part of other contenders' commands, and departures."""
     facts = {place.name: ServerIdentity(place.address, place.public_key, f"@key:{place.name}@") for place in places}
-    cluster = ScriptContext(plan.topology, plan.settings, facts)
+    cluster = ScriptContext(plan.topology, plan.settings, facts, f"{PROJECT}/bench")
     tasks = {id: task for id, task in plan.tasks.items() if task.action is Action.COMMAND}
     return order.Order(
         user=plan.settings.config.ssh.user,

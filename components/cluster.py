@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +161,7 @@ def make_cluster(plan: StackPlan, opts: pulumi.ResourceOptions | None = None, pr
 
     Components get `opts`. All names begin with `prefix`.
     """
+    plan = replace(plan, owner=f"{pulumi.get_project()}/{pulumi.get_stack()}/{prefix}".rstrip("/-"))
     cluster = _existing(plan, opts, prefix) if plan.settings.existing else _managed(plan, opts, prefix)
     made: Resources = {task.id: cluster.resources(task) for task in plan.of("")}
     for runbook in plan.runbooks:

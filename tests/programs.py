@@ -18,12 +18,12 @@ def printed(name: str) -> str:
     return f"{HOST_KEY}\n" if meets else f"{HOST_KEY}\n{COPY_KEY}\n"
 
 
-def run(program: Callable[[], pulumi.Output[Any] | None], mocks: Mocks) -> None:
+def run(program: Callable[[], pulumi.Output[Any] | None], mocks: Mocks, stack: str = "test") -> None:
     """To its end, in an event loop of its own: Pulumi takes the thread's, and an `asyncio.run` before leaves none."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        pulumi.runtime.set_mocks(mocks, project="chef-push-jobs", stack="test")
+        pulumi.runtime.set_mocks(mocks, project="chef-push-jobs", stack=stack)
         pulumi.runtime.test(program)()  # type: ignore[no-untyped-call]  # publishes no type
     finally:
         asyncio.set_event_loop(None)

@@ -109,10 +109,11 @@ class PlannedTask:
 
 @dataclass(frozen=True)
 class StackPlan:
-    """All tasks of a stack, in an order that obeys their edges. Make it with `plan`."""
+    """All tasks of a stack, in an order that obeys their edges. Make it with `plan`; `owner` is as in `ScriptContext`."""
 
     settings: Settings
     tasks: Mapping[TaskId, PlannedTask]
+    owner: str = ""
 
     @property
     def topology(self) -> Topology:
@@ -146,7 +147,7 @@ class StackPlan:
     @property
     def context(self) -> ScriptContext:
         """For scripts that need no facts."""
-        return ScriptContext(self.topology, self.settings)
+        return ScriptContext(self.topology, self.settings, owner=self.owner)
 
     def following(self, roots: Iterable[TaskId]) -> frozenset[TaskId]:
         """The tasks that run again because `roots` do, without the roots themselves (unless one follows another)."""

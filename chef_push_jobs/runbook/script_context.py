@@ -44,11 +44,12 @@ class ServerIdentity:
 
 @dataclass(frozen=True)
 class ScriptContext:
-    """`facts` by server name; only those that the step asked for."""
+    """`facts` by server name; only those that the step asked for. `owner` is their project and stack."""
 
     topology: Topology
     settings: Settings
     facts: Mapping[str, ServerIdentity] = field(default_factory=dict)
+    owner: str = ""
 
     def placeholder(self, servers: Iterable[Server]) -> ScriptContext:
         facts = {server.name: ServerIdentity.placeholder(server.name) for server in servers}

@@ -14,7 +14,12 @@ _FIRST_BOOT = 600
 
 def _connect(cluster: ScriptContext, server: Server) -> Script:
     limit = cluster.settings.timeout("connect", _FIRST_BOOT)
-    return scripts.connect(limit, adopts=bool(cluster.settings.existing))
+    return scripts.connect(limit, _owner(cluster, server), adopts=bool(cluster.settings.existing))
+
+
+def _owner(cluster: ScriptContext, server: Server) -> str:
+    """What a server notes: whose it is."""
+    return f"{cluster.owner}/{server.name}"
 
 
 STEPS = (
@@ -25,7 +30,7 @@ STEPS = (
         "uninstall",
         on=everywhere,
         action=Action.DEPARTURE,
-        script=lambda cluster, server: scripts.uninstall(),
+        script=lambda cluster, server: scripts.uninstall(_owner(cluster, server)),
         depends_on=(same("connect", "the server must be prepared for tasks"),),
         timeout=900,
         qualified=False,

@@ -2,9 +2,10 @@
 # Prepare a server for tasks: put the task runner in place, and have it run the preparation as the first task.
 #
 #   timeout      seconds that the preparation may take
+#   owner        whose the server is: project, stack and server, as uninstall.sh asks for it
 #   runner       the text of task.sh
 #   preparation  the script of the first task; its last two lines are the server's public keys
-: "${timeout?}" "${runner?}" "${preparation?}"
+: "${timeout?}" "${owner?}" "${runner?}" "${preparation?}"
 set -eu
 . library/files.sh
 failed() {
@@ -18,6 +19,7 @@ install -d -m 0755 /var/lib/chef-rollout
 exec 8> /var/lib/chef-rollout/connect.lock
 flock 8
 write_file 0755 /var/lib/chef-rollout/task "$runner"
+write_file 0644 /var/lib/chef-rollout/owner "$owner"
 exec /var/lib/chef-rollout/task connect "$timeout" 2 8>&- << END-OF-TASK
 $preparation
 END-OF-TASK

@@ -12,14 +12,17 @@ from chef_push_jobs.scripts.rendering import InTurn, Script, in_turn
 STANDBY = "not master: nothing was tested here"
 
 
-def connect(timeout: int, *, adopts: bool = False) -> Script:
-    """The first script of a server. `timeout` is in seconds; `adopts` is for a server that runs already."""
+def connect(timeout: int, owner: str, *, adopts: bool = False) -> Script:
+    """The first script of a server, which notes its `owner`; `timeout` is in seconds.
+
+    `adopts` is for a server that runs already.
+    """
     preparation = in_turn(
         Script("note-running-service" if adopts else "wait-for-first-boot"),
         Script("prepare-server", brings={"manifest": Script("manifest")}),
     )
     brings: Mapping[str, Script | InTurn] = {"runner": Script("task"), "preparation": preparation}
-    return Script("connect", {"timeout": str(timeout)}, brings)
+    return Script("connect", {"timeout": str(timeout), "owner": owner}, brings)
 
 
 def uploaded(package: Package) -> str:
@@ -92,8 +95,8 @@ def test(heartbeat_port: int, command_port: int, mode: str = "suite", asked: str
     return Script("test", {**ports, "mode": mode, "asked": asked})
 
 
-def uninstall() -> Script:
-    return Script("uninstall")
+def uninstall(owner: str) -> Script:
+    return Script("uninstall", {"owner": owner})
 
 
 def check_firewall(ports: Iterable[int]) -> Script:

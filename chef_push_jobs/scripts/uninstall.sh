@@ -6,7 +6,18 @@
 #
 # The key that the server copied with opens nothing any more. It stays, because `connect` has printed it: where another
 # server cannot be left, the stack goes on with what `connect` printed.
+#
+# A name in a stack file is no server: where this one was renamed, or is another stack's by now, nothing is taken off.
+#
+#   owner  whose it was: project, stack and server, as connect.sh noted it
+: "${owner?}"
 set -eu
+note=/var/lib/chef-rollout/owner
+if [ -e "$note" ] && [ "$(cat "$note")" != "$owner" ]; then
+  echo "this server is $(cat "$note") now, and not $owner any more: push jobs stays"
+  exit 0
+fi
+
 . library/cluster.sh
 name=opscode-pushy-server
 bin=/opt/opscode/embedded/bin sv=/opt/opscode/sv/$name enabled=/opt/opscode/service/$name
@@ -42,4 +53,4 @@ rm -f /var/opt/opscode/nginx/etc/addon.d/10-push_jobs_*.conf
 if chef-server-ctl status nginx | grep -q '^run: nginx:'; then chef-server-ctl hup nginx; fi
 rm -rf /etc/opscode-push-jobs-server /var/opt/opscode-push-jobs-server
 cd /var/lib/chef-rollout
-rm -f shared-files suite-passed rotated pushy-restarted pushy-started-with
+rm -f owner shared-files suite-passed rotated pushy-restarted pushy-started-with

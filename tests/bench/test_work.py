@@ -58,7 +58,7 @@ def test_every_contender_is_given_exactly_what_the_program_sends(tmp_path: Path)
     def program() -> pulumi.Output[Any]:
         return pulumi.Output.from_input(make_cluster(stack_plan))
 
-    programs.run(program, sent)
+    programs.run(program, sent, "bench")
     keys = {place.name: key(place.name) for place in places}
     made = work.push_jobs_order(file, places, tmp_path / "known_hosts")
     assert sent.tasks == {task.id: (task.command, order.filled(task.stdin, keys)) for task in made.tasks}

@@ -21,6 +21,7 @@ from tests.sandbox.conftest import SSH, Lab, new_name, until
 
 HOST, ADDRESS, FQDN = "runner-0", "10.0.1.10", "runner-0.chef.test"
 LOG = f"{scripts.LOGS}/chef-install.log"
+OWNER = "project/stack/runner-0"
 NEXT = "run pulumi up again: it goes on from here"
 
 
@@ -33,7 +34,7 @@ def server(root: None) -> Iterator[Lab]:
         lab = Lab(sandbox, Hosts(sandbox))
         lab.boot(HostSpec(HOST, HOST, ADDRESS, 24, "base"))
         lab.output(HOST, f"echo 127.0.1.1 {FQDN} runner-0 >> /etc/hosts; hostname {FQDN}")
-        done = Ssh(lab).connect(scripts.connect(60).text)
+        done = Ssh(lab).connect(scripts.connect(60, OWNER).text)
         assert done.returncode == 0, done.stderr
         yield lab
     finally:
@@ -183,7 +184,7 @@ def test_where_sudo_refuses_the_block_says_so_and_nothing_is_run(server: Lab) ->
     server.output(HOST, "mv /etc/sudoers.d/90-cloud-init-users /root/kept")
     try:
         done = Ssh(server).task("echo never > /tmp/never\n")
-        first = Ssh(server).connect(scripts.connect(60).text)
+        first = Ssh(server).connect(scripts.connect(60, OWNER).text)
     finally:
         server.output(HOST, "mv /root/kept /etc/sudoers.d/90-cloud-init-users")
     mend = "let ubuntu use sudo there without a password"
@@ -240,7 +241,7 @@ def test_where_the_disk_is_full_later_the_block_names_it(server: Lab, full: Call
 
 
 def test_a_connect_that_fails_is_a_block_too(server: Lab) -> None:
-    broken = scripts.connect(60).text.replace("install -d -m 0755", "install -d -m nonsense")
+    broken = scripts.connect(60, OWNER).text.replace("install -d -m 0755", "install -d -m nonsense")
     done = Ssh(server).connect(broken)
     assert done.returncode == 1
     assert f"connect failed on {FQDN}: exit status 1\n" in done.stderr
@@ -248,7 +249,7 @@ def test_a_connect_that_fails_is_a_block_too(server: Lab) -> None:
 
 
 def test_a_connect_that_hangs_is_ended(server: Lab) -> None:
-    done = Ssh(server).connect(scripts.connect(1).text.replace("cut -d", "sleep 7777; cut -d"))
+    done = Ssh(server).connect(scripts.connect(1, OWNER).text.replace("cut -d", "sleep 7777; cut -d"))
     assert done.returncode == 124
     until(lambda: not runs(server, "sleep 7777"))
 
@@ -293,15 +294,15 @@ def booted(lab: Lab, how: str) -> None:
 def test_a_first_boot_with_warnings_is_one(server: Lab) -> None:
     booted(server, "degraded")
     assert server.shell(HOST, "cloud-init status").returncode == 2
-    done = Ssh(server).connect(scripts.connect(60).text)
+    done = Ssh(server).connect(scripts.connect(60, OWNER).text)
     booted(server, "done")
     assert done.returncode == 0, done.stderr
 
 
 def test_a_first_boot_that_failed_is_told_with_its_cause_but_on_a_server_that_is_taken_over(server: Lab) -> None:
     booted(server, "error")
-    made = Ssh(server).connect(scripts.connect(60).text)
-    taken_over = Ssh(server).connect(scripts.connect(60, adopts=True).text)
+    made = Ssh(server).connect(scripts.connect(60, OWNER).text)
+    taken_over = Ssh(server).connect(scripts.connect(60, OWNER, adopts=True).text)
     booted(server, "done")
     assert made.returncode == 1
     for part in ("the cause", "the first boot did not end well", "status: error"):

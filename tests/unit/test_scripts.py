@@ -29,8 +29,8 @@ SERVERS = [
 SETTINGS = {"server_heartbeat_port": "10000", "command_port": "10003", "api_port": "10002"}
 
 SENT: dict[str, Script | InTurn] = {
-    "connect": scripts.connect(600),
-    "connect to one that exists": scripts.connect(600, adopts=True),
+    "connect": scripts.connect(600, "project/stack/backend-0"),
+    "connect to one that exists": scripts.connect(600, "project/stack/backend-0", adopts=True),
     "install an uploaded deb": scripts.install(DEB, "ubuntu"),
     "install a fetched rpm with a hostile name": scripts.install(HOSTILE_RPM, "ubuntu", upgrades=False),
     "require Chef server": scripts.require_chef_server(),
@@ -42,7 +42,7 @@ SENT: dict[str, Script | InTurn] = {
     "copy": scripts.copy("push-jobs", "ubuntu", 22, "10.0.0.4", KEY),
     "restart": scripts.restart_pushy(PORTS, unless_fresh=True),
     "test": scripts.test(10000, 10003),
-    "uninstall": scripts.uninstall(),
+    "uninstall": scripts.uninstall("project/stack/backend-0"),
     "check the firewall": scripts.check_firewall(PORTS),
     "prepare the volume": scripts.in_turn(
         scripts.require_lvm(),
