@@ -109,7 +109,7 @@ class PlannedTask:
 
 @dataclass(frozen=True)
 class StackPlan:
-    """All tasks of a stack, in an order that obeys their edges. Make it with `plan`; `owner` is as in `ScriptContext`."""
+    """All tasks of a stack, in an order that obeys their edges, made by `plan`. `owner` is as in `ScriptContext`."""
 
     settings: Settings
     tasks: Mapping[TaskId, PlannedTask]

@@ -27,7 +27,7 @@ HOST_KEY = "ssh-ed25519 " + "A" * 68
 
 def key(server: str) -> str:
     """As long as each is."""
-    return f"ssh-ed25519 AAAA{server:A<64}"
+    return f"ssh-ed25519 AAAA{server.replace('-', ''):A<64}"
 
 
 @dataclass
