@@ -75,7 +75,7 @@ class Disk:
             tool.chmod(0o755)
 
     def uninstall(self) -> subprocess.CompletedProcess[str]:
-        script = scripts.uninstall().text.replace(scripts.HOME, f"{self.root}/home")
+        script = scripts.uninstall("project stack server").text.replace(scripts.HOME, f"{self.root}/home")
         script = re.sub(r"(?<!\w)(?:(?:/var)?/opt/|/etc/)", rf"{self.root}\g<0>", script)
         environment = {**os.environ, "PATH": f"{self.root}/bin:{os.environ['PATH']}"}
         return subprocess.run(["sh"], input=script, text=True, env=environment, capture_output=True, check=False)
