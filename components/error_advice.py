@@ -5,6 +5,7 @@ from __future__ import annotations
 import pulumi
 
 from chef_push_jobs.engine.aws_advice import advice
+from chef_push_jobs.model.shown import visible
 
 
 def advise_on_errors() -> None:
@@ -24,5 +25,5 @@ def _advise(args: pulumi.ErrorHookArgs) -> bool:
     """Whether to try again: never, the provider has done that."""
     remedy = advice(args.name, args.failed_operation, args.errors)
     if remedy is not None:
-        pulumi.log.error(remedy)
+        pulumi.log.error(visible(remedy))
     return False

@@ -15,6 +15,8 @@ from typing import NoReturn
 
 import pulumi
 
+from chef_push_jobs.model.shown import visible
+
 SHOWN = 32
 
 
@@ -35,5 +37,5 @@ def errors_shown() -> Iterator[None]:
     try:
         yield
     except pulumi.RunError as error:
-        pulumi.log.error(str(error))
+        pulumi.log.error(visible(str(error)))
         sys.exit(SHOWN)

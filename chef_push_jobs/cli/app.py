@@ -15,7 +15,7 @@ from typer.exceptions import TyperException
 
 from chef_push_jobs import __version__
 from chef_push_jobs.cli.check.command import check
-from chef_push_jobs.cli.common import NAME, NOT_BEGUN, CommandError
+from chef_push_jobs.cli.common import NAME, NOT_BEGUN, CommandError, tell
 from chef_push_jobs.cli.docs.command import docs
 from chef_push_jobs.cli.doctor.command import doctor
 from chef_push_jobs.cli.plan.command import plan
@@ -87,13 +87,13 @@ def _own(words: Sequence[str]) -> Sequence[str]:
 
 
 def _tell(text: str) -> None:
-    print(f"error: {text}", file=sys.stderr)
+    tell(f"error: {text}")
 
 
 def _fault(error: Exception, debug: bool) -> str:
     """What nobody foresaw: its traceback on standard error, or in a file for its owner alone."""
     if debug:
-        traceback.print_exception(error)
+        tell("".join(traceback.format_exception(error)).rstrip())
         return f"{type(error).__name__}: a fault of {NAME} itself; please report it, with the lines above"
     handle, name = tempfile.mkstemp(prefix=f"{NAME}-", suffix=".log")
     with os.fdopen(handle, "w") as log:

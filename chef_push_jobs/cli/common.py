@@ -11,6 +11,7 @@ import typer
 from chef_push_jobs.config import stack_files
 from chef_push_jobs.config.stack_files import StackFileError
 from chef_push_jobs.engine.pulumi_cli import Place, Pulumi
+from chef_push_jobs.model.shown import visible
 
 WELL, PROBLEMS, NOT_BEGUN = 0, 1, 2
 STDOUT = Path("-")
@@ -60,9 +61,15 @@ def read(file: Path) -> str:
 
 def write(text: str, output: Path | None) -> None:
     """To a file, which is named on standard error, or to standard output."""
+    shown = visible(text if text.endswith("\n") else f"{text}\n")
     if output is None or output == STDOUT:
-        sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+        sys.stdout.write(shown)
         sys.stdout.flush()
     else:
-        output.write_text(text if text.endswith("\n") else f"{text}\n")
-        print(f"written: {output}", file=sys.stderr)
+        output.write_text(shown)
+        tell(f"written: {output}")
+
+
+def tell(text: str) -> None:
+    """On standard error."""
+    print(visible(text), file=sys.stderr)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from chef_push_jobs.model.shown import line
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -16,7 +18,8 @@ class Problem:
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.setting}: {self.given}\n     Rule: {self.rule}.\n     Do:   {self.remedy}."
+        setting, given, rule, remedy = map(line, (self.setting, self.given, self.rule, self.remedy))
+        return f"{setting}: {given}\n     Rule: {rule}.\n     Do:   {remedy}."
 
 
 def without_use(settings: Iterable[str], rule: str) -> list[Problem]:

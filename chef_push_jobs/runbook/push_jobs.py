@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from chef_push_jobs import scripts
 from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.model.shown import line
 from chef_push_jobs.model.topology import Kind, Role, Server
 from chef_push_jobs.runbook.script_context import ScriptContext
 from chef_push_jobs.runbook.steps import (
@@ -107,9 +108,9 @@ def _test(cluster: ScriptContext, server: Server) -> Script:
 
 def tested(told: Sequence[str]) -> str:
     """What the test said on the master, of the last lines from all backends. Raises ValueError where none is master."""
-    for line in told:
-        if scripts.STANDBY not in line:
-            return line
+    for said in told:
+        if scripts.STANDBY not in said:
+            return line(said)
     raise ValueError(
         "nothing was tested: no backend was master, as in the middle of a failover\n"
         "Rule: keepalived makes one backend master, and push jobs runs there.\n"

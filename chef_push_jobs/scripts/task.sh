@@ -18,12 +18,18 @@ now() { date +%s; }
 record() { echo "$(date -u +%FT%TZ) $name $*" 2> /dev/null >> /var/log/chef-rollout/history; }
 started=$(now)
 
+# What others wrote, for a terminal: neither control characters nor marks that turn the direction of text.
+harmless() {
+  LC_ALL=C tr '\000-\010\013-\037\177' '?' |
+    LC_ALL=C sed 's/\xc2[\x80-\x9f]/?/g; s/\xe2\x80[\x8b-\x8f\xa8-\xae]/?/g; s/\xe2\x81[\xa0-\xaf]/?/g'
+}
+
 # give_up STATUS WHY NEXT HEADING LINES
 give_up() {
   exec >&2
   echo "$name failed on $(hostname -f): $2, after $(($(now) - started)) s (limit $timeout s)"
   echo "$4:"
-  printf '%s\n' "${5:-(nothing)}" | tail -n 20 | cut -c 1-500 | sed 's/^/  | /'
+  printf '%s\n' "${5:-(nothing)}" | tail -n 20 | harmless | cut -c 1-500 | sed 's/^/  | /'
   df -P /var/lib/chef-rollout /var/log/chef-rollout /etc /tmp 2> /dev/null |
     awk 'NR > 1 && $5 + 0 >= 99 { print $6 }' | sort -u | sed 's/^/no room is left there on /'
   echo "what next: $3, then run pulumi up again: it goes on from here"
@@ -104,7 +110,7 @@ fi
 rm -f "$running"
 record "ends with exit status $status after $took s"
 if [ "$status" = 0 ]; then
-  if [ "$tail_lines" -gt 0 ]; then tail -n "$tail_lines" "$log"; fi
+  if [ "$tail_lines" -gt 0 ]; then tail -n "$tail_lines" "$log" | harmless; fi
   exit 0
 fi
 why="exit status $status" next="mend what the log names"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from typing import Annotated
 
@@ -17,6 +16,7 @@ from chef_push_jobs.cli.common import (
     StackOption,
     place,
     project_root,
+    tell,
     write,
 )
 from chef_push_jobs.config import stack_files
@@ -57,5 +57,5 @@ def check(
     else:
         write(explained.as_text(found), output)
         if found.problems:
-            print(f"\n{report(found.problems)}", file=sys.stderr)
+            tell(f"\n{report(found.problems)}")
     return PROBLEMS if found.problems else WELL

@@ -13,6 +13,9 @@ import json
 from dataclasses import asdict
 
 from chef_push_jobs.config.explanation import Explanation, Value
+from chef_push_jobs.model.shown import line
+
+MOST = 5000  # characters of a value
 
 
 def as_text(found: Explanation) -> str:
@@ -35,4 +38,4 @@ def as_json(found: Explanation) -> str:
 
 
 def _shown(value: Value) -> str:
-    return "not set" if value.source is None else f"{value.value}  [{value.source}]"
+    return "not set" if value.source is None else f"{line(str(value.value), most=MOST)}  [{value.source}]"

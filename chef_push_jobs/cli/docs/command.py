@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from chef_push_jobs.cli.common import WELL, project_root
+from chef_push_jobs.cli.common import WELL, project_root, tell
 from chef_push_jobs.cli.docs.derived import derived
 
 
@@ -29,5 +28,5 @@ def docs(
         if not file.is_file() or file.read_text() != text:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
-            print(f"written: {file}", file=sys.stderr)
+            tell(f"written: {file}")
     return WELL

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +17,7 @@ from chef_push_jobs.cli.common import (
     place,
     project_root,
     read,
+    tell,
     write,
 )
 from chef_push_jobs.cli.plan import costs as stack_costs
@@ -83,7 +83,7 @@ def plan(
     picture = draw(name, planned, changed)
     if changed and (strange := sorted(str(task) for task in changed if task not in planned.tasks)):
         told = "not in this plan; was another file previewed? --config-file names it"
-        print(f"warning: the preview runs {', '.join(strange)}: {told}", file=sys.stderr)
+        tell(f"warning: the preview runs {', '.join(strange)}: {told}")
     write(FORMATS[form](picture), output)
     return WELL
 

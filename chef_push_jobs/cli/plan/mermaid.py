@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from chef_push_jobs.cli.plan.folding import Link
 from chef_push_jobs.cli.plan.picture import Picture
+from chef_push_jobs.model.shown import in_mermaid, line
 from chef_push_jobs.runbook.plan import TaskId
 
 ARROWS = {"waits": "-->", "both": "==>", "reruns": "-.->"}
@@ -23,14 +24,14 @@ STYLES = {
 def render(picture: Picture) -> str:
     """The flowchart, and a list of the reasons by number as one more node. The id of a node is `step_at_server`."""
     numbers = _numbers(picture)
-    lines = [WIDE, f"%% {picture.stack}: {picture.kind}", "flowchart TB"]
+    lines = [WIDE, f"%% {line(picture.stack)}: {picture.kind}", "flowchart TB"]
     for lane in picture.lanes:
         lines.append(f"  %% lane {lane.name}: {' '.join(lane.servers)}")
-        lines.append(f'  subgraph lane_{lane.name.replace("-", "_")}["{_quoted(lane.title)}"]')
-        lines += [f"    {line}" for line in _nodes(picture, lane.name)]
+        lines.append(f'  subgraph lane_{lane.name.replace("-", "_")}["{in_mermaid(lane.title)}"]')
+        lines += [f"    {node}" for node in _nodes(picture, lane.name)]
         lines.append("  end")
     lines += [f"  {_arrow(link, numbers)}" for link in picture.links]
-    told = "<br/>".join(f"{number}. {_quoted(reason)}" for reason, number in numbers.items())
+    told = "<br/>".join(f"{number}. {in_mermaid(reason)}" for reason, number in numbers.items())
     lines += [f'  reasons["{told}"]', f"  {_id(_last(picture))} ~~~ reasons"]  # below, where it moves nothing
     lines += [f"  classDef {name} {style}" for name, style in STYLES.items()]
     lines.append("  classDef legend fill:none,stroke:none,text-align:left")
@@ -47,7 +48,7 @@ def _nodes(picture: Picture, lane: str) -> Iterator[str]:
         if key in picture.tasks:
             number = f" [{row.number}]" if row.number else ""
             style = "plain" if picture.changed is None else "changed" if key in picture.changed else "same"
-            yield f'{_id(key)}["{row.name}{number}"]:::{style}'
+            yield f'{_id(key)}["{in_mermaid(row.name)}{number}"]:::{style}'
 
 
 def _arrow(link: Link, numbers: dict[str, int]) -> str:
@@ -62,10 +63,6 @@ def _last(picture: Picture) -> TaskId:
 
 def _id(key: TaskId) -> str:
     return f"{key.log_name}_at_{key.server}".replace("-", "_")
-
-
-def _quoted(text: str) -> str:
-    return text.replace("#", "#35;").replace('"', "#quot;")
 
 
 def _numbers(picture: Picture) -> dict[str, int]:

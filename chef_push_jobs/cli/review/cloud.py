@@ -8,6 +8,7 @@ from chef_push_jobs.cli.review.ingress import INGRESS, describe
 from chef_push_jobs.cli.review.preview_review import PreviewReview
 from chef_push_jobs.cli.server_names import listed
 from chef_push_jobs.engine.preview import Change, Op
+from chef_push_jobs.model.shown import prose
 
 UPLOAD = "command:remote:CopyToRemote"
 # Not of the cloud: the engine's own, the program's components, and what is done on servers.
@@ -27,15 +28,15 @@ def rows(subject: PreviewReview) -> Iterator[tuple[str, str, str]]:
         if not change.type.startswith(LEFT_OUT):
             groups.setdefault((change.op, change.type), []).append(change)
     for (op, kind), changes in sorted(groups.items(), key=lambda group: (list(VERBS).index(group[0][0]), group[0][1])):
-        yield VERBS[op], WORDS.get(kind, kind.rsplit(":", 1)[-1]), "<br>".join(_which(kind, op, changes))
+        yield VERBS[op], WORDS.get(kind, prose(kind.rsplit(":", 1)[-1])), "<br>".join(_which(kind, op, changes))
 
 
 def _which(kind: str, op: Op, changes: list[Change]) -> list[str]:
     if kind == INGRESS:
         return [describe(change) for change in changes]
-    names = listed([change.name for change in changes])
+    names = prose(listed([change.name for change in changes]))
     inputs = sorted({path for change in changes for path in change.changed})
-    return [f"{names} ({', '.join(inputs)})" if op in (Op.UPDATE, Op.REPLACE) and inputs else names]
+    return [f"{names} ({prose(', '.join(inputs))})" if op in (Op.UPDATE, Op.REPLACE) and inputs else names]
 
 
 def uploads(subject: PreviewReview) -> dict[tuple[str, ...], list[str]]:

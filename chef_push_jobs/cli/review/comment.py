@@ -13,6 +13,7 @@ from chef_push_jobs.cli.review.services import interrupts, services
 from chef_push_jobs.cli.review.warnings import warnings
 from chef_push_jobs.cli.server_names import listed
 from chef_push_jobs.engine.preview import UNKNOWN, Op
+from chef_push_jobs.model.shown import code, fenced, line, prose
 
 LINES = 60  # of a script's changes; more are counted only
 LIMIT = 60_000  # characters; GitHub takes 65,536
@@ -20,19 +21,19 @@ LIMIT = 60_000  # characters; GitHub takes 65,536
 
 def marker(stack: str) -> str:
     """By which the comment is found again, to be changed in place."""
-    return f"<!-- chef-push-jobs: review of stack {stack} -->"
+    return f"<!-- chef-push-jobs: review of stack {line(stack).replace('>', '&gt;')} -->"
 
 
 def failed(stack: str, errors: Iterable[str]) -> str:
     """The comment where there is no plan to review."""
-    told = "\n\n".join(f"```text\n{error}\n```" for error in errors)
-    return f"{marker(stack)}\n### Stack `{stack}`: the preview failed\n\n{told or 'It said nothing.'}\n"
+    told = "\n\n".join(fenced(error, "text") for error in errors)
+    return f"{marker(stack)}\n### Stack {code(stack)}: the preview failed\n\n{told or 'It said nothing.'}\n"
 
 
 def comment(subject: PreviewReview, policies: str = "") -> str:
     """`policies` is what a preview with a policy pack printed."""
     broken = violations(policies)
-    parts = [marker(subject.stack), f"### Stack `{subject.stack}`: {_headline(subject)}"]
+    parts = [marker(subject.stack), f"### Stack {code(subject.stack)}: {_headline(subject)}"]
     for part in (
         _warnings(subject, broken),
         _policies(broken),
@@ -69,20 +70,20 @@ def _count(number: int, what: str) -> str:
 def _warnings(subject: PreviewReview, broken: str) -> str:
     forbidden = ["**A policy forbids it** (below)."] if "[mandatory]" in broken else []
     found = [f"- {text}" for text in (*forbidden, *warnings(subject))]
-    return "\n".join(f"> {line}" for line in ["[!WARNING]", *"\n".join(found).splitlines()]) if found else ""
+    return "\n".join(f"> {one}" for one in ["[!WARNING]", *"\n".join(found).splitlines()]) if found else ""
 
 
 def violations(printed: str) -> str:
     """The policies that are broken, as the engine prints them under `Policies:`; empty where all are kept."""
     lines = printed.splitlines()
-    start = next((number for number, line in enumerate(lines) if line.strip() == "Policies:"), len(lines))
-    section = list(takewhile(lambda line: not line or line.startswith(" "), lines[start + 1 :]))
+    start = next((number for number, one in enumerate(lines) if one.strip() == "Policies:"), len(lines))
+    section = list(takewhile(lambda one: not one or one.startswith(" "), lines[start + 1 :]))
     told = "\n".join(section).rstrip()
     return told if "[mandatory]" in told or "[advisory]" in told else ""
 
 
 def _policies(broken: str) -> str:
-    return f"#### Policies\n\n```text\n{broken}\n```" if broken else ""
+    return f"#### Policies\n\n{fenced(broken, 'text')}" if broken else ""
 
 
 def _cloud(subject: PreviewReview) -> str:
@@ -96,7 +97,7 @@ def _tasks(subject: PreviewReview) -> str:
     if rows:
         told.append("#### On the servers\n\n" + _table(("task", "on", "why"), rows))
     for on, runbooks in cloud.uploads(subject).items():
-        told.append(f"Sent before: the package file of {' and '.join(runbooks)}, to {listed(list(on))}.")
+        told.append(f"Sent before: the package file of {' and '.join(runbooks)}, to {prose(listed(list(on)))}.")
     idle = [change for change in subject.by_name.values() if change.op is Op.UPDATE and not change.runs]
     if idle:
         told.append(
@@ -119,9 +120,9 @@ def _rows(subject: PreviewReview) -> Iterator[tuple[str, str, str]]:
     for server, tasks in new.items():
         same.setdefault(tuple(tasks), []).append(server)
     for alike_tasks, alike in same.items():
-        yield ", ".join(f"`{task}`" for task in alike_tasks), listed(alike), "new server"
+        yield ", ".join(map(code, alike_tasks)), prose(listed(alike)), "new server"
     for (title, why), servers in rows.items():
-        yield f"`{title}`", listed(servers), "<br>".join(why)
+        yield code(title), prose(listed(servers)), "<br>".join(why)
 
 
 def _services(subject: PreviewReview) -> str:
@@ -131,7 +132,7 @@ def _services(subject: PreviewReview) -> str:
 
 def _picture(subject: PreviewReview) -> str:
     drawn = picture.mermaid(subject)
-    return f"#### What waits for what\n\n```mermaid\n{drawn}\n```" if drawn else ""
+    return f"#### What waits for what\n\n{fenced(drawn, 'mermaid')}" if drawn else ""
 
 
 def _scripts(subject: PreviewReview) -> Iterator[str]:
@@ -143,13 +144,15 @@ def _scripts(subject: PreviewReview) -> Iterator[str]:
             task = subject.task(change)
             found.setdefault((task.title, _difference(old, new)), []).append(task.server)
     for (title, difference), servers in found.items():
-        head = f"<summary>What changes in the script of <code>{title}</code> on {listed(servers)}</summary>"
-        yield f"<details>{head}\n\n```diff\n{difference}\n```\n</details>"
+        head = (
+            f"<summary>What changes in the script of <code>{prose(title)}</code> on {prose(listed(servers))}</summary>"
+        )
+        yield f"<details>{head}\n\n{fenced(difference, 'diff')}\n</details>"
 
 
 def _difference(old: str, new: str) -> str:
     lines = list(difflib.unified_diff(old.splitlines(), new.splitlines(), n=1, lineterm=""))[2:]
-    shown = [line.replace("```", "'''") for line in lines[:LINES] if not line.startswith("@@")]
+    shown = [one for one in lines[:LINES] if not one.startswith("@@")]
     return "\n".join([*shown, *([f"… and {len(lines) - LINES} lines more"] if len(lines) > LINES else [])])
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from chef_push_jobs.cli.review.preview_review import PreviewReview
 from chef_push_jobs.engine.preview import UNKNOWN, Change, Op
 from chef_push_jobs.model.flows import VRRP
+from chef_push_jobs.model.shown import prose
 
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 
@@ -37,7 +38,7 @@ def describe(change: Change) -> str:
         peer = "an address that AWS chooses"
     else:
         peer = "the whole world" if network.endswith("/0") else network or "the cluster's own servers"
-    return f"{what} from {peer}: {rule.get('description', 'no reason given')}"
+    return prose(f"{what} from {peer}: {rule.get('description', 'no reason given')}")
 
 
 def _covers(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from chef_push_jobs.cli.review.preview_review import PreviewReview
 from chef_push_jobs.cli.server_names import listed
 from chef_push_jobs.engine.preview import Op
+from chef_push_jobs.model.shown import in_mermaid
 from chef_push_jobs.runbook.plan import StackPlan, TaskId
 
 Box = tuple[str, ...]  # the servers that share it
@@ -27,8 +28,8 @@ def mermaid(subject: PreviewReview) -> str:
     ids = {node: f"t{number}" for number, node in enumerate(dict.fromkeys(nodes.values()))}
     lines = ["flowchart LR"]
     for number, box in enumerate(boxes):
-        lines.append(f'  subgraph s{number}["{listed(list(box))}"]')
-        lines += [f'    {ids[node]}["{node[1]}"]' for node in ids if node[0] == box]
+        lines.append(f'  subgraph s{number}["{in_mermaid(listed(list(box)))}"]')
+        lines += [f'    {ids[node]}["{in_mermaid(node[1])}"]' for node in ids if node[0] == box]
         lines.append("  end")
     lines += [f"  {ids[one]} --> {ids[other]}" for one, other in _arrows(subject.plan, nodes)]
     always = {node for task, node in nodes.items() if subject.plan.tasks[task].step.always_restarts}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from chef_push_jobs.cli.review.preview_review import PreviewReview
 from chef_push_jobs.cli.server_names import listed
 from chef_push_jobs.engine.preview import UNKNOWN, Change, Op
+from chef_push_jobs.model.shown import prose
 from chef_push_jobs.runbook.steps import Edge
 
 
@@ -39,7 +40,7 @@ def _own(subject: PreviewReview, change: Change) -> str:
     if task and moved and task.step.facts(subject.topology):
         comes = [server for server in sorted(moved) if subject.changed_machines[server] is Op.CREATE]
         goes = [server for server in sorted(moved) if subject.changed_machines[server] is Op.DELETE]
-        told = [f"{', '.join(some)} {verb}" for some, verb in ((comes, "comes"), (goes, "goes")) if some]
+        told = [f"{prose(', '.join(some))} {verb}" for some, verb in ((comes, "comes"), (goes, "goes")) if some]
         return f"its script names the servers: {' and '.join(told)}"
     return "a setting that it follows changed" if new in (old, UNKNOWN) else "its script changed (below)"
 

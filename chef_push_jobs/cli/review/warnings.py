@@ -12,6 +12,7 @@ from chef_push_jobs.cli.review.services import interrupts, restarting
 from chef_push_jobs.cli.server_names import listed
 from chef_push_jobs.engine.preview import Op
 from chef_push_jobs.model.packages import Package, numbers
+from chef_push_jobs.model.shown import code, prose
 from chef_push_jobs.runbook import push_jobs
 
 # The setting in the script that rotates; the rest of it may change form.
@@ -32,8 +33,8 @@ def _primary(subject: PreviewReview) -> Iterator[str]:
     name = subject.topology.primary.name
     if subject.changed_machines.get(name) in (Op.REPLACE, Op.CREATE):
         yield (
-            f"**The primary is replaced** (`{name}`). What is only on it is lost: have a backup. The credentials are "
-            "made anew and copied to every other server."
+            f"**The primary is replaced** ({code(name)}). What is only on it is lost: have a backup. The credentials "
+            "are made anew and copied to every other server."
         )
 
 
@@ -43,7 +44,7 @@ def _machines(subject: PreviewReview) -> Iterator[str]:
         found = sorted(name for name, seen in subject.changed_machines.items() if seen is op and name != primary)
         if found:
             text = what if len(found) > 1 else what.replace("go,", "goes,").replace("are ", "is ").replace("them", "it")
-            yield f"**{listed(found)} {text}.**"
+            yield f"**{prose(listed(found))} {text}.**"
 
 
 def _packages(subject: PreviewReview) -> Iterator[str]:
@@ -75,7 +76,7 @@ def _leaves_1(files: tuple[str, str]) -> bool:
 def _running(subject: PreviewReview) -> Iterator[str]:
     if interrupts(subject):
         yield (
-            f"**Push jobs is restarted in stack {subject.stack}** (`{push_jobs.SERVICE}` on "
+            f"**Push jobs is restarted in stack {prose(subject.stack)}** (`{push_jobs.SERVICE}` on "
             f"{listed(restarting(subject))}, one at a time). Clients lose their connection for some seconds; jobs that "
             "run then may fail."
         )

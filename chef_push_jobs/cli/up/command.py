@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,17 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from chef_push_jobs.cli.common import PROBLEMS, WELL, CommandError, ConfigFileOption, StackOption, place, project_root
+from chef_push_jobs.cli.common import (
+    NAME,
+    PROBLEMS,
+    WELL,
+    CommandError,
+    ConfigFileOption,
+    StackOption,
+    place,
+    project_root,
+    write,
+)
 from chef_push_jobs.cli.up.screen import Screen
 from chef_push_jobs.engine import history
 from chef_push_jobs.engine import up as engine
@@ -70,5 +81,5 @@ def _up(pulumi: Pulumi, stack: str, options: Sequence[str], events: Path | None,
         file.unlink(missing_ok=True)
         raise PulumiError(f"`pulumi up` could not begin: {explain(finished.said)}")
     screen.finish(finished.said)
-    console.print(f"the record of it: chef-push-jobs report --stack {stack} --events {file}", soft_wrap=True)
+    write(f"the record of it: {shlex.join([NAME, 'report', '--stack', stack, '--events', str(file)])}", None)
     return PROBLEMS if finished.status else WELL

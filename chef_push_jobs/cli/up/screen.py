@@ -14,6 +14,7 @@ from rich.text import Text
 from chef_push_jobs.cli.up.table import Cell, Mark, blocks, headline, heard, lines, narrowed, table, titles
 from chef_push_jobs.engine.event_log import Event
 from chef_push_jobs.engine.progress import RolloutProgress, after
+from chef_push_jobs.model.shown import line, visible
 
 STYLES = {Mark.DONE: "green", Mark.SENT: "cyan", Mark.RUNNING: "bold yellow", Mark.FAILED: "bold red"}
 REFRESHES = 4  # a second
@@ -47,8 +48,8 @@ class Screen:
         for event in events:
             self.rollout = after(self.rollout, event)
         if not self.console.is_terminal:
-            for line in lines(before, self.rollout):
-                self._print(line)
+            for told in lines(before, self.rollout):
+                self._print(line(told))
 
     def on_stop(self) -> None:
         self.note = "stopping: tasks that run on servers finish first, no new task starts"
@@ -63,8 +64,8 @@ class Screen:
         for title in titles(shown.columns):
             grid.add_column(title)
         for server, cells in shown.rows.items():
-            grid.add_row(server, *(_text(cell) for cell in cells))
-        told = [Text(line, style="dim", no_wrap=True, overflow="ellipsis") for line in heard(self.rollout)]
+            grid.add_row(Text(line(server)), *(_text(cell) for cell in cells))
+        told = [Text(line(one), style="dim", no_wrap=True, overflow="ellipsis") for one in heard(self.rollout)]
         head = Text(f"{self.stack}: {headline(self.rollout, self.last, now)}", style="bold")
         return Group(head, grid, *told, *([Text(self.note, style="yellow")] if self.note else []))
 
@@ -75,14 +76,14 @@ class Screen:
         if not self.rollout.result:
             self._print(said.rstrip())
         elif test := self.rollout.outputs.get("test"):
-            self._print(f"test: {test}")
+            self._print(f"test: {line(str(test))}")
         self._print(
             f"{self.stack}: {self.rollout.result or 'nothing was done'}, "
             f"{headline(self.rollout, self.last, time.time())}"
         )
 
     def _print(self, text: str) -> None:
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(visible(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def _text(cell: Cell | None) -> Text:
