@@ -65,6 +65,7 @@ class Stack:
     targets: Sequence[Target]
     resources: Sequence[Mapping[str, Any]]
     bastion: Proxy | None = None
+    project: str = "chef-push-jobs"
 
     @property
     def settings(self) -> Settings:
@@ -138,7 +139,7 @@ async def read_stack(pulumi: Pulumi, place: Place) -> Stack:
     targets = [Target(name, told["address"], told["hostKey"]) for name, told in servers.items()]
     aws = {key: value for key, value in configuration.items() if key.startswith("aws:")}
     bastion = Proxy.model_validate(told_of["bastion"]) if "bastion" in told_of else None
-    return Stack(place, plan, aws, targets, resources, bastion)
+    return Stack(place, plan, aws, targets, resources, bastion, project)
 
 
 async def _configuration(pulumi: Pulumi, place: Place) -> dict[str, str]:

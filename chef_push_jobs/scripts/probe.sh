@@ -6,7 +6,8 @@
 #   packages  which versions are asked for: a line each, PACKAGE and the version that the stack wants, or nothing
 #   files     the files, a line each
 #   ports     the ports, with spaces between them
-: "${nonce?}" "${packages?}" "${files?}" "${ports?}"
+#   user      the login user, whose authorized_keys lets the other servers copy
+: "${nonce?}" "${packages?}" "${files?}" "${ports?}" "${user?}"
 set -u
 . library/ports.sh
 export LC_ALL=C
@@ -16,6 +17,7 @@ answer() {
   printf '\t%s' "$@"
   echo
 }
+keyed() { { printf %s "$nonce"; cat; } | sha256sum | cut -d ' ' -f 1; }
 home=/var/lib/chef-rollout
 if [ -x $home/task ] && [ -s $home/id_ed25519.pub ]; then answer prepared yes; else answer prepared no; fi
 printf '%s\n' "$packages" | while read -r package wanted; do
@@ -31,7 +33,7 @@ printf '%s\n' "$packages" | while read -r package wanted; do
 done
 printf '%s\n' "$files" | while read -r file; do
   if [ -f "$file" ]; then
-    digest=$({ printf %s "$nonce"; cat "$file"; } | sha256sum | cut -d ' ' -f 1)
+    digest=$(keyed < "$file")
     answer file "$file" "$(stat -c %U "$file")" "$(stat -c %a "$file")" "$digest"
   fi
 done
@@ -44,8 +46,26 @@ answer service "${service:-none}"
 keepalived=/var/opt/opscode/keepalived
 if [ -f $keepalived/current_cluster_status ]; then answer cluster "$(cat $keepalived/current_cluster_status)"; fi
 if [ -d $keepalived/bin ]; then
+  timeout 15 chef-server-ctl ha-status > /dev/null 2>&1 < /dev/null
+  answer ha-status $?
   if grep -rq opscode-pushy-server $keepalived/bin; then answer keepalived yes; else answer keepalived no; fi
 fi
+if [ -s $home/id_ed25519.pub ]; then answer copy-key "$(awk '{ printf "%s", $2 }' $home/id_ed25519.pub | keyed)"; fi
+keys=$(getent passwd "$user" | cut -d : -f 6)/.ssh/authorized_keys
+if [ -f "$keys" ]; then
+  awk '/ chef-rollout$/ { print $(NF - 1) }' "$keys" | while read -r key; do
+    answer reader "$(printf %s "$key" | keyed)"
+  done
+fi
+df -P / /var/opt /var/lib /var/log /etc /tmp 2> /dev/null | awk 'NR > 1 { print $6, $5 + 0 }' | sort -u |
+  while read -r place used; do answer used "$place" "$used"; done
+answer time "$(date +%s)"
+for certificate in /var/opt/opscode/nginx/ca/*.crt; do
+  if [ -f "$certificate" ]; then
+    ends=$(PATH=$PATH:/opt/opscode/embedded/bin openssl x509 -noout -enddate -in "$certificate" 2> /dev/null)
+    answer certificate "$(date -d "${ends#notAfter=}" +%s 2> /dev/null || echo 0)"
+  fi
+done
 for port in $ports; do
   if listens "$port"; then answer listens "$port"; fi
 done

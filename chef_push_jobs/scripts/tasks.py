@@ -115,10 +115,11 @@ def prepare_volume(device: str, vip: str) -> Script:
     return Script("prepare-volume", {"device": device, "vip": vip})
 
 
-def probe(nonce: str, files: Iterable[str], ports: Iterable[int], versions: Mapping[str, str]) -> Script:
+def probe(nonce: str, files: Iterable[str], ports: Iterable[int], versions: Mapping[str, str], user: str) -> Script:
     """What doctor asks; `versions` are those that the stack wants, by package, empty where it wants none."""
     packages = "\n".join(f"{name} {version}".strip() for name, version in versions.items())
-    return Script("probe", {"nonce": nonce, "packages": packages, "files": "\n".join(files), "ports": _words(ports)})
+    values = {"nonce": nonce, "packages": packages, "files": "\n".join(files), "ports": _words(ports), "user": user}
+    return Script("probe", values)
 
 
 def _words(ports: Iterable[int]) -> str:

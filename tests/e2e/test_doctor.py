@@ -146,7 +146,7 @@ def test_the_json_of_a_well_cluster_has_every_check_of_every_server(cluster: Sta
         for name, server in document["servers"].items()
         for check, cell in server["checks"].items()
     }
-    assert len(states) == 32
+    assert len(states) == 44
     none = {key for key, state in states.items() if state != "well"}
     assert none == {("frontend-0", "keepalived"), ("frontend-1", "keepalived")}
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ast
 import json
+import shlex
 import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chef_push_jobs import scripts
 from chef_push_jobs.cli.doctor import probe, report
@@ -90,8 +94,14 @@ def well(name: str) -> ProbeResult:
         cluster=("master" if master else "backup") if backend else None,
         keepalived=True if backend else None,
         listens=frozenset(PORTS) if master else frozenset(),
+        ha_status=0 if backend else None,
+        copy_key=f"key of {name}",
+        readers=frozenset(f"key of {other}" for other in NAMES) if master else frozenset(),
+        used={"/": 40},
+        time=1_800_000_000,
+        certificates=(1_900_000_000,),
     )
-    return ProbeResult(answers, doors=dict.fromkeys(PORTS, PortState.SILENT))
+    return ProbeResult(answers, doors=dict.fromkeys(PORTS, PortState.SILENT), time=1_800_000_000)
 
 
 def the_cloud(rules: Mapping[str, ObservedRule] | None = None, **machines: Machine | None) -> Cloud:
@@ -259,9 +269,7 @@ def test_a_newer_package_is_taken_away_first_for_install_refuses_a_downgrade() -
 def test_a_newer_package_on_the_primary_is_to_be_followed_for_it_has_changed_the_credentials() -> None:
     (found,) = look(changed("backend-0", **NEWER)).findings
     assert found.repair == ()
-    assert found.commands == (
-        "pulumi config set {options} --path chef-push-jobs:pushJobs.package.file FILE-OF-2.2.9-1",
-    )
+    assert found.commands == ("pulumi config set {options} --path {project}:pushJobs.package.file FILE-OF-2.2.9-1",)
 
 
 def test_an_older_chef_server_is_not_upgraded_by_install_which_would_refuse_it() -> None:
@@ -275,9 +283,7 @@ def test_an_older_chef_server_is_not_upgraded_by_install_which_would_refuse_it()
     assert "chef-server-core is 12.17.5-1, not 12.19.31-1" in found.text
     assert found.text.endswith("install does not upgrade Chef server, Chef's own procedure does")
     assert [str(task) for task in found.repair] == ["push-jobs-install-frontend-0"]
-    assert found.commands == (
-        "pulumi config set {options} --path chef-push-jobs:chefServer.package.file FILE-OF-12.17.5-1",
-    )
+    assert found.commands == ("pulumi config set {options} --path {project}:chefServer.package.file FILE-OF-12.17.5-1",)
 
 
 def test_a_package_that_waits_for_pulumi_up_is_no_drift_and_one_without_a_version_is_to_be_there() -> None:
@@ -364,7 +370,15 @@ def test_behind_a_bastion_nothing_is_said_of_ports_that_are_knocked_at_from_here
     of = stack(**{path.replace(".", "__"): value for path, value in way.items()})
     visit = replace(changed("backend-0", source=CLIENT)["backend-0"], doors=dict.fromkeys(PORTS, PortState.SILENT))
     diagnosis = look({"backend-0": visit}, replace(the_stack(), plan=of))
-    assert diagnosis.findings == ()
+    assert diagnosis.problems == ()
+    unknown = diagnosis.unknown[0]
+    assert (unknown.server, unknown.check) == ("backend-0", "ports")
+    assert unknown.commands[0] == "nc -vz -w 2 10.0.0.4 10000"
+    assert diagnosis.well
+    told = report.as_text(the_stack(), diagnosis, mending(diagnosis), 1.0)
+    assert "all well" not in told
+    assert "not known, and how to find out:" in told
+    assert "backend-0: ports: they cannot be looked at through a bastion" in told
     assert diagnosis.cells["backend-0"]["ports"].state is CellState.UNKNOWN
 
 
@@ -466,14 +480,14 @@ def test_the_text_of_a_well_stack_is_one_line_and_of_another_a_line_a_problem() 
 def test_the_json_has_the_documented_shape() -> None:
     ill = look(with_file("frontend-0", KEY, EDITED))
     document = json.loads(report.as_json(the_stack(), ill, mending(ill), 1.26))
-    assert list(document) == ["stack", "well", "servers", "problems", "commands", "seconds"]
+    assert list(document) == ["stack", "well", "servers", "problems", "unknown", "commands", "seconds"]
     assert document["servers"]["frontend-0"]["checks"]["credentials"] == {"state": "drift", "shown": "differ"}
     assert document["problems"][0]["commands"] == document["commands"]
     assert all(f"    {name}" in str(report.__doc__) for name in document)
 
 
 VERSIONS = {"opscode-push-jobs-server": "2.2.8-1", "chef-server-core": "12.19.31-1"}
-SCRIPT = probe.script(NONCE, [push_jobs.SETTINGS_FILE, *CREDENTIALS], PORTS, VERSIONS)
+SCRIPT = probe.script(NONCE, [push_jobs.SETTINGS_FILE, *CREDENTIALS], PORTS, VERSIONS, "root")
 
 
 def test_the_script_answers_on_this_machine_too_and_is_read(tmp_path: Path) -> None:
@@ -481,11 +495,13 @@ def test_the_script_answers_on_this_machine_too_and_is_read(tmp_path: Path) -> N
     link = tmp_path / "file"
     file.write_text("content\n")
     link.symlink_to(file)
-    script = probe.script(NONCE, [str(link)], [1], {})
+    script = probe.script(NONCE, [str(link)], [1], {}, "root")
     done = subprocess.run(["sh", "-s"], input=script, text=True, capture_output=True, check=True)
     answers = probe.parse_facts(f"from\t10.8.0.10\n{done.stdout}")
     assert answers.source == "10.8.0.10"
     assert answers.files[str(link)].digest == probe.keyed(NONCE, "content\n")
+    assert 0 <= answers.used["/"] <= 100
+    assert abs(int(answers.time or 0) - time.time()) < 60
     assert done.stderr == ""
 
 
@@ -493,6 +509,89 @@ def test_the_script_answers_on_this_machine_too_and_is_read(tmp_path: Path) -> N
 def test_an_answer_without_its_end_is_refused(text: str) -> None:
     with pytest.raises(probe.IncompleteFacts):
         probe.parse_facts(text)
+
+
+def the_finding(diagnosis: Diagnosis) -> tuple[str, str, str]:
+    (found,) = diagnosis.findings
+    assert found.commands, "what to do stands there"
+    assert not found.up
+    return found.server, found.check, found.text
+
+
+def test_a_standby_without_keepalived_is_never_well() -> None:
+    server, check, text = the_finding(look(changed("backend-1", ha_status=7)))
+    assert (server, check) == ("backend-1", "keepalived")
+    assert text == "a service, perhaps keepalived itself, does not run as it must: see what it says"
+    assert the_finding(look(changed("backend-1", ha_status=99)))[2].startswith("its own check ends with status 99")
+
+
+def test_a_master_that_came_back_without_its_volume_is_told_how_to_recover() -> None:
+    diagnosis = look(changed("backend-0", ha_status=4))
+    assert "a master that was cut off comes back without it" in the_finding(diagnosis)[2]
+    assert mending(diagnosis).all()[1] == "ssh -p 22 ubuntu@10.0.0.4 sudo chef-server-ctl master-recover"
+
+
+NOW = 1_800_000_000
+
+
+@pytest.mark.parametrize(
+    ("answer", "check", "text"),
+    [
+        ({"used": {"/": 40, "/var": 100}}, "room", "/var is 100 % full: make room"),
+        (
+            {"time": NOW - 700},
+            "clock",
+            "its clock is 700 s behind this machine's; Chef refuses from 900 s on: set it by NTP",
+        ),
+        ({"certificates": (NOW + 9 * 86400 + 5,)}, "certificate", "the API's certificate ends in 9 days"),
+        ({"certificates": (NOW - 86400,)}, "certificate", "the API's certificate ended 1 days ago"),
+    ],
+)
+def test_room_clock_and_certificate_are_looked_at(answer: dict[str, Any], check: str, text: str) -> None:
+    found = the_finding(look(changed("frontend-0", **answer)))
+    assert found[:2] == ("frontend-0", check)
+    assert found[2].startswith(text)
+
+
+@pytest.mark.parametrize("answer", [{"used": {}}, {"time": None}, {"certificates": (0,)}, {"ha_status": None}])
+def test_what_was_not_told_is_not_known_and_not_well(answer: dict[str, Any]) -> None:
+    diagnosis = look(changed("backend-1", **answer))
+    (found,) = diagnosis.unknown
+    assert (diagnosis.problems, bool(found.commands)) == ((), True)
+    assert "all well" not in report.as_text(the_stack(), diagnosis, mending(diagnosis), 1)
+
+
+def test_copy_keys_that_were_purged_from_the_primary_are_shared_again() -> None:
+    (found,) = look(changed("backend-0", readers=frozenset({"key of frontend-0"}))).findings
+    assert found.text == "its authorized_keys does not let backend-1, frontend-1 copy: the next change would fail there"
+    assert [str(one) for one in found.repair] == ["push-jobs-share-backend-0"]
+
+
+def test_commands_go_through_the_bastion_by_the_port_and_to_the_project_as_it_is_called() -> None:
+    of = stack(ssh__port=2222, ssh__proxy={"host": "10.9.0.10", "user": "jump", "port": 2022})
+    known = replace(the_stack(), plan=of, project="renamed")
+    visits = {**changed("backend-1", cluster="master"), **changed("frontend-0", **NEWER)}
+    diagnosis = look(visits, known)
+    made = Remediation(PLACE, of, "20261124T0500Z", diagnosis.findings, known.project).all()
+    ssh = [command for command in made if command.startswith("ssh ")]
+    assert len(ssh) >= 3
+    assert all(command.startswith("ssh -p 2222 -J jump@10.9.0.10:2022 ubuntu@10.0.0.") for command in ssh)
+    assert any("'renamed:repair[" in command for command in made)
+    assert not any("chef-push-jobs:" in command for command in made)
+
+
+@given(st.text(min_size=1))
+def test_no_text_that_a_server_sent_is_a_part_of_a_command(text: str) -> None:
+    """Whatever stands in the place of a version, of a path or of a state: it is refused, or it is a word."""
+    answer = f"from\t1.2.3.4\nprepared\tyes\npackage\t{probe.PACKAGES[0]}\t{text}\tyes\n"
+    answer += f"package\t{probe.PACKAGES[1]}\tnone\tno\nservice\t{text}\nused\t/\t1\nend\tof-answers\n"
+    try:
+        facts = probe.parse_facts(answer)
+    except probe.IncompleteFacts as refused:
+        assert len(str(refused)) < 300
+        return
+    for command in mending(look({"backend-0": ProbeResult(facts)})).all():
+        assert shlex.join(shlex.split(command)).count(";") == 0
 
 
 SHELL = {"command": {"asyncio"}, "visit": {"asyncssh"}, "cloud": {"boto3"}}

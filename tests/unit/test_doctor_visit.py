@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncssh
 import pytest
 
+from chef_push_jobs.cli.doctor import probe
 from chef_push_jobs.cli.doctor.observations import PortState, ProbeResult
 from chef_push_jobs.cli.doctor.visit import visit, visit_all
 from chef_push_jobs.config.stack_config import Ssh
@@ -20,7 +21,8 @@ KEY = asyncssh.generate_private_key("ssh-ed25519")
 OTHER = asyncssh.generate_private_key("ssh-ed25519")
 MINE = asyncssh.generate_private_key("ssh-ed25519")
 RSA = asyncssh.generate_private_key("ssh-rsa", key_size=2048)
-ANSWER = "from\t10.8.0.10\nprepared\tyes\nservice\tnone\nend\tof-answers\n"
+PACKAGES = "".join(f"package\t{name}\tnone\tno\n" for name in probe.PACKAGES)
+ANSWER = f"from\t10.8.0.10\nprepared\tyes\n{PACKAGES}service\tnone\nend\tof-answers\n"
 
 
 def line(key: asyncssh.SSHKey) -> str:
@@ -56,6 +58,26 @@ async def refuses(process: asyncssh.SSHServerProcess[str]) -> None:
     process.exit(1)
 
 
+async def greets(process: asyncssh.SSHServerProcess[str]) -> None:
+    process.stdout.write("Welcome!\n")
+    await answers(process)
+
+
+def says(text: str) -> Any:
+    async def behaviour(process: asyncssh.SSHServerProcess[str]) -> None:
+        process.stdout.write(text)
+        process.exit(0)
+
+    return behaviour
+
+
+async def speaks_for_ever(process: asyncssh.SSHServerProcess[str]) -> None:
+    with suppress(OSError, asyncssh.Error):
+        while True:
+            process.stdout.write("from\t10.8.0.10\n" * 1000)
+            await process.stdout.drain()
+
+
 async def sleeps(process: asyncssh.SSHServerProcess[str]) -> None:
     await asyncio.sleep(60)
 
@@ -64,9 +86,10 @@ async def go(port: int, seconds: float = 20, host_key: asyncssh.SSHKey = KEY) ->
     return await visit(Target("one", "127.0.0.1", line(host_key)), ssh(port), "script", [], seconds)
 
 
-def test_a_server_answers() -> None:
+@pytest.mark.parametrize("behaviour", [answers, greets])
+def test_a_server_answers(behaviour: Any) -> None:
     async def act() -> ProbeResult:
-        async with a_server(answers) as port:
+        async with a_server(behaviour) as port:
             return await go(port)
 
     found = asyncio.run(act())
@@ -96,8 +119,30 @@ def test_another_host_key_is_told_by_its_fingerprint_and_nothing_is_sent(shown: 
         (refuses, MINE, "sudo: a password is required"),
         (answers, OTHER, "SSH refuses the operator's keys (does the ssh-agent hold the right one?)"),
         (sleeps, MINE, "no answer within 1.5 s"),
+        (speaks_for_ever, MINE, "it says more than 256 KB"),
+        (says("\x00\xff junk\n"), MINE, "its answer is not complete"),
+        (
+            says(ANSWER.replace("\tnone\tno", "\t9.9; touch X\tno")),
+            MINE,
+            "it answers what was not asked: package  opscode-push-jobs-server  9.9; touch X  no",
+        ),
+        (
+            says(ANSWER.replace("end\t", "listens\t\x1b[2J\nend\t")),
+            MINE,
+            "it answers what was not asked: listens  \\u001b[2J",
+        ),
+        (says(ANSWER.replace("end\t", "file\t/x\nend\t")), MINE, "it answers what was not asked: file  /x"),
+        (says("from\t\nend\tof-answers\n"), MINE, "its answer lacks prepared, service"),
+        (
+            says("from\t\nprepared\tyes\nservice\tnone\nend\tof-answers\n"),
+            MINE,
+            "its answer lacks the version of chef-server-core, opscode-push-jobs-server",
+        ),
     ],
-    ids=["sudo refuses", "the key is refused", "it hangs"],
+    ids=[
+        *("sudo refuses", "the key is refused", "it hangs", "it never ends", "junk", "an order as a version"),
+        *("no number", "a line cut off", "words missing", "versions missing"),
+    ],
 )
 def test_what_is_wrong_is_told_in_words(behaviour: Any, reader: asyncssh.SSHKey, told: str) -> None:
     async def act() -> ProbeResult:

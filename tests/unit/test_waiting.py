@@ -43,7 +43,7 @@ def run(
 
 
 def test_a_port_that_is_listened_on_is_found_by_an_ss_that_always_prints_its_head_line(tmp_path: Path) -> None:
-    done = run(scripts.probe("5e", [], [10000, 10002], {}), tmp_path, {"ss": OLD_SS})
+    done = run(scripts.probe("5e", [], [10000, 10002], {}, "ubuntu"), tmp_path, {"ss": OLD_SS})
     assert [line for line in done.stdout.splitlines() if line.startswith("listens")] == ["listens\t10000"]
 
 

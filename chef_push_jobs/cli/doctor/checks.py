@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, ip_address
+from shlex import quote
 
 from chef_push_jobs.cli.doctor import probe
 from chef_push_jobs.cli.doctor.findings import Cell, CellState, Finding
 from chef_push_jobs.cli.doctor.observations import PortState, ProbeResult
 from chef_push_jobs.cli.doctor.probe import CREDENTIALS, PACKAGES, File, ServerFacts
 from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.config.stack_config import Proxy, Ssh
 from chef_push_jobs.engine.stack_state import Target
 from chef_push_jobs.model.ssh_keys import is_fingerprint
 from chef_push_jobs.model.topology import Kind, Role, Server
@@ -25,8 +27,9 @@ from chef_push_jobs.runbook.plan import StackPlan, TaskId
 class Case:
     """A stack and all that its servers answered.
 
-    `pending` are tasks that `pulumi up` would run for new settings, with those that follow from them.
-    `guarded` is whether the stack's own security groups stand before the servers: those say nothing to strangers.
+    `pending` are tasks that `pulumi up` would run for new settings, with those that follow from them. `bastion` is one
+    that the stack made. `guarded` is whether the stack's own security groups stand before the servers: those say
+    nothing to strangers.
     """
 
     plan: StackPlan
@@ -35,10 +38,20 @@ class Case:
     nonce: str
     pending: frozenset[TaskId] = frozenset()
     guarded: bool = True
+    bastion: Proxy | None = None
+
+    @property
+    def way(self) -> Ssh:
+        ssh = self.settings.config.ssh
+        return ssh.model_copy(update={"proxy": self.bastion}) if self.bastion else ssh
 
     @property
     def settings(self) -> Settings:
         return self.plan.settings
+
+    def ssh(self, server: Server, *words: str) -> str:
+        """The command that runs `words` there, as the operator reaches it."""
+        return ssh_command(self.way, self.targets[server.name].address, *words)
 
     @property
     def primary(self) -> Server:
@@ -54,6 +67,14 @@ class Case:
         if self.settings.topology.kind is not Kind.HA:
             return server == self.primary
         return server.role is Role.BACKEND and answers is not None and answers.cluster == "master"
+
+
+def ssh_command(ssh: Ssh, address: str, *words: str) -> str:
+    """By hand, as doctor itself: with the port, and through the bastion."""
+    options = ["-p", str(ssh.port)]
+    if ssh.proxy:
+        options += ["-J", f"{ssh.proxy.user}@{ssh.proxy.host}:{ssh.proxy.port}"]
+    return " ".join(quote(word) for word in ["ssh", *options, f"{ssh.user}@{address}", *words])
 
 
 def task(step: str, server: Server) -> TaskId:
@@ -100,20 +121,20 @@ def package(case: Case, server: Server, answers: ServerFacts) -> Cell:
 
 def _newer(case: Case, server: Server, answers: ServerFacts, text: str, repair: tuple[TaskId, ...]) -> Finding:
     """Install refuses a downgrade. Off the primary, push jobs can be taken away first: all it needs is copied again."""
-    text, ssh = f"{text}, and newer: install refuses a downgrade", case.settings.config.ssh
+    text = f"{text}, and newer: install refuses a downgrade"
     if server != case.primary and answers.newer == {PACKAGES[0]}:
         remove = "dpkg --remove" if case.settings.push_jobs_package.format == "deb" else "rpm --erase"
-        address = case.targets[server.name].address
-        take_away = f"ssh -p {ssh.port} {ssh.user}@{address} sudo {remove} {PACKAGES[0]}"
+        take_away = case.ssh(server, "sudo", *remove.split(), PACKAGES[0])
         return Finding(server.name, "package", text, repair, commands=(take_away,))
     return Finding(server.name, "package", text, commands=_follow(answers, *sorted(answers.newer)))
 
 
 def _follow(answers: ServerFacts, *packages: str) -> tuple[str, ...]:
     """The stack is to say what is there."""
-    place = {PACKAGES[0]: "chef-push-jobs:pushJobs.package.file", PACKAGES[1]: "chef-push-jobs:chefServer.package.file"}
+    place = {PACKAGES[0]: "pushJobs.package.file", PACKAGES[1]: "chefServer.package.file"}
     return tuple(
-        f"pulumi config set {{options}} --path {place[name]} FILE-OF-{answers.packages[name]}" for name in packages
+        f"pulumi config set {{options}} --path {{project}}:{place[name]} {quote('FILE-OF-' + answers.packages[name])}"
+        for name in packages
     )
 
 
@@ -195,7 +216,11 @@ def ports(case: Case, server: Server, answers: ServerFacts) -> Cell:
     """From this machine. Push jobs ports are for clients, on backends; the API is for frontends alone."""
     config, doors = case.settings.config, case.visits[server.name].doors
     if config.bastion or config.ssh.proxy:
-        return Cell("?", CellState.UNKNOWN)  # the knocks come from here, and the visit from the bastion
+        # The knocks come from here, and the visit from the bastion.
+        text = "they cannot be looked at through a bastion: knock from a client (open) and from elsewhere (closed)"
+        address = quote(case.targets[server.name].address)
+        knock = tuple(f"nc -vz -w 2 {address} {port}" for port in sorted(doors))
+        return Cell("?", CellState.UNKNOWN, Finding(server.name, "ports", text, commands=knock, up=False, known=False))
     client = _within(answers.source, config.client_cidrs) and server.role is Role.BACKEND
     allowed = {config.push_jobs.heartbeat_port, config.push_jobs.command_port} if client else set()
     silent = {PortState.SILENT} if case.guarded else {PortState.SILENT, PortState.REFUSED}
@@ -221,9 +246,87 @@ def keepalived(case: Case, server: Server, answers: ServerFacts) -> Cell:
     if case.settings.topology.kind is not Kind.HA or server.role is not Role.BACKEND:
         return Cell("", CellState.NONE)
     if answers.keepalived:
-        return Cell("aware")
+        return _ha(case, server, answers)
     text = f"keepalived's scripts do not name {probe.SERVICE}: a failover would leave it behind"
     return _drift("unaware", Finding(server.name, "keepalived", text, (task("chef-reconfigure", server),)))
+
+
+# What `chef-server-ctl ha-status` ends with (docs/chef.md, ha-status).
+HA_STATUS = {
+    1: "keepalived is not set up there",
+    2: "keepalived wants another state than there is: a failover runs, or did not end",
+    3: "the address that moves is where it must not be, or is not where it must",
+    4: "the data volume is not attached and mounted as it must",
+    7: "a service, perhaps keepalived itself, does not run as it must",
+    8: "the network interface of keepalived's settings is not there",
+    124: "keepalived's own check did not end within 15 s",
+}
+
+
+def _ha(case: Case, server: Server, answers: ServerFacts) -> Cell:
+    """What keepalived's own check says. A master that was cut off comes back without its volume."""
+    if answers.ha_status is None:
+        text, look = "its own check could not be asked", case.ssh(server, "sudo", "chef-server-ctl", "ha-status")
+        return Cell("?", CellState.UNKNOWN, Finding(server.name, "keepalived", text, commands=(look,), known=False))
+    if answers.ha_status == 0:
+        return Cell("aware")
+    told = HA_STATUS.get(answers.ha_status, f"its own check ends with status {answers.ha_status}")
+    look = case.ssh(server, "sudo", "chef-server-ctl", "ha-status")
+    if answers.ha_status == 4 and answers.cluster == "master":
+        told += "; a master that was cut off comes back without it. If no other backend is master, recover it"
+        recover = case.ssh(server, "sudo", "chef-server-ctl", "master-recover")
+        return _drift("NO DATA", Finding(server.name, "keepalived", told, commands=(look, recover), up=False))
+    return _drift("ERROR", Finding(server.name, "keepalived", f"{told}: see what it says", commands=(look,), up=False))
+
+
+FULL = 95  # percent; from 99 on the task runner says so too
+SKEW = 60  # seconds; Chef server refuses requests from 900 on
+SOON = 30  # days
+
+
+def room(case: Case, server: Server, answers: ServerFacts) -> Cell:
+    full = {place: used for place, used in sorted(answers.used.items()) if used >= FULL}
+    look = case.ssh(server, "df", "-h")
+    if not answers.used:
+        return _unknown(server, "room", "how full its disks are was not told", look)
+    if not full:
+        return Cell(f"{max(answers.used.values())} %")
+    told = ", ".join(f"{place} is {used} % full" for place, used in full.items())
+    return _drift("FULL", Finding(server.name, "room", f"{told}: make room", commands=(look,), up=False))
+
+
+def clock(case: Case, server: Server, answers: ServerFacts) -> Cell:
+    """Beside this machine's."""
+    look, here = case.ssh(server, "timedatectl"), case.visits[server.name].time
+    if answers.time is None or here is None:
+        return _unknown(server, "clock", "its time was not told", look)
+    skew = round(answers.time - here)
+    if abs(skew) <= SKEW:
+        return Cell("right")
+    text = (
+        f"its clock is {abs(skew)} s {'ahead of' if skew > 0 else 'behind'} this machine's; Chef refuses from 900 s on"
+    )
+    return _drift("OFF", Finding(server.name, "clock", f"{text}: set it by NTP", commands=(look,), up=False))
+
+
+def certificate(case: Case, server: Server, answers: ServerFacts) -> Cell:
+    """Of the API; it is made once, and never again by itself."""
+    if not answers.certificates:
+        return Cell("", CellState.NONE)
+    at = case.visits[server.name].time
+    look = case.ssh(server, 'sudo sh -c "cat /var/opt/opscode/nginx/ca/*.crt | openssl x509 -noout -enddate"')
+    if at is None or 0 in answers.certificates:
+        return _unknown(server, "certificate", "when its certificate ends could not be read", look)
+    days = int((min(answers.certificates) - at) // 86400)
+    if days > SOON:
+        return Cell(f"{days} days")
+    ends = f"ended {-days} days ago" if days < 0 else f"ends in {days} days"
+    text = f"the API's certificate {ends}: put a new one there, or take it and its key away and run reconfigure"
+    return _drift("ENDS", Finding(server.name, "certificate", text, commands=(look,), up=False))
+
+
+def _unknown(server: Server, check: str, text: str, look: str) -> Cell:
+    return Cell("?", CellState.UNKNOWN, Finding(server.name, check, text, commands=(look,), up=False, known=False))
 
 
 CHECKS: Mapping[str, Callable[[Case, Server, ServerFacts], Cell]] = {
@@ -233,6 +336,9 @@ CHECKS: Mapping[str, Callable[[Case, Server, ServerFacts], Cell]] = {
     "service": service,
     "ports": ports,
     "keepalived": keepalived,
+    "room": room,
+    "clock": clock,
+    "certificate": certificate,
 }
 
 
@@ -257,9 +363,18 @@ def _another_key(case: Case, server: Server, shown: str) -> Finding:
     text = f"its host key is not the pinned one but {shown}: it was installed anew, or another stands in its place"
     names = list(case.settings.existing)
     path = f"servers[{names.index(server.name)}].hostKey" if names else f"ssh.hostKeys.{server.name}"
-    key = shown if is_fingerprint(shown) else f"\"$(ssh-keyscan -t ed25519 {address} | cut -d ' ' -f 2,3)\""
-    change = f"pulumi config set {{options}} --path 'chef-push-jobs:{path}' {key}"
+    key = shown if is_fingerprint(shown) else _scanned(case, address)
+    change = f"pulumi config set {{options}} --path {quote(f'{{project}}:{path}')} {key}"
     return Finding(server.name, "host key", text, commands=(change,))
+
+
+def _scanned(case: Case, address: str) -> str:
+    """A shell's word: the key that is shown to whoever comes the operator's way."""
+    scan = f"ssh-keyscan -p {case.settings.config.ssh.port} -t ed25519 {quote(address)} | cut -d ' ' -f 2,3"
+    if proxy := case.way.proxy:
+        way = case.way.model_copy(update={"proxy": None, "port": proxy.port, "user": proxy.user})
+        scan = f"{ssh_command(way, proxy.host)} {scan}"
+    return f'"$({scan})"'
 
 
 def _list(numbers: Iterable[int]) -> str:

@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[impor
 
 from chef_push_jobs.cli.doctor.observations import Cloud, Machine
 from chef_push_jobs.engine.stack_state import ObservedRule
+from chef_push_jobs.model.shown import line
 
 TIMES = Config(connect_timeout=5, read_timeout=15, retries={"total_max_attempts": 2})
 
@@ -27,8 +28,8 @@ def look(config: Mapping[str, str], groups: Sequence[str], machines: Sequence[st
         rules = {rule["SecurityGroupRuleId"]: _rule(rule) for page in found for rule in page["SecurityGroupRules"]}
         found = _all(ec2, "describe_instances", [{"Name": "instance-id", "Values": list(machines)}]) if machines else []
         instances = [one for page in found for reservation in page["Reservations"] for one in reservation["Instances"]]
-    except (BotoCoreError, ClientError) as error:
-        return Cloud({}, {}, str(error))
+    except (BotoCoreError, ClientError, ValueError, KeyError, TypeError) as error:
+        return Cloud({}, {}, line(str(error)))
     return Cloud(rules, {one["InstanceId"]: _machine(one) for one in instances})
 
 

@@ -50,7 +50,8 @@ def doctor(
 
     Asks all servers and the AWS API, and changes nothing.
 
-    Exit status: 0 all is well; 1 there are problems, each with the commands that mend it; 2 it could not begin.
+    Exit status: 0 nothing is wrong in all that could be asked; 1 there are problems, each with what mends it; 2 nothing
+    could be asked.
     """
     pulumi = Pulumi(project_root())
     text, well = asyncio.run(_doctor(pulumi, place(pulumi, stack, config_file), seconds, form))
@@ -66,14 +67,15 @@ async def _doctor(pulumi: Pulumi, chosen: Place, seconds: float, form: Format) -
     started, nonce = time.monotonic(), secrets.token_hex(32)
     of = await stack_state.read_stack(pulumi, chosen)
     ports = list(push_jobs.ports(of.settings).values())
-    script = probe.script(nonce, [push_jobs.SETTINGS_FILE, *probe.CREDENTIALS], ports, _versions(of.settings))
+    files, versions = [push_jobs.SETTINGS_FILE, *probe.CREDENTIALS], _versions(of.settings)
+    script = probe.script(nonce, files, ports, versions, of.ssh.user)
     asked = visit.visit_all(of.targets, of.ssh, script, ports, seconds)
     groups, machines = (list(of.ids(kind).values()) for kind in (diagnosis.GROUP, diagnosis.INSTANCE))
     looked = asyncio.to_thread(cloud.look, of.aws, groups, machines) if groups else _no_cloud()
     visits, found = await asyncio.gather(asked, looked)
     found_all = diagnosis.diagnose(of, visits, found, nonce)
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    mending = Remediation(of.place, of.plan, now, found_all.findings)
+    mending = Remediation(of.place, of.plan, now, found_all.findings, of.project)
     told = report.as_json if form is Format.JSON else report.as_text
     return told(of, found_all, mending, time.monotonic() - started), found_all.well
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from shlex import join, quote
 
-from chef_push_jobs.cli.doctor.checks import Case, examine
+from chef_push_jobs.cli.doctor.checks import Case, examine, ssh_command
+from chef_push_jobs.cli.doctor.checks import task as task_of
 from chef_push_jobs.cli.doctor.findings import Cell, Diagnosis, Finding
 from chef_push_jobs.cli.doctor.observations import Cloud, ProbeResult
 from chef_push_jobs.engine.stack_state import RULES, ObservedRule, Stack
@@ -27,6 +29,7 @@ def diagnose(stack: Stack, visits: Mapping[str, ProbeResult], cloud: Cloud, nonc
         nonce,
         changed | stack.plan.following(changed),
         guarded=bool(stack.ids(GROUP)),
+        bastion=stack.bastion,
     )
     cells: dict[str, dict[str, Cell]] = {}
     findings: list[Finding] = list(_not_rolled_out(stack, changed))
@@ -36,7 +39,8 @@ def diagnose(stack: Stack, visits: Mapping[str, ProbeResult], cloud: Cloud, nonc
     told = [cell.finding for row in cells.values() for cell in row.values() if cell.finding]
     strays = _strays(stack, cloud)
     findings += [_with_strays(finding, stack, visits, cloud, strays) for finding in told]
-    findings += [*_master(case), *strays.values(), *_rules(stack, cloud), *_machines(stack, visits, cloud)]
+    findings += [*_master(case), *_readers(case), *strays.values(), *_rules(stack, cloud)]
+    findings += _machines(stack, visits, cloud)
     return Diagnosis(cells, tuple(findings))
 
 
@@ -70,9 +74,10 @@ def _unreachable(stack: Stack, server: Server, visit: ProbeResult, cloud: Cloud)
     if state in ("terminated", "shutting-down"):
         return Finding(name, "reachable", f"{text}; its machine {instance} is {state}", refresh=True)
     if state in ("stopped", "stopping"):
-        start = f"aws ec2 start-instances --region {stack.aws.get('aws:region')} --instance-ids {instance}"
+        region = ["--region", stack.aws["aws:region"]] if "aws:region" in stack.aws else []
+        start = join(["aws", "ec2", "start-instances", *region, "--instance-ids", str(instance)])
         return Finding(name, "reachable", f"{text}; its machine {instance} is {state}", commands=(start,), up=False)
-    look = f"ssh -p {stack.settings.config.ssh.port} {stack.settings.config.ssh.user}@{address}"
+    look = ssh_command(stack.ssh, address)
     return Finding(name, "reachable", text, commands=(look,), up=False)
 
 
@@ -83,10 +88,21 @@ def _master(case: Case) -> Iterator[Finding]:
     prepared = all(answers.prepared for server in topology.backends if (answers := case.answers(server)))
     masters = [server.name for server in topology.backends if case.is_master(server)]
     if prepared and len(masters) != 1:
-        address = case.targets[case.primary.name].address
-        look = f"ssh {case.settings.config.ssh.user}@{address} sudo chef-server-ctl ha-status"
+        looks = [case.ssh(server, "sudo", "chef-server-ctl", "ha-status") for server in topology.backends]
         text = f"keepalived knows {'two masters' if masters else 'no master'}, not one"
-        yield Finding("", "keepalived", text, commands=(look,), up=False)
+        yield Finding("", "keepalived", text, commands=tuple(looks), up=False)
+
+
+def _readers(case: Case) -> Iterator[Finding]:
+    """The other servers copy from the primary with keys of their own, which it lets in."""
+    primary, share = case.answers(case.primary), task_of("share", case.primary)
+    if primary is None or not primary.prepared or share not in case.plan.tasks or share in case.pending:
+        return
+    others = {server.name: case.answers(server) for server in case.settings.topology.others}
+    shut = [name for name, one in others.items() if one and one.prepared and one.copy_key not in primary.readers]
+    if shut:
+        text = f"its authorized_keys does not let {', '.join(shut)} copy: the next change would fail there"
+        yield Finding(case.primary.name, "credentials", text, (share,))
 
 
 def _strays(stack: Stack, cloud: Cloud) -> dict[str, Finding]:
@@ -100,7 +116,7 @@ def _strays(stack: Stack, cloud: Cloud) -> dict[str, Finding]:
             f"security group {groups[rule.group]} has a rule made by hand: {rule} ({identity})",
             commands=(
                 f"pulumi import {{options}} --yes --skip-preview --protect=false --generate-code=false"
-                f" {kinds[rule.egress]} by-hand-{identity} {identity}",
+                f" {kinds[rule.egress]} {quote(f'by-hand-{identity}')} {quote(identity)}",
             ),
         )
         for identity, rule in cloud.rules.items()

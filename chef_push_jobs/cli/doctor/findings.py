@@ -21,7 +21,8 @@ class CellState(StrEnum):
 class Finding:
     """A drift, and what mends it: tasks to `repair`, other `commands` before `pulumi up`, `refresh` with it.
 
-    `server` is empty for what concerns the stack. With `up` false, no `pulumi up` would help.
+    `server` is empty for what concerns the stack. With `up` false, no `pulumi up` would help. With
+    `known` false nobody could look, and the commands are how to.
     """
 
     server: str
@@ -31,6 +32,7 @@ class Finding:
     commands: tuple[str, ...] = ()
     refresh: bool = False
     up: bool = True
+    known: bool = True
 
 
 @dataclass(frozen=True)
@@ -51,4 +53,13 @@ class Diagnosis:
 
     @property
     def well(self) -> bool:
-        return not self.findings
+        """Nothing that was looked at is wrong."""
+        return not self.problems
+
+    @property
+    def problems(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.known)
+
+    @property
+    def unknown(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if not finding.known)

@@ -20,12 +20,16 @@ class PortState(StrEnum):
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """What came of it: `answers`, or why there are none: `trouble`, or another `host_key` than the pinned one."""
+    """What came of it: `answers`, or why there are none: `trouble`, or another `host_key` than the pinned one.
+
+    `time` is when they came (Unix time).
+    """
 
     answers: ServerFacts | None = None
     trouble: str | None = None
     host_key: str | None = None
     doors: Mapping[int, PortState] = field(default_factory=dict)
+    time: float | None = None
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,13 @@ Nothing secret is answered: of a credential, a digest that is keyed with a numbe
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import dropwhile
 
 from chef_push_jobs import scripts
+from chef_push_jobs.model.shown import line
 
 SERVICE = "opscode-pushy-server"
 PACKAGES = ("opscode-push-jobs-server", "chef-server-core")
@@ -27,7 +30,31 @@ COMMAND = "printf 'from\\t%s\\n' \"${SSH_CONNECTION%% *}\"; exec sudo -n sh -s"
 
 
 class IncompleteFacts(ValueError):
-    """The script did not get to its end."""
+    """The script did not get to its end, or what came is no answer of it."""
+
+
+MOST = 256 * 1024  # characters of an answer; one of a cluster with a thousand servers has 80,000
+# What each line of an answer may have, word for word: all else is refused, so that no text of a server goes further.
+DIGEST, NUMBER, YES_NO = r"[0-9a-f]{64}", r"\d{1,12}", "yes|no"
+VERSION = r"[A-Za-z0-9.+:~^_-]{1,100}"
+PATH, NAME = r"/[A-Za-z0-9._/+@-]{0,200}", r"[A-Za-z0-9_.-]{1,64}"
+LINES: Mapping[str, tuple[str, ...]] = {
+    "from": (r"[0-9a-fA-F:.]{0,45}",),
+    "prepared": (YES_NO,),
+    "package": (NAME, VERSION, YES_NO),
+    "file": (PATH, NAME, r"[0-7]{1,5}", DIGEST),
+    "service": ("[a-z]{1,20}",),
+    "cluster": ("[a-z]{1,20}",),
+    "ha-status": (NUMBER,),
+    "keepalived": (YES_NO,),
+    "copy-key": (DIGEST,),
+    "reader": (DIGEST,),
+    "used": (PATH, NUMBER),
+    "time": (NUMBER,),
+    "certificate": (NUMBER,),
+    "listens": (NUMBER,),
+    "end": ("of-answers",),
+}
 
 
 @dataclass(frozen=True)
@@ -46,7 +73,10 @@ class ServerFacts:
     `source` is this machine's address as the server sees it. `packages` are versions, or `none`; `newer` are those that
     are newer than the stack's. `service` is runit's word for it (`run`, `down`), or
     `none` where it is not enabled. `cluster` is keepalived's (`master`, `backup`), None outside of ha;
-    `keepalived` is whether its scripts name the service, None where there are none.
+    `keepalived` is whether its scripts name the service, None where there are none; `ha_status` is what its own check
+    ends with. `copy_key` is the keyed digest of the key that it copies with, `readers` are those of the keys that may
+    copy from it. `used` is how full its file systems are, in percent; `time` its clock, `certificates` when those of
+    the API end, both as Unix time (0: it cannot be read).
     """
 
     source: str
@@ -58,12 +88,18 @@ class ServerFacts:
     cluster: str | None = None
     keepalived: bool | None = None
     listens: frozenset[int] = field(default_factory=frozenset)
+    ha_status: int | None = None
+    copy_key: str | None = None
+    readers: frozenset[str] = field(default_factory=frozenset)
+    used: Mapping[str, int] = field(default_factory=dict)
+    time: int | None = None
+    certificates: tuple[int, ...] = ()
 
 
-def script(nonce: str, files: Iterable[str], ports: Iterable[int], versions: Mapping[str, str]) -> str:
+def script(nonce: str, files: Iterable[str], ports: Iterable[int], versions: Mapping[str, str], user: str) -> str:
     """Answers in lines of words with tabs between them. `nonce` is hexadecimal, `versions` the stack's by package."""
     wanted = {name: versions.get(name, "") for name in PACKAGES}
-    return scripts.probe(nonce, files, ports, wanted).text
+    return scripts.probe(nonce, files, ports, wanted, user).text
 
 
 def keyed(nonce: str, content: str) -> str:
@@ -72,11 +108,18 @@ def keyed(nonce: str, content: str) -> str:
 
 
 def parse_facts(text: str) -> ServerFacts:
-    """Raises IncompleteFacts."""
-    lines = [line.split("\t") for line in text.splitlines()]
+    """A login shell may greet before its answer. Raises IncompleteFacts."""
+    lines = list(dropwhile(lambda words: words[0] != "from", (one.split("\t") for one in text.split("\n")[:-1])))
     if not lines or lines[-1] != ["end", "of-answers"]:
         raise IncompleteFacts("its answer is not complete")
+    for words in lines:
+        if not _is_answer(words):
+            raise IncompleteFacts(f"it answers what was not asked: {line('  '.join(words), 60)}")
     one = {words[0]: words[1] for words in lines if len(words) == 2}
+    if missing := {"prepared", "service"} - set(one):
+        raise IncompleteFacts(f"its answer lacks {', '.join(sorted(missing))}")
+    if missing := set(PACKAGES) - {words[1] for words in lines if words[0] == "package"} - {""}:
+        raise IncompleteFacts(f"its answer lacks the version of {', '.join(sorted(missing))}")
     return ServerFacts(
         source=one.get("from", ""),
         prepared=one["prepared"] == "yes",
@@ -87,4 +130,16 @@ def parse_facts(text: str) -> ServerFacts:
         cluster=one.get("cluster"),
         keepalived=one["keepalived"] == "yes" if "keepalived" in one else None,
         listens=frozenset(int(words[1]) for words in lines if words[0] == "listens"),
+        ha_status=int(one["ha-status"]) if "ha-status" in one else None,
+        copy_key=one.get("copy-key"),
+        readers=frozenset(words[1] for words in lines if words[0] == "reader"),
+        used={words[1]: int(words[2]) for words in lines if words[0] == "used"},
+        time=int(one["time"]) if "time" in one else None,
+        certificates=tuple(int(words[1]) for words in lines if words[0] == "certificate"),
     )
+
+
+def _is_answer(words: Sequence[str]) -> bool:
+    rules = LINES.get(words[0], ())
+    matching = len(words) == len(rules) + 1
+    return matching and all(re.fullmatch(rule, word, re.ASCII) for rule, word in zip(rules, words[1:], strict=True))

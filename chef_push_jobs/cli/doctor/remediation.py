@@ -19,16 +19,21 @@ class Remediation:
     plan: StackPlan
     nonce: str
     findings: Sequence[Finding]
+    project: str = "chef-push-jobs"
 
     def commands(self, finding: Finding) -> list[str]:
         """What mends one finding, given that all are mended."""
         return self._commands([finding])
 
     def all(self) -> list[str]:
-        return self._commands(self.findings)
+        return self._commands([finding for finding in self.findings if finding.known])
 
     def _commands(self, findings: Sequence[Finding]) -> list[str]:
-        by_hand = [text.replace("{options}", self._options) for found in findings for text in found.commands]
+        by_hand = [
+            text.replace("{options}", self._options).replace("{project}", self.project)
+            for found in findings
+            for text in found.commands
+        ]
         repairs = [self._repair(task) for task in self._roots(task for found in findings for task in found.repair)]
         up = [self._up(refresh=any(found.refresh for found in findings))] if any(found.up for found in findings) else []
         return list(dict.fromkeys([*by_hand, *repairs, *up]))
@@ -45,7 +50,7 @@ class Remediation:
         return " ".join(quote(word) for word in self.place.options)
 
     def _repair(self, task: TaskId) -> str:
-        path = quote(f'chef-push-jobs:repair["{task}"]')
+        path = quote(f'{self.project}:repair["{task}"]')
         return f"pulumi config set {self._options} --path {path} {self.nonce}"
 
     def _up(self, *, refresh: bool) -> str:

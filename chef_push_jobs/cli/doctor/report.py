@@ -2,12 +2,14 @@
 
 The shape of the JSON, on one object:
     stack     its name
-    well      whether nothing is to be mended; the exit status is 0 then, else 1
+    well      whether nothing that was looked at is to be mended; the exit status is 0 then, else 1
     servers   by name: {"address": …, "checks": {CHECK: {"state": STATE, "shown": what was seen, in short}}}
-              CHECK: reachable, host key, package, credentials, settings, service, ports, keepalived
+              CHECK: reachable, host key, package, credentials, settings, service, ports, keepalived, room, clock,
+              certificate
               STATE: well, drift, unknown (it could not be asked), none (there is no such thing on that server)
     problems  [{"server": name, or "" for the stack, "check": a CHECK or "firewall", "problem": a sentence,
               "commands": what mends this one, in order}]
+    unknown   what could not be looked at, in the same shape: `commands` are how to
     commands  what mends all of them, in order, each once
     seconds   how long it took
 """
@@ -33,31 +35,32 @@ def as_json(stack: Stack, diagnosis: Diagnosis, mending: Remediation, seconds: f
             }
             for name, row in diagnosis.cells.items()
         },
-        "problems": [
-            {
-                "server": finding.server,
-                "check": finding.check,
-                "problem": finding.text,
-                "commands": mending.commands(finding),
-            }
-            for finding in diagnosis.findings
-        ],
+        "problems": [_told(finding, mending) for finding in diagnosis.problems],
+        "unknown": [_told(finding, mending) for finding in diagnosis.unknown],
         "commands": mending.all(),
         "seconds": round(seconds, 2),
     }
     return json.dumps(document, indent=2)
 
 
+def _told(finding: Finding, mending: Remediation) -> dict[str, object]:
+    commands = mending.commands(finding)
+    return {"server": finding.server, "check": finding.check, "problem": finding.text, "commands": commands}
+
+
 def as_text(stack: Stack, diagnosis: Diagnosis, mending: Remediation, seconds: float) -> str:
     """One line if all is well. Else the table, and for each problem a line with the commands that mend it below."""
-    name, count = stack.place.stack, len(diagnosis.findings)
-    if diagnosis.well:
+    name, count = stack.place.stack, len(diagnosis.problems)
+    if not diagnosis.findings:
         servers = len(diagnosis.cells)
         return f"stack {name}: all well ({servers} server{'s' if servers > 1 else ''}, {seconds:.1f} s)"
-    lines = [*table(diagnosis), "", f"{count} problem{'s' if count > 1 else ''} in stack {name}:"]
-    for finding in diagnosis.findings:
-        lines.append(f"  {_line(finding)}")
-        lines += [f"      {command}" for command in mending.commands(finding)]
+    found = f"{count} problem{'s' if count > 1 else ''} in stack {name}:" if count else f"nothing wrong in stack {name}"
+    lines = [*table(diagnosis), "", found]
+    for heading, findings in (("", diagnosis.problems), ("not known, and how to find out:", diagnosis.unknown)):
+        lines += [heading] if heading and findings else []
+        for finding in findings:
+            lines.append(f"  {_line(finding)}")
+            lines += [f"      {command}" for command in mending.commands(finding)]
     everything = mending.all()
     if count > 1:
         lines += ["", "all of it:", *(f"      {command}" for command in everything)]

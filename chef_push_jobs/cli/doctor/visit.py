@@ -6,8 +6,10 @@ What is asked is in `probe.py`, what the answers mean in `checks.py`.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from typing import Any
 
 import asyncssh
@@ -18,12 +20,17 @@ from chef_push_jobs.cli.doctor.probe import IncompleteFacts
 from chef_push_jobs.config.stack_config import Ssh
 from chef_push_jobs.engine import shown_keys
 from chef_push_jobs.engine.stack_state import Target
+from chef_push_jobs.model.shown import line
 from chef_push_jobs.model.ssh_keys import is_fingerprint
 
 DIAL_SECONDS = 5.0
 # A firewall that drops is only known by silence.
 KNOCK_SECONDS = 2.0
 MOST_AT_ONCE = 50
+
+
+class TooMuch(Exception):
+    """What a server sends has no end."""
 
 
 async def visit_all(
@@ -47,7 +54,7 @@ async def visit(target: Target, ssh: Ssh, script: str, ports: Sequence[int], sec
             found = await _ask(target, ssh, script)
     except TimeoutError:
         found = ProbeResult(trouble=f"no answer within {seconds:g} s")
-    return ProbeResult(found.answers, found.trouble, found.host_key, dict(zip(ports, await doors, strict=True)))
+    return replace(found, doors=dict(zip(ports, await doors, strict=True)))
 
 
 async def _ask(target: Target, ssh: Ssh, script: str) -> ProbeResult:
@@ -64,19 +71,29 @@ async def _ask(target: Target, ssh: Ssh, script: str) -> ProbeResult:
             )
             # Not closed in good order, which is to wait for the other side.
             connections.callback(connection.abort)
-            process = await connection.create_process(probe.COMMAND)
+            process = await connection.create_process(probe.COMMAND, errors="replace")
             with suppress(OSError):  # where it ends before it reads, it says why
                 process.stdin.write(script)
                 process.stdin.write_eof()
-            done = await process.wait()
-            said = str(done.stderr).strip()
-            return ProbeResult(probe.parse_facts(str(done.stdout)))
+            told, said = await asyncio.gather(_bounded(process.stdout), _bounded(process.stderr))
+            return ProbeResult(probe.parse_facts(told), time=time.time())
         except (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed):
             return ProbeResult(host_key=await _presented(target, ssh, options))
         except IncompleteFacts as error:
-            return ProbeResult(trouble=said.splitlines()[-1] if said else str(error))
-        except (OSError, asyncssh.Error, ValueError) as error:
-            return ProbeResult(trouble=_plain(error))
+            last = said.strip().splitlines()[-1:]
+            return ProbeResult(trouble=line(last[0] if last else str(error)))
+        except Exception as error:  # whatever a server makes of SSH costs its own row
+            return ProbeResult(trouble=line(_plain(error)))
+
+
+async def _bounded(stream: asyncssh.SSHReader[str]) -> str:
+    """All that it says. Raises TooMuch."""
+    told: list[str] = []
+    while piece := await stream.read(probe.MOST):
+        told.append(piece)
+        if sum(map(len, told)) > probe.MOST:
+            raise TooMuch(f"it says more than {probe.MOST // 1024} KB")
+    return "".join(told)
 
 
 async def _options(ssh: Ssh, connections: ExitStack) -> dict[str, Any]:
@@ -112,7 +129,7 @@ async def _presented(target: Target, ssh: Ssh, options: Mapping[str, Any]) -> st
     """The fingerprint of the key that the server shows instead."""
     try:
         return await shown_keys.shown(target.address, ssh.port, target.host_key, options.get("tunnel", ()))
-    except (OSError, asyncssh.Error):
+    except Exception:  # as above
         return "of another kind"
 
 
