@@ -20,6 +20,7 @@ from chef_push_jobs.cli.common import (
     StackOption,
     place,
     project_root,
+    tell,
     write,
 )
 from chef_push_jobs.cli.up.screen import Screen
@@ -66,7 +67,7 @@ def _agreed(pulumi: Pulumi, options: Sequence[str], console: Console) -> bool:
         return False
     agreed = console.input("Type yes to apply these changes: ") == "yes"
     if not agreed:
-        console.print("Nothing was changed.")
+        tell("nothing was changed")
     return agreed
 
 
