@@ -34,7 +34,7 @@ class Stack:
     settings: Path
     lab: Lab
     log: Path
-    commands: set[str] = field(default_factory=set)  # every command line that the machine saw during `up`
+    commands: set[str] = field(default_factory=set)  # every command line that the machine saw while `watched`
 
     def pulumi(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """The CLI as the operator runs it, but without questions."""
@@ -65,10 +65,9 @@ class Stack:
         return {**os.environ, "SANDBOX": self.sandbox.name}
 
     def up(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        with self._watched():
-            return self.pulumi(
-                "up", "--yes", "--skip-preview", "--config-file", str(self.settings), *arguments, check=check
-            )
+        return self.pulumi(
+            "up", "--yes", "--skip-preview", "--config-file", str(self.settings), *arguments, check=check
+        )
 
     def preview(self, *arguments: str) -> list[dict[str, Any]]:
         """The steps of the engine's plan."""
@@ -107,8 +106,8 @@ class Stack:
         return {name: int(self.output(name, "grep -c 'Accepted ' /var/log/sshd.log")) for name in servers}
 
     @contextmanager
-    def _watched(self) -> Iterator[None]:
-        """Notes every command line on this machine, those of the hosts' processes among them."""
+    def watched(self) -> Iterator[None]:
+        """Notes every command line on this machine, those of the hosts' processes among them: a third of a processor."""
         done = threading.Event()
 
         def watch() -> None:
@@ -153,7 +152,8 @@ def ha(root: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The high availability stack: previewed, then up, with the engine's log at its highest verbosity."""
     with stack("sandbox", tmp_path_factory.mktemp("ha")) as made:
         steps = made.preview()
-        done = made.up("--logtostderr", "--logflow", "-v=11", "--debug")
+        with made.watched():
+            done = made.up("--logtostderr", "--logflow", "-v=11", "--debug")
         made.log.write_text(json.dumps(steps) + done.stdout + done.stderr)
         yield made
 
