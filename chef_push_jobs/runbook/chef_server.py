@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from chef_push_jobs import scripts
 from chef_push_jobs.config.settings import Settings
-from chef_push_jobs.model.topology import Role, Server
+from chef_push_jobs.model.topology import Kind, Role, Server
 from chef_push_jobs.runbook.push_jobs import copy, reconfigure_chef_server, share
 from chef_push_jobs.runbook.script_context import ScriptContext
 from chef_push_jobs.runbook.steps import (
@@ -43,11 +43,13 @@ def _install(cluster: ScriptContext, server: Server) -> Script | InTurn:
 
 
 def _configure(cluster: ScriptContext, server: Server) -> Script | InTurn:
-    """With the data volume, which reconfigure wants to find."""
+    """With the data volume, which reconfigure wants to find. A new primary is no part of a cluster that is at work."""
     failing_over, vip = cluster.settings.config.high_availability, cluster.settings.vip
     parts = [scripts.configure(SETTINGS_FILE, _settings_file(cluster, everywhere(cluster.topology)))]
     if failing_over and vip and failing_over.prepare_volume:
         parts = [*_device(cluster, server), scripts.prepare_volume(failing_over.device, vip), *parts]
+    if cluster.topology.kind is Kind.HA:
+        parts = [scripts.require_no_cluster(cluster.settings.api_fqdn), *parts]
     return scripts.in_turn(*parts)
 
 

@@ -45,6 +45,10 @@ def install(package: Package, user: str, *, upgrades: bool = True) -> Script:
     return Script(f"install-{package.format}", values)
 
 
+def require_no_cluster(api_fqdn: str) -> Script:
+    return Script("require-no-cluster", {"api_fqdn": api_fqdn})
+
+
 def require_chef_server() -> Script:
     return Script("require-chef-server")
 

@@ -345,20 +345,26 @@ def test_other_ports_are_open_before_and_the_old_ones_shut_after_one_restart(clu
     assert not cluster.lab.reaches("client-0", address, 10000), "the old port is shut"
 
 
-def test_a_replaced_primary_runs_everything_that_came_from_it_everywhere(cluster: Stack) -> None:
-    found = change(cluster, replace="backend-0")
-    assert found.planned == tasks("""
-        backend-0: connect, chef install configure reconfigure-primary share
-        backend-0: push-jobs install configure reconfigure-primary rotate share chef-reconfigure restart-pushy test
-        backend-1: chef copy reconfigure, push-jobs copy reconfigure chef-reconfigure restart-pushy test
-        frontend-0: chef copy reconfigure, push-jobs copy reconfigure
-        frontend-1: chef copy reconfigure, push-jobs copy reconfigure
-    """)
-    assert found.ctl == calls("""
-        backend-0: chef reconfigure, push reconfigure, chef reconfigure, chef restart opscode-pushy-server, push test
-        backend-1: chef reconfigure, push reconfigure, chef reconfigure
-        frontend-0: chef reconfigure, push reconfigure
-        frontend-1: chef reconfigure, push reconfigure
-    """)
-    assert found.starts == {"backend-0": 2}, "the first start of the service there, and the restart of the runbook"
-    assert cluster.outputs()["test"].endswith("0 failures")
+MASTER = "cat /var/opt/opscode/keepalived/current_cluster_status"
+FOLDERS = "etc/opscode etc/opscode-push-jobs-server"
+
+
+def test_a_new_primary_is_not_set_up_beside_a_cluster_until_it_has_its_secrets(cluster: Stack) -> None:
+    """The way of docs/operations.md, Replace: the other backend goes on serving from the beginning to the end."""
+    credentials = cluster.output("backend-1", "sha256sum /etc/opscode/private-chef-secrets.json")
+    refused = cluster.up("--replace", "**aws:ec2/instance:Instance::backend-0", check=False)
+    assert refused.returncode != 0
+    assert "this primary is new, and https://chef.test is a cluster that is at work already" in refused.stdout
+    assert cluster.output("backend-1", MASTER) == "master"
+    assert cluster.lab.shell("backend-0", "ls /etc/opscode/private-chef-secrets.json").returncode != 0
+
+    packed = cluster.output("backend-1", f"tar -C / -czf - {FOLDERS} | base64 -w 0")
+    cluster.output("backend-0", f"echo {packed} | base64 -d | tar -C / -xzf -")
+    status = "current_cluster_status requested_cluster_status"
+    folder = "/var/opt/opscode/keepalived"
+    cluster.output("backend-0", f"mkdir -p {folder}; cd {folder}; for file in {status}; do echo backup > $file; done")
+    cluster.up()
+    assert cluster.output("backend-0", MASTER) == "backup"
+    assert cluster.output("backend-1", MASTER) == "master"
+    assert {cluster.output(server, f"sha256sum {credentials.split()[1]}") for server in SERVERS} == {credentials}
+    assert "0 failures" in cluster.outputs()["test"]
