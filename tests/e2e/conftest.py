@@ -107,7 +107,7 @@ class Stack:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Notes every command line on this machine, those of the hosts' processes among them: a third of a processor."""
+        """Notes each command line on this machine, those of the hosts among them; that takes a third of a processor."""
         done = threading.Event()
 
         def watch() -> None:
