@@ -14,6 +14,7 @@ from typing import Any
 
 STACK = "pulumi:pulumi:Stack"
 # The engine's words for what happens to a resource, once; a replacement's other steps are on its old self.
+LATEST = 1e11  # seconds of Unix time that are a time
 ACTS = ("create", "create-replacement", "update", "delete")
 
 
@@ -115,12 +116,16 @@ def _metadata(metadata: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def read_events(lines: Iterable[str]) -> Iterator[Event]:
     """From a log as the engine writes it, or as it is kept. Raises ValueError for a line that is no event."""
-    for line in lines:
-        if line.strip():
-            raw = json.loads(line)
-            event = event_of(raw)
-            if event:
-                yield event
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            event = event_of(json.loads(line))
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+            said = error if type(error) is ValueError else "it is no event of Pulumi's"
+            raise ValueError(f"line {number}: {said}") from None
+        if event:
+            yield event
 
 
 def event_of(raw: Mapping[str, Any]) -> Event | None:
@@ -131,7 +136,10 @@ def event_of(raw: Mapping[str, Any]) -> Event | None:
     if event is None:
         return None
     [(kind, body)] = event.items()
-    return READERS[kind](float(raw.get("received", raw["timestamp"])), body)
+    at = float(raw.get("received", raw["timestamp"]))
+    if not 0 <= at < LATEST:
+        raise ValueError(f"it has a timestamp that is no time: {at:g}")
+    return READERS[kind](at, body)
 
 
 def _began(at: float, prelude: Mapping[str, Any]) -> Event:

@@ -5,8 +5,9 @@ began (UTC).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from statistics import median
 
@@ -37,16 +38,32 @@ def load(file: Path) -> RolloutProgress:
         return rollout(read_events(line for line in lines if line.endswith("\n")))
 
 
-def last(root: Path, stack: str, before: float = math.inf) -> list[RolloutProgress]:
-    """Those that began before that Unix time, oldest first; no more of them than anything is compared with."""
-    found: list[RolloutProgress] = []
+def _readable(root: Path, stack: str, passed_over: Callable[[str], None]) -> Iterator[tuple[Path, RolloutProgress]]:
+    """Newest first, those in which anything was done: a run that was refused is no rollout."""
     for file in reversed(files(root, stack)):
-        one = load(file)
-        if one.tasks and one.started is not None and one.started < before:
-            found.append(one)
-        if len(found) == LAST:
-            break
-    return found[::-1]
+        try:
+            one = load(file)
+        except (ValueError, OSError) as error:
+            passed_over(f"{file} is damaged, and passed over: {error}")
+            continue
+        if one.tasks and one.started is not None:
+            yield file, one
+
+
+def newest(root: Path, stack: str, passed_over: Callable[[str], None]) -> Path | None:
+    """The file of the last rollout; `passed_over` is told of each file that is damaged."""
+    return next((file for file, _ in _readable(root, stack, passed_over)), None)
+
+
+def last(
+    root: Path, stack: str, before: float = math.inf, passed_over: Callable[[str], None] = lambda said: None
+) -> list[RolloutProgress]:
+    """Those that began before that Unix time, oldest first; no more of them than anything is compared with.
+
+    `passed_over` is told of each file that is damaged.
+    """
+    rollouts = (one for _, one in _readable(root, stack, passed_over) if (one.started or 0) < before)
+    return list(islice(rollouts, LAST))[::-1]
 
 
 def usual(rollouts: Iterable[RolloutProgress]) -> Mapping[str, float]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from chef_push_jobs.cli.app import main
+from chef_push_jobs.cli.report.timeline import LINES, _marks
 from chef_push_jobs.cli.up.table import blocks, columns, headline, heard, lines, narrowed, table
 from chef_push_jobs.engine import history
 from chef_push_jobs.engine.event_log import Began, Ended, Said, event_of, kept, read_events
@@ -261,6 +262,38 @@ def test_only_the_last_rollouts_before_that_did_something_are_compared_with(tmp_
     (folder / "20261129T000000Z.jsonl").write_text("")
     found = history.last(tmp_path, "production", before=(history.LAST + 2) * 1000)
     assert [one.started is not None and one.started // 1000 for one in found] == [2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b'{"timestamp": 1, "summaryEvent": [1]}\n',
+        b'{"timestamp": 1, "resourcePreEvent": {"metadata": {}}}\n',
+        b'{"timestamp": 1e300, "preludeEvent": {"config": {}}}\n',
+        b'{"timestamp": NaN, "preludeEvent": {"config": {}}}\n',
+        b"[]\n",
+        b"no event\n",
+        b"\xff\xfe\n",
+        b"[" * 100_000 + b"\n",
+    ],
+)
+def test_a_damaged_file_is_named_and_passed_over(tmp_path: Path, damage: bytes) -> None:
+    folder = history.folder(tmp_path, "production")
+    folder.mkdir(parents=True)
+    whole = folder / "20261121T000000Z.jsonl"
+    whole.write_bytes((EVENTS / "mended.jsonl").read_bytes())
+    damaged, refused = folder / "20261122T000000Z.jsonl", folder / "20261123T000000Z.jsonl"
+    damaged.write_bytes(whole.read_bytes() + damage)
+    refused.write_text("")
+    told: list[str] = []
+    assert history.newest(tmp_path, "production", told.append) == whole
+    assert len(history.last(tmp_path, "production", passed_over=told.append)) == 1
+    assert len(told) == 2
+    assert all(one.startswith(f"{damaged} is damaged, and passed over: ") and "\n" not in one for one in told)
+
+
+def test_a_rollout_that_took_years_has_few_marks() -> None:
+    assert len(list(_marks(1e10, 1e-8))) <= LINES + 1
 
 
 def test_what_a_task_usually_takes_is_the_median_of_what_it_took() -> None:

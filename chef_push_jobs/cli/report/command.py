@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from chef_push_jobs.cli.common import WELL, CommandError, StackOption, place, project_root, write
+from chef_push_jobs.cli.common import WELL, CommandError, StackOption, place, project_root, tell, write
 from chef_push_jobs.cli.report.page import page
 from chef_push_jobs.cli.report.record import record
 from chef_push_jobs.engine import history
@@ -40,14 +40,13 @@ def report(
     root = project_root()
     pulumi = Pulumi(root)
     name = place(pulumi, stack, None).stack
-    kept = history.files(root, name)
-    if not events and not kept:
+    file = events or history.newest(root, name, passed_over=tell)
+    if file is None:
         raise CommandError(f"no rollout of stack {name} was kept; make one with chef-push-jobs up, or give --events")
-    file = events or kept[-1]
     told = history_file.read_text() if history_file else pulumi.run("stack", "history", "--json", "--stack", name)
     try:
         rollout = history.load(file)
-        before = history.last(root, name, before=rollout.started or 0)
+        before = history.last(root, name, before=rollout.started or 0, passed_over=tell)
         updates = parse_history(told)
     except ValueError as error:
         raise CommandError(f"{file}: {error}; give an event log of `chef-push-jobs up` or of the engine") from None

@@ -94,7 +94,7 @@ def _bars(
 
 
 def _marks(span: float, scale: float) -> Iterable[tuple[float, str]]:
-    step = next((step for step in STEPS if span / step <= LINES), STEPS[-1])
+    step = next((step for step in STEPS if span / step <= LINES), int(span // LINES) + 1)
     for number in range(int(span // step) + 1):
         seconds = number * step
         yield LEFT + seconds * scale, f"{seconds // 60}:{seconds % 60:02}"

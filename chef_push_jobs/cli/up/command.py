@@ -72,7 +72,7 @@ def _agreed(pulumi: Pulumi, options: Sequence[str], console: Console) -> bool:
 
 
 def _up(pulumi: Pulumi, stack: str, options: Sequence[str], events: Path | None, console: Console) -> int:
-    earlier = history.last(pulumi.root, stack)
+    earlier = history.last(pulumi.root, stack, passed_over=tell)
     whole = [one for one in earlier if one.result == "succeeded"]
     last = whole[-1].seconds(0) if whole else None
     file = events or history.new_file(pulumi.root, stack, datetime.now(UTC))
