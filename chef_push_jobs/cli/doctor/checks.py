@@ -6,7 +6,7 @@ What concerns the whole stack is in `diagnosis.py`. Tasks are named by the same 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, ip_address
 from shlex import quote
 
@@ -251,13 +251,14 @@ def keepalived(case: Case, server: Server, answers: ServerFacts) -> Cell:
     return _drift("unaware", Finding(server.name, "keepalived", text, (task("chef-reconfigure", server),)))
 
 
+SERVICE_STATUS = 7
 # What `chef-server-ctl ha-status` ends with (docs/chef.md, ha-status).
 HA_STATUS = {
     1: "keepalived is not set up there",
     2: "keepalived wants another state than there is: a failover runs, or did not end",
     3: "the address that moves is where it must not be, or is not where it must",
     4: "the data volume is not attached and mounted as it must",
-    7: "a service, perhaps keepalived itself, does not run as it must",
+    SERVICE_STATUS: "a service, perhaps keepalived itself, does not run as it must",
     8: "the network interface of keepalived's settings is not there",
     124: "keepalived's own check did not end within 15 s",
 }
@@ -355,6 +356,8 @@ def examine(case: Case, server: Server, unreachable: Finding) -> dict[str, Cell]
         finding = Finding(server.name, "reachable", text, (connect(server),))
         return {"reachable": _drift("NEW", finding), "host key": Cell("pinned"), **unknown}
     asked = {name: check(case, server, visit.answers) for name, check in CHECKS.items()}
+    if visit.answers.ha_status == SERVICE_STATUS and asked["service"].state is CellState.DRIFT:
+        asked["keepalived"] = replace(asked["keepalived"], finding=None)  # it says the same of that service
     return {"reachable": Cell("yes"), "host key": Cell("pinned"), **asked}
 
 
