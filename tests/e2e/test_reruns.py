@@ -40,7 +40,7 @@ FROM_CONFIGURE = """
     frontend-1: push-jobs copy reconfigure
 """
 CALLS_FROM_CONFIGURE = """
-    backend-0: push reconfigure, chef reconfigure, push test
+    backend-0: push reconfigure, chef reconfigure
     backend-1: push reconfigure, chef reconfigure
     frontend-0: push reconfigure
     frontend-1: push reconfigure
@@ -248,7 +248,7 @@ def test_a_raised_revision_runs_that_step_and_what_follows(cluster: Stack, progr
     for version in (program, None):
         found = change(cluster, program=version)
         assert (found.planned, found.updated) == (expected, set())
-        assert found.ctl == calls("backend-0: chef restart opscode-pushy-server, push test")
+        assert found.ctl == calls("backend-0: chef restart opscode-pushy-server")
         assert found.starts == {"backend-0": 1}
 
 
@@ -267,7 +267,7 @@ def test_a_frontend_more_and_less_is_nothing_to_the_other_frontends_and_restarts
         frontend-2: connect, chef install copy reconfigure, push-jobs install copy reconfigure
     """)
     assert more.ctl == calls("""
-        backend-0: chef reconfigure, push test
+        backend-0: chef reconfigure
         backend-1: chef reconfigure
         frontend-2: chef reconfigure, push reconfigure
     """)
@@ -281,7 +281,7 @@ def test_a_frontend_more_and_less_is_nothing_to_the_other_frontends_and_restarts
         backend-1: chef copy reconfigure, push-jobs test
     """)
     assert less.ctl == calls("""
-        backend-0: chef reconfigure, push test
+        backend-0: chef reconfigure
         backend-1: chef reconfigure
     """)
     assert (less.starts, less.updated) == ({}, set())
@@ -298,7 +298,7 @@ def test_a_replaced_frontend_gets_its_own_tasks_and_restarts_nothing(cluster: St
         frontend-1: connect, chef install copy reconfigure, push-jobs install copy reconfigure
     """)
     assert found.ctl == calls("""
-        backend-0: chef reconfigure, push test
+        backend-0: chef reconfigure
         backend-1: chef reconfigure
         frontend-1: chef reconfigure, push reconfigure
     """)
@@ -313,7 +313,7 @@ def test_a_replaced_standby_gets_its_own_tasks_and_restarts_nothing(cluster: Sta
         backend-1: push-jobs install copy reconfigure chef-reconfigure restart-pushy test
     """)
     assert found.ctl == calls("""
-        backend-0: chef reconfigure, push test
+        backend-0: chef reconfigure
         backend-1: chef reconfigure, push reconfigure, chef reconfigure
     """)
     assert found.starts == {}, "the service runs on the master, which has not changed"

@@ -162,10 +162,8 @@ def rotate(cluster: Stack, nonce: str, *, stays: str = "") -> None:
     assert found.planned == tasks(ROTATION)
     assert found.starts == {"backend-0": 1}
     assert (
-        found.ctl["backend-0"][-4:]
-        == calls("backend-0: push reconfigure, chef reconfigure, chef restart opscode-pushy-server, push test")[
-            "backend-0"
-        ]
+        found.ctl["backend-0"][-3:]
+        == calls("backend-0: push reconfigure, chef reconfigure, chef restart opscode-pushy-server")["backend-0"]
     )
     assert found.ctl["frontend-0"] == calls("frontend-0: push reconfigure")["frontend-0"]
     new = assert_same_everywhere(cluster)

@@ -18,15 +18,19 @@ for path in etc/opscode etc/opscode-push-jobs-server var/opt/opscode var/opt/ops
   home/ubuntu/.ssh; do
   [ ! -e "$path" ] || found="$found $path"
 done
-# Data, what nginx holds for a moment, and each server's own certificate.
-kept() { find $found \( -path '*/postgresql/*/data' -o -path '*/nginx/tmp' -o -path '*/nginx/ca' \) -prune -o "$@"; }
+# Data, what nginx holds for a moment, each server's own certificate, and where a master of any time has the volume.
+kept() {
+  find $found \( -path '*/postgresql/*/data' -o -path '*/nginx/tmp' -o -path '*/nginx/ca' -o -path '*/drbd' \) \
+    -prune -o "$@"
+}
 kept -printf '%y %m %u:%g %p %l\n' | sort
 kept -type f ! -name opscode-push-jobs-server-running.json -exec sha256sum {} + | sort -k 2
 # It says whether this is the first reconfigure.
 running=etc/opscode-push-jobs-server/opscode-push-jobs-server-running.json
 [ ! -e $running ] || echo "$(sed '/"bootstrap": {/,/}/d' $running | sha256sum) $running"
 find etc -maxdepth 1 -name '.chef-rollout*' -printf 'left over: %p\n'
-find var/lib/chef-rollout -maxdepth 1 ! -name '*.wanted' ! -name lock -printf '%y %m %u:%g %p\n' | sort
+find var/lib/chef-rollout -maxdepth 1 ! -name '*.wanted' ! -name lock ! -name suite-passed \
+  -printf '%y %m %u:%g %p\n' | sort
 find home/ubuntu -maxdepth 1 -name 'chef-rollout-*' -type f -exec sha256sum {} + | sort
 dpkg-query -W -f 'package ${Package} ${Version} ${Status}\n' chef-server-core opscode-push-jobs-server
 chef-server-ctl status | sed 's/(pid [0-9]*) [0-9]*s/(pid)/g; s/: [0-9]*s/:/g' | sort

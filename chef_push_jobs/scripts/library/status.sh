@@ -10,12 +10,22 @@ not_well() {
   return 1
 }
 
+# holds COMMAND…: within a minute; a service that keepalived has just started is not there at once.
+holds() {
+  deadline=$(($(date +%s) + 60))
+  until "$@"; do
+    [ "$(date +%s)" -lt "$deadline" ] || return 1
+    sleep 1
+  done
+}
+runs() { [ -n "$(running)" ]; }
+
 # check_status PORT …: print in one line what is well, or what is not.
 check_status() {
-  [ -n "$(running)" ] ||
+  holds runs ||
     not_well "opscode-pushy-server does not run" "see /var/log/opscode/opscode-pushy-server/current" || return 1
   for port in "$@"; do
-    listens "$port" ||
+    holds listens "$port" ||
       not_well "nothing listens on port $port" "see /var/log/opscode/opscode-pushy-server/current" || return 1
   done
   wait_for_page /pushy/_status || return 1
