@@ -48,6 +48,7 @@ def _cut_network(strike: Strike) -> None:
 def _mend_network(lane: Lane, task: TaskId) -> None:
     enter = network.enter(lane.namespace(task.server))
     subprocess.run([*enter, "nft", "delete table inet fault"], check=True)
+    lane.recover_master()
 
 
 def _reboot(strike: Strike) -> None:

@@ -188,6 +188,13 @@ class Lane:
             assert time.monotonic() < deadline, f"keepalived does not settle on {' or '.join(wanted)}: {said}"
             time.sleep(0.2)
 
+    def recover_master(self) -> None:
+        """A master that was cut off comes back without its volume: what an operator does then (docs/failover.md)."""
+        master = self.wait_for_master(*self.backends)
+        if "run: postgresql:" not in self.lab.output(master, "chef-server-ctl status postgresql || :"):
+            self.lab.output(master, "chef-server-ctl master-recover")
+            self.wait_for_master(master)
+
     def return_mastership(self) -> None:
         """Where a fault had another backend take over, as it should, have the first one back, as an operator does."""
         master = self.wait_for_master(*self.backends)

@@ -28,7 +28,9 @@ def reconfigured(disk: Path, status: str | None = None, *there: str) -> set[str]
         (disk / name).write_text(files.get(name, ""))
     (disk / "bin").mkdir()
     (disk / "bin/opscode-push-jobs-server-ctl").write_text("#!/bin/sh\n")
-    (disk / "bin/opscode-push-jobs-server-ctl").chmod(0o755)
+    (disk / "bin/chef-server-ctl").write_text("#!/bin/sh\necho 'run: postgresql: (pid 7) 1s'\n")
+    for command in (disk / "bin").iterdir():
+        command.chmod(0o755)
     script = scripts.reconfigure_push_jobs().text.replace(scripts.HOME, str(disk / "home"))
     for place in PLACES:
         script = script.replace(place, f"{disk}{place}")
@@ -55,3 +57,26 @@ def test_a_standby_is_marked_so_that_the_first_reconfigure_does_not_start_the_se
 def test_what_the_first_generation_was_started_with_goes_once_the_second_has_its_own(tmp_path: Path) -> None:
     assert reconfigured(tmp_path / "1", None, APP) == {APP}
     assert reconfigured(tmp_path / "2", None, APP, SYS) == {SYS}
+
+
+def test_a_master_without_its_database_is_told_and_not_reconfigured(tmp_path: Path) -> None:
+    """Its volume is with the other backend, from which it was cut off."""
+    for name, script in {
+        "chef-server-ctl": "echo 'down: postgresql: 9s'",
+        "opscode-push-jobs-server-ctl": f"touch {tmp_path}/reconfigured",
+        "sleep": "exit 0",
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    status = tmp_path / "var/opt/opscode/keepalived/current_cluster_status"
+    for folder in (status.parent, tmp_path / "etc/opscode-push-jobs-server"):
+        folder.mkdir(parents=True)
+    status.write_text("master\n")
+    script = scripts.reconfigure_push_jobs().text
+    for place in PLACES:
+        script = script.replace(place, f"{tmp_path}{place}")
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["sh"], input=script, text=True, env=environment, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert "chef-server-ctl master-recover" in done.stdout
+    assert not (tmp_path / "reconfigured").exists()
