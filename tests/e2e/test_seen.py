@@ -74,7 +74,7 @@ def test_the_first_rollout_is_a_table_in_a_terminal(cluster: Stack, kept: Path) 
     assert status == 0, shown[-3000:]
     for part in ("server", "push-jobs", "restart", "backend-0", "frontend-1", "✓"):
         assert part in shown
-    assert re.search(r"\btest: \d+ examples: .*; 0 failures", shown)
+    assert re.search(r"test: \d+ examples: .*; 0 failures", shown)
     assert re.search(r"▸ \d+s", shown), "what runs is shown while it does"
     found = history.load(kept / "1.jsonl")
     assert found.result == "succeeded"
