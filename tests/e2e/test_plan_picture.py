@@ -10,10 +10,11 @@ from chef_push_jobs.config import stack_files
 from chef_push_jobs.runbook.stack import load_stack
 from sandbox.paths import CLONE
 from tests.e2e.conftest import PROJECT, Stack
-from tests.e2e.observed import COMMAND
+from tests.e2e.observed import COMMAND, HOST_KEY
 
 RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 FIREWALL = "firewall"
+FIRST = ("connect-", HOST_KEY)
 
 
 def engine_waits(resources: list[dict[str, Any]]) -> dict[str, set[str]]:
@@ -35,12 +36,12 @@ def test_the_picture_has_the_edges_that_the_engine_had(ha: Stack) -> None:
         source = FIREWALL if link.source.step == FIREWALL else str(link.source)
         drawn.setdefault(str(link.target), set()).add(source)
     engine = engine_waits(ha.state()["deployment"]["resources"])
-    assert set(drawn) == {task for task in engine if not task.startswith("connect-")}
+    assert set(drawn) == {task for task in engine if not task.startswith(FIRST)}
     for task, sources in drawn.items():
         missing, more = sources - engine[task], engine[task] - sources
         assert not missing, f"{task} is drawn to wait for {missing}, the engine did not"
-        # A server's address and keys come from its connect task, whether or not it is a reason to wait.
-        assert all(name.startswith("connect-") for name in more), f"{task} waited for {more}, which is not drawn"
+        # A server's address and keys come from these, whether or not they are a reason to wait.
+        assert all(name.startswith(FIRST) for name in more), f"{task} waited for {more}, which is not drawn"
 
 
 def test_setting_a_value_with_the_cli_keeps_the_line_that_editors_find_the_schema_by(ha: Stack, tmp_path: Path) -> None:
