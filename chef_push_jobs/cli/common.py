@@ -56,7 +56,10 @@ def place(pulumi: Pulumi, stack: str | None, config_file: Path | None) -> Place:
 
 def read(file: Path) -> str:
     """The text of a file, or of standard input for `-`."""
-    return sys.stdin.read() if file == STDOUT else file.read_text()
+    try:
+        return sys.stdin.read() if file == STDOUT else file.read_text()
+    except UnicodeDecodeError:
+        raise CommandError(f"{file} is no text in UTF-8; give the file that the command wrote") from None
 
 
 def write(text: str, output: Path | None) -> None:

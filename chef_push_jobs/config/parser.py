@@ -23,10 +23,14 @@ Model = TypeVar("Model", bound=BaseModel)
 # Every setting that was understood (also by its default), by its path in the file, like `pushJobs.apiPort`.
 Values = dict[str, object]
 
+DEEPEST = 50  # levels of a value
+
 RULES = {
     "int_type": "it is a whole number",
     "int_parsing": "it is a whole number",
     "int_from_float": "it is a whole number",
+    "int_parsing_size": "it is a whole number",
+    "finite_number": "it is a whole number",
     "bool_type": "it is true or false",
     "bool_parsing": "it is true or false",
     "list_type": "it is a list",
@@ -72,9 +76,17 @@ def decoded(value: str) -> object:
     if value[:1] not in ("{", "["):
         return value
     try:
-        return json.loads(value)
-    except ValueError:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
         return value
+    return found if _is_flat(found, DEEPEST) else value
+
+
+def _is_flat(value: object, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return True
+    inner = value.values() if isinstance(value, dict) else value
+    return levels > 0 and all(_is_flat(one, levels - 1) for one in inner)
 
 
 def is_given(raw: Mapping[str, object], path: str) -> bool:
@@ -133,7 +145,8 @@ def _problem(setting: str, details: ErrorDetails) -> Problem:
             bound = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
             return Problem(setting + place, given, f"it is {bound}", "choose such a number")
         case "string_type":
-            return Problem(setting + place, given, "it is text", "put it in quotes")
+            remedy = "put it in quotes; on the command line: `pulumi config set --path --type string`"
+            return Problem(setting + place, given, "it is text", remedy)
         case "missing":
             return Problem(setting + place, "not given", "it is needed", "set it")
         case other:

@@ -205,7 +205,7 @@ def _servers(values: Values, problems: list[Problem]) -> tuple[Server, ...]:
             rule = "servers are either listed or counted"
             problems.append(Problem("servers", f"given beside {', '.join(given)}", rule, "take one of the two out"))
         servers = tuple(Server(entry.name, entry.fqdn, entry.role) for entry in entries)
-    elif isinstance(kind, Kind) and _given(values, "backends", "frontends", "domain"):
+    elif isinstance(kind, Kind) and _given(values, "servers", "backends", "frontends", "domain"):
         backends, least, _ = topology.SIZES[kind]
         counts = [values.get("backends"), values.get("frontends")]
         if not isinstance(domain, str) or (least and counts[1] is None):
@@ -292,7 +292,9 @@ FOR_NEW_MACHINES = (
 
 def _existing(raw: Mapping[str, object], values: Values) -> list[Problem]:
     """Either all servers exist already, or all are made; each kind has settings of its own."""
-    entries = values.get("servers")
+    if "servers" not in values:
+        return []  # refused: nobody knows which kind it is
+    entries = values["servers"]
     servers = [entry for entry in entries if isinstance(entry, ServerEntry)] if isinstance(entries, list) else []
     without = [entry.name for entry in servers if entry.address is None]
     if len(without) == len(servers):

@@ -6,16 +6,15 @@ What is `secure:` in the file stays unread: only the engine has the key. Pure bu
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from chef_push_jobs.config import settings
-from chef_push_jobs.config.parser import decoded
+from chef_push_jobs.config import settings, yaml_reader
+from chef_push_jobs.config.parser import decoded, is_given
 from chef_push_jobs.config.settings import Reading
+from chef_push_jobs.config.yaml_reader import YamlError
 from chef_push_jobs.model.problems import Problem
 
 HIDDEN = "[secret]"  # the engine's word for a value that it does not show
@@ -63,6 +62,12 @@ def read(configuration: Configuration, root: Path, *, files: bool = True) -> Rea
         if secret.partition(".")[0] != "ssh"
     ]
     found = settings.read(configuration.own, root, files=files)
+    key, kept = "ssh.privateKey", any(secret.partition(".")[0] == "ssh" for secret in configuration.secrets)
+    if not kept and is_given(found.given, key):
+        remedy = (
+            f"set it anew: `pulumi config set --secret --path {configuration.project}:{key} < FILE`; make a new key"
+        )
+        refused.append(Problem(key, "a secret, in clear text", "it is in nobody's hands but yours", remedy))
     if not refused:
         return found
     return replace(found, settings=None, problems=(*refused, *found.problems))
@@ -80,7 +85,10 @@ def find_root(start: Path) -> Path:
 
 def project(root: Path) -> str:
     """The name of the project in `root`. Raises StackFileError."""
-    return str(_yaml(root / "Pulumi.yaml")["name"])
+    name = _yaml(root / "Pulumi.yaml").get("name")
+    if not isinstance(name, str):
+        raise StackFileError("Pulumi.yaml has no name of the project; give it one: name: chef-push-jobs")
+    return name
 
 
 def folder(root: Path) -> Path:
@@ -102,25 +110,43 @@ def read_configuration(stack: str, root: Path, file: Path | None = None) -> Conf
         known = ", ".join(names(root))
         raise StackFileError(f"there is no stack {stack}: no file {path.relative_to(root)}; the stacks are {known}")
     secrets: list[str] = []
-    given = _yaml(path).get("config") or {}
-    values = {str(key): _open(value, str(key), secrets) for key, value in given.items()}
-    name = project(root)
+    given, name = _yaml(path).get("config") or {}, project(root)
     prefix = f"{name}:"
+    if not isinstance(given, dict):
+        remedy = f"write each setting below config, as {prefix}topology"
+        raise StackFileError(str(Problem(f"{path.name}: config", "a single value", "it has keys and values", remedy)))
+    values = {key: _open(value, key, secrets) for key, value in _named(given, prefix, path.name)}
     return Configuration(
         name,
-        {key: _as_given(value) for key, value in values.items() if value is not None},
+        {key: _as_given(value) for key, value in values.items() if value is not HIDDEN},
         tuple(secret.removeprefix(prefix) for secret in secrets if secret.startswith(prefix)),
     )
 
 
+def _named(given: Mapping[Any, Any], prefix: str, file: str) -> Iterator[tuple[str, Any]]:
+    """Each setting by its whole name: a key without a namespace is the project's own, to the engine too."""
+    for key, value in given.items():
+        if not isinstance(key, str):
+            rule, remedy = "a setting has a name", f"write it as, for example, {prefix}topology"
+            raise StackFileError(str(Problem(f"{file}: config", f"key {key}", rule, remedy)))
+        namespace, colon, name = key.partition(":")
+        yield (f"{namespace}:{name.removeprefix('config:')}" if colon else f"{prefix}{key}"), value
+
+
 def _as_given(value: Any) -> str:
+    """Null is empty text to the engine."""
+    if value is None:
+        return ""
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def _yaml(path: Path) -> dict[str, Any]:
     try:
-        found = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        with path.open("rb") as file:
+            found = yaml_reader.read(file.read(yaml_reader.MOST_BYTES + 1))
+    except OSError as error:
+        raise StackFileError(f"{path.name} cannot be read: {error.strerror}") from None
+    except YamlError as error:
         raise StackFileError(f"{path.name} cannot be read: {error}") from None
     if not isinstance(found, dict):
         raise StackFileError(f"{path.name} has no keys and values")
@@ -128,13 +154,13 @@ def _yaml(path: Path) -> dict[str, Any]:
 
 
 def _open(value: Any, path: str, secrets: list[str]) -> Any:
-    """The value without what is secure in it; None where it is all."""
+    """The value without what is secure in it; HIDDEN where it is all."""
     if isinstance(value, dict) and set(value) == {"secure"}:
         secrets.append(path)
-        return None
+        return HIDDEN
     if isinstance(value, dict):
         opened = {key: _open(one, f"{path}.{key}", secrets) for key, one in value.items()}
-        return {key: one for key, one in opened.items() if one is not None}
+        return {key: one for key, one in opened.items() if one is not HIDDEN}
     if isinstance(value, list):
         return [_open(one, f"{path}[{at}]", secrets) for at, one in enumerate(value)]
     return value

@@ -124,7 +124,7 @@ def _recorded(inputs: Mapping[str, Any], egress: bool) -> ObservedRule:
 
 async def read_stack(pulumi: Pulumi, place: Place) -> Stack:
     """Raises PulumiError, StackError, and SettingsError with every problem of the settings."""
-    configuration, outputs, state = await asyncio.gather(
+    (configuration, secrets), outputs, state = await asyncio.gather(
         _configuration(pulumi, place),
         pulumi.ask("stack", "output", "--json", "--stack", place.stack),
         pulumi.ask("stack", "export", "--stack", place.stack),
@@ -135,16 +135,20 @@ async def read_stack(pulumi: Pulumi, place: Place) -> Stack:
     if not servers:
         raise StackError(f"stack {place.stack} has no servers yet; make them: pulumi up --stack {place.stack}")
     project = str(resources[0]["urn"]).split("::")[1]
-    plan = await asyncio.to_thread(load_stack, Configuration(project, configuration), pulumi.root)
+    plan = await asyncio.to_thread(load_stack, Configuration(project, configuration, secrets), pulumi.root)
     targets = [Target(name, told["address"], told["hostKey"]) for name, told in servers.items()]
     aws = {key: value for key, value in configuration.items() if key.startswith("aws:")}
     bastion = Proxy.model_validate(told_of["bastion"]) if "bastion" in told_of else None
     return Stack(place, plan, aws, targets, resources, bastion, project)
 
 
-async def _configuration(pulumi: Pulumi, place: Place) -> dict[str, str]:
-    """Secrets are asked for only where there are some: they need the stack's passphrase or key."""
+async def _configuration(pulumi: Pulumi, place: Place) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The values, and the names of those that are secret.
+
+    Secrets are asked for only where there are some: they need the stack's passphrase or key.
+    """
     found = json.loads(await pulumi.ask("config", "--json", *place.options))
     if any("value" not in entry for entry in found.values()):
         found = json.loads(await pulumi.ask("config", "--json", "--show-secrets", *place.options))
-    return {key: str(entry["value"]) for key, entry in found.items()}
+    secrets = tuple(key.partition(":")[2] for key, entry in found.items() if entry.get("secret"))
+    return {key: str(entry.get("value", "")) for key, entry in found.items()}, secrets

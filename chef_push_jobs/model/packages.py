@@ -91,7 +91,10 @@ def package(source: Source, architecture: str, setting: str, root: Path | None) 
 
 
 def _name(source: Source) -> str:
-    path = urlsplit(source.url).path if source.url is not None else str(source.file)
+    try:
+        path = urlsplit(source.url).path if source.url is not None else str(source.file)
+    except ValueError:  # brackets that are no IPv6 address
+        path = str(source.url)
     return unquote(path.rsplit("/", 1)[-1])
 
 
@@ -100,6 +103,11 @@ def _shape(source: Source, name: str, setting: str) -> list[Problem]:
     if source.url is not None and not URL.fullmatch(source.url):
         rule = "a URL starts with https:// or http:// and has no spaces, quotes or shell characters"
         found.append(Problem(f"{setting}.url", f"'{source.url}'", rule, "give the URL of the package file"))
+    elif source.url is not None and "@" in urlsplit(source.url).netloc:
+        rule = "a URL has no user and no password: it goes to servers and into the state as it is"
+        found.append(
+            Problem(f"{setting}.url", "a URL with a password", rule, "give one that needs none; change the password")
+        )
     if source.url is not None and source.sha256 is None:
         rule = "a package from a URL needs its SHA-256, so that every server installs the same bytes"
         found.append(Problem(f"{setting}.sha256", "not given", rule, "add the sha256 that the vendor publishes"))

@@ -87,7 +87,12 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
     ({"frontends": "-1"}, ("frontends", "'-1'", "it is at least 0", "choose such a number")),
     (
         {"machines": {"image": {"owner": 99720109477}}},
-        ("machines.image.owner", "'99720109477'", "it is text", "put it in quotes"),
+        (
+            "machines.image.owner",
+            "'99720109477'",
+            "it is text",
+            "put it in quotes; on the command line: `pulumi config set --path --type string`",
+        ),
     ),
     ({"domian": "x"}, ("domian", "given", "there is no such setting", "write domain")),
     (

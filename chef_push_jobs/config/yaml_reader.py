@@ -1,0 +1,177 @@
+"""YAML as the engine reads it (Go, YAML 1.2: `yes` is text, `010` is eight), within bounds. Pure.
+
+All that the engine refuses is refused here, in three lines, and in bounded time: what contains itself, keys that stand
+twice, numbers that JSON has not, aliases that unfold to millions of values.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, date, datetime
+from typing import Any
+
+import yaml
+
+from chef_push_jobs.model.problems import Problem
+
+MOST_BYTES, MOST_VALUES, DEEPEST = 1_000_000, 200_000, 50
+LONGEST = 60  # letters of what was given that are shown
+DIGITS = 18  # of a whole number that every part takes as one
+TAG = "tag:yaml.org,2002:"
+
+
+class YamlError(ValueError):
+    """Why the text cannot be read: what, the rule, what to do."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Without the words of YAML 1.1 that the engine takes for text."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - filled below
+
+
+for _tag, _pattern, _first in (
+    ("bool", "true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"[-+]?(0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)", "-+0123456789"),
+    ("float", r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
+    ("float", r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+."),
+    ("null", "~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("merge", "<<", "<"),
+    ("timestamp", r"\d{4}-\d\d?-\d\d?([Tt ].+)?", "0123456789"),
+):
+    _Loader.add_implicit_resolver(f"{TAG}{_tag}", re.compile(rf"^({_pattern})$"), list(_first))
+
+
+def _whole(loader: _Loader, node: yaml.ScalarNode) -> object:
+    text = node.value.replace("_", "")
+    sign, digits = (text[:1], text[1:]) if text[:1] in ("-", "+") else ("", text)
+    if digits.isdecimal() and len(digits.lstrip("0")) > DIGITS:
+        return _number(loader, node)
+    try:
+        octal = re.fullmatch("0[0-7]+", digits)
+        value = int(digits, 8) if octal else int(digits, 10) if digits.isdecimal() else int(digits, 0)
+    except ValueError:
+        raise _refused(node, f"!!int {node.value}", "a value is what its tag says", "take the tag out") from None
+    return -value if sign == "-" else value
+
+
+def _number(loader: _Loader, node: yaml.ScalarNode) -> object:
+    try:
+        value = float(node.value.replace("_", "").replace(".inf", "inf").replace(".nan", "nan").lower())
+    except ValueError:
+        raise _refused(node, f"!!float {node.value}", "a value is what its tag says", "take the tag out") from None
+    if not math.isfinite(value):
+        raise _refused(node, node.value, "a number is one that JSON has", "write such a number, or put it in quotes")
+    return int(value) if value.is_integer() and abs(value) < 10**DIGITS else value
+
+
+def _time(loader: _Loader, node: yaml.ScalarNode) -> object:
+    """The engine makes text of a date, in its own form."""
+    try:
+        return f"{date.fromisoformat(node.value)} 00:00:00 +0000 UTC"
+    except ValueError:
+        pass
+    try:
+        at = datetime.fromisoformat(node.value)
+    except ValueError:
+        return node.value
+    return f"{at.astimezone(UTC) if at.tzinfo else at:%Y-%m-%d %H:%M:%S} +0000 UTC"
+
+
+def _truth(loader: _Loader, node: yaml.ScalarNode) -> object:
+    if node.value.lower() not in ("true", "false"):
+        raise _refused(node, f"!!bool {node.value}", "a value is what its tag says", "take the tag out")
+    return node.value.lower() == "true"
+
+
+def _binary(loader: _Loader, node: yaml.ScalarNode) -> object:
+    try:
+        return yaml.SafeLoader.construct_yaml_binary(loader, node).decode()
+    except (UnicodeDecodeError, yaml.YAMLError):
+        raise _refused(node, "!!binary", "a value is text", "write the text itself") from None
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> object:
+    return loader.construct_mapping(node, deep=True)
+
+
+for _tag, _constructor in (
+    ("int", _whole),
+    ("float", _number),
+    ("timestamp", _time),
+    ("bool", _truth),
+    ("binary", _binary),
+    ("set", _mapping),
+    ("omap", yaml.SafeLoader.construct_yaml_seq),
+):
+    _Loader.add_constructor(f"{TAG}{_tag}", _constructor)
+
+
+def read(content: bytes) -> Any:
+    """What the file says. Raises YamlError."""
+    if len(content) > MOST_BYTES:
+        raise YamlError(_told("", f"{len(content)} bytes", f"it has at most {MOST_BYTES}", "keep other data elsewhere"))
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        given = f"a byte that is not UTF-8 (0x{content[error.start]:02x})"
+        raise YamlError(_told(f"line {line}", given, "the file is UTF-8", "save it as UTF-8")) from None
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _bounded(node, {}, set())
+        return loader.construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"line {mark.line + 1}" if mark else ""
+        rule = "it is YAML, which data alone can be in"
+        raise YamlError(_told(where, str(error.problem or error.context), rule, "correct that line")) from None
+    except yaml.YAMLError as error:
+        raise YamlError(_told("", str(error), "it is YAML", "take such characters out")) from None
+    except (RecursionError, ValueError) as error:
+        if isinstance(error, YamlError):
+            raise
+        rule = f"values stand at most {DEEPEST} levels deep"
+        raise YamlError(_told("", "nested too deeply", rule, "write it flatter")) from None
+
+
+def _bounded(node: yaml.Node, sizes: dict[int, tuple[int, int]], above: set[int]) -> tuple[int, int]:
+    """How many values are in a node with its aliases unfolded, and how deep. Raises YamlError."""
+    if id(node) in above:
+        raise _refused(node, "a value that contains itself", "a value ends", "take the alias out")
+    if id(node) in sizes:
+        return sizes[id(node)]
+    parts: list[yaml.Node] = []
+    if isinstance(node, yaml.MappingNode):
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
+        if twice := next((key for at, key in enumerate(keys) if key in keys[:at]), None):
+            raise _refused(node, f"key {twice}, twice", "each key stands once", "take one out")
+        if any(not isinstance(key, yaml.ScalarNode) for key, _ in node.value):
+            raise _refused(node, "a key that is a list or a section", "a key is text", "write text")
+        parts = [value for _, value in node.value]
+    elif isinstance(node, yaml.SequenceNode):
+        parts = node.value
+    found = [_bounded(part, sizes, above | {id(node)}) for part in parts]
+    size, depth = 1 + sum(one for one, _ in found), 1 + max((deep for _, deep in found), default=0)
+    if size > MOST_VALUES:
+        rule = f"there are at most {MOST_VALUES} values, aliases unfolded"
+        raise _refused(node, "too many values", rule, "take aliases out")
+    if depth > DEEPEST:
+        rule = f"values stand at most {DEEPEST} levels deep"
+        raise _refused(node, "nested too deeply", rule, "write it flatter")
+    sizes[id(node)] = size, depth
+    return size, depth
+
+
+def _refused(node: yaml.Node, given: str, rule: str, remedy: str) -> YamlError:
+    shown = given if len(given) <= LONGEST else f"{given[:LONGEST]}… ({len(given)} letters)"
+    return YamlError(_told(f"line {node.start_mark.line + 1}", shown, rule, remedy))
+
+
+def _told(where: str, given: str, rule: str, remedy: str) -> str:
+    told = str(Problem(where, given, rule, remedy))
+    return told if where else told.removeprefix(": ")
