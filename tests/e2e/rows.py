@@ -89,6 +89,11 @@ def backend_1_is_master(desk: Desk) -> None:
     until(lambda: output(desk, "backend-1", f"cat {STATUS}") == "master", seconds=60)
 
 
+def backend_1_is_well(desk: Desk) -> None:
+    """A service that needs the database may start before it, and is started again."""
+    until(lambda: desk.on("backend-1", "chef-server-ctl ha-status")[0] == 0, seconds=60)
+
+
 def committed(desk: Desk) -> None:
     """What was changed until now."""
     desk.does("git commit --quiet --all --message 'Earlier changes'")

@@ -122,7 +122,7 @@ SECTIONS = (
         "Fail over",
         {
             "chef-server-ctl stop keepalived": Row(on="backend-0", after=rows.backend_1_is_master),
-            "chef-server-ctl ha-status": Row(on="backend-1"),
+            "chef-server-ctl ha-status": Row(on="backend-1", before=rows.backend_1_is_well),
             'pulumi stack output test --stack "$STACK"': Row(WELL),
             "chef-server-ctl start keepalived": Row(on="backend-0", after=rows.backend_1_is_master),
         },
