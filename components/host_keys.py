@@ -90,7 +90,7 @@ def changed_key(who: str, pinned: str, shown: str) -> str:
 
 
 def refuse_changed_keys() -> None:
-    """For all remote commands that are made after this call: a changed host key is told before anybody dials.
+    """For all remote commands that are made after this call: a changed host key is reported before anybody dials.
 
     The plugin would dial again and again, and not say which key there is. What is deleted is left to it: the old one of
     a task that is replaced has the old key.

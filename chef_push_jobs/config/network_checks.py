@@ -26,7 +26,7 @@ ARM64 = re.compile(r"(a1|[a-z]+\d+[a-z]*g[a-z]*)\.")
 def problems(raw: Mapping[str, object], values: Values, servers: Sequence[Server]) -> list[Problem]:
     """`raw` is the stack's file, `values` what was understood of it."""
     if any(getattr(entry, "address", None) for entry in _list(values, "servers")):
-        return []  # none of this is for servers that exist already, and that is told
+        return []  # none of this is for servers that exist already, and that is reported
     frontends = any(server.role is Role.FRONTEND for server in servers)
     vpc = _found_vpc if values.get("network.vpcId") else _made_vpc
     return [

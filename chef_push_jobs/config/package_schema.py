@@ -1,6 +1,6 @@
 """The package's schema, from the settings themselves: a new setting is in it without anybody's doing. Pure.
 
-Defaults are told, not set: an SDK would send them, and then nobody could tell what was given.
+Defaults are documented, not set: an SDK would send them, and then nobody could tell what was given.
 """
 
 from __future__ import annotations

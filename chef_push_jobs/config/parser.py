@@ -1,4 +1,4 @@
-"""Reads settings into a pydantic model field by field, so that all mistakes are found at once and told as `Problem`s.
+"""Reads settings into a pydantic model field by field, and finds all mistakes at once, each a `Problem`.
 
 Pydantic's own validation gives no values where one is wrong, so rules that join values could not be checked beside it.
 """

@@ -366,14 +366,14 @@ def _high_availability(values: Values) -> Iterable[Problem]:
 
 
 def _versions(values: Values, push_jobs: Package | None, core: Package | None) -> Iterable[Problem]:
-    kind, image, told = (values.get(name) for name in ("topology", "machines.image.name", "machines.image.id"))
-    yield from version_checks.told_twice("pushJobs.version", push_jobs, values.get("pushJobs.version"))
-    yield from version_checks.told_twice("chefServer.version", core, values.get("chefServer.version"))
+    kind, image, image_id = (values.get(name) for name in ("topology", "machines.image.name", "machines.image.id"))
+    yield from version_checks.given_twice("pushJobs.version", push_jobs, values.get("pushJobs.version"))
+    yield from version_checks.given_twice("chefServer.version", core, values.get("chefServer.version"))
     software = version_checks.Software(
         kind if isinstance(kind, Kind) else None,
         version_checks.version(push_jobs, values.get("pushJobs.version")),
         version_checks.version(core, values.get("chefServer.version")),
-        image if isinstance(image, str) and told is None and not _are_there(values) else None,
+        image if isinstance(image, str) and image_id is None and not _are_there(values) else None,
         core is not None or not _are_there(values),
         next((str(made) for made in [values.get("entry.loadBalancer")] if made in ("public", "internal")), None),
     )

@@ -23,7 +23,7 @@ from chef_push_jobs.model.topology import FQDN, Kind, Role
 
 @dataclass(frozen=True)
 class ValueRule:
-    """A rule for a value, told as a `Problem` tells it; in a JSON schema, `rule` and the keywords that say it there."""
+    """A rule for a value, in the words of a `Problem`; in a JSON schema, `rule` and the keywords that say it there."""
 
     holds: Callable[[Any], object]
     text: str

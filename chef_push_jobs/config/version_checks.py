@@ -40,22 +40,22 @@ class Software:
     balancer: str | None
 
 
-def version(package: Package | None, told: object) -> Version | None:
+def version(package: Package | None, given: object) -> Version | None:
     """As the package's name has it, else as a setting tells it."""
     named = package.version if package else None
-    return numbers(named or (told if isinstance(told, str) else "")) or None
+    return numbers(named or (given if isinstance(given, str) else "")) or None
 
 
-def told_twice(setting: str, package: Package | None, told: object) -> Iterator[Problem]:
+def given_twice(setting: str, package: Package | None, given: object) -> Iterator[Problem]:
     """A package's own version is not for a setting to tell."""
     if (
-        isinstance(told, str)
+        isinstance(given, str)
         and package
         and package.version
-        and numbers(package.version)[: len(numbers(told))] != (numbers(told))
+        and numbers(package.version)[: len(numbers(given))] != (numbers(given))
     ):
         rule = f"the package's name says {package.version}"
-        yield Problem(setting, f"'{told}'", rule, "take it out; it is for packages whose name has no version")
+        yield Problem(setting, f"'{given}'", rule, "take it out; it is for packages whose name has no version")
 
 
 def problems(software: Software, values: Values) -> Iterator[Problem]:

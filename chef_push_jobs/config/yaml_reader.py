@@ -173,5 +173,5 @@ def _refused(node: yaml.Node, given: str, rule: str, remedy: str) -> YamlError:
 
 
 def _told(where: str, given: str, rule: str, remedy: str) -> str:
-    told = str(Problem(where, given, rule, remedy))
-    return told if where else told.removeprefix(": ")
+    message = str(Problem(where, given, rule, remedy))
+    return message if where else message.removeprefix(": ")

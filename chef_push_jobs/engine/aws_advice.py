@@ -57,7 +57,7 @@ ADVICE: Mapping[str, str] = {
 
 
 def advice(resource: str, operation: str, errors: Sequence[str]) -> str | None:
-    """What to do about a failed create, update or delete; None where the error is told well enough by itself."""
+    """What to do about a failed create, update or delete; None where the error says enough by itself."""
     code = next((str(found[1]) for error in errors if (found := CODE.search(error))), "")
     if code not in ADVICE:
         return None

@@ -51,7 +51,7 @@ def _readable(root: Path, stack: str, passed_over: Callable[[str], None]) -> Ite
 
 
 def newest(root: Path, stack: str, passed_over: Callable[[str], None]) -> Path | None:
-    """The file of the last rollout; `passed_over` is told of each file that is damaged."""
+    """The file of the last rollout; `passed_over` is called for each file that is damaged."""
     return next((file for file, _ in _readable(root, stack, passed_over)), None)
 
 
@@ -60,7 +60,7 @@ def last(
 ) -> list[RolloutProgress]:
     """Those that began before that Unix time, oldest first; no more of them than anything is compared with.
 
-    `passed_over` is told of each file that is damaged.
+    `passed_over` is called for each file that is damaged.
     """
     rollouts = (one for _, one in _readable(root, stack, passed_over) if (one.started or 0) < before)
     return list(islice(rollouts, LAST))[::-1]

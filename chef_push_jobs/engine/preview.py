@@ -1,7 +1,7 @@
 """What `pulumi preview --json` says: what is to happen to each resource, and which of its inputs are the reason. Pure.
 
 The shape is that of the engine's PreviewDigest (pulumi `pkg/display/json.go`). Values that are secret stand there as
-`[secret]`, unless the preview was told to show them; nothing here shows any.
+`[secret]`, unless the preview was asked to show them; nothing here shows any.
 """
 
 from __future__ import annotations
@@ -171,5 +171,5 @@ def _change(step: Mapping[str, Any]) -> Change:
 
 
 def _told(found: Mapping[str, Any], severity: str) -> tuple[str, ...]:
-    told = found.get("diagnostics") or []
-    return tuple(str(one["message"]).strip() for one in told if one.get("severity") == severity)
+    diagnostics = found.get("diagnostics") or []
+    return tuple(str(one["message"]).strip() for one in diagnostics if one.get("severity") == severity)

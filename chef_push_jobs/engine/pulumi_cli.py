@@ -153,9 +153,9 @@ def explain(said: str) -> str:
     """What the CLI printed when it failed, as one line: its last error, and what to do."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     errors = [line.removeprefix("error:").strip() for line in lines if line.startswith("error:")]
-    told = (errors or lines or ["it said nothing"])[-1]
-    remedy = next((remedy for pattern, remedy in REMEDIES if re.search(pattern, told)), None)
-    return f"{told}; {remedy}" if remedy else told
+    message = (errors or lines or ["it said nothing"])[-1]
+    remedy = next((remedy for pattern, remedy in REMEDIES if re.search(pattern, message)), None)
+    return f"{message}; {remedy}" if remedy else message
 
 
 def _failure(arguments: tuple[str, ...], said: str) -> PulumiError:

@@ -136,7 +136,7 @@ async def read_stack(pulumi: Pulumi, place: Place) -> Stack:
         raise StackError(f"stack {place.stack} has no servers yet; make them: pulumi up --stack {place.stack}")
     project = str(resources[0]["urn"]).split("::")[1]
     plan = await asyncio.to_thread(load_stack, Configuration(project, configuration, secrets), pulumi.root)
-    targets = [Target(name, told["address"], told["hostKey"]) for name, told in servers.items()]
+    targets = [Target(name, output["address"], output["hostKey"]) for name, output in servers.items()]
     aws = {key: value for key, value in configuration.items() if key.startswith("aws:")}
     bastion = Proxy.model_validate(told_of["bastion"]) if "bastion" in told_of else None
     return Stack(place, plan, aws, targets, resources, bastion, project)

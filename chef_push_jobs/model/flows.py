@@ -267,10 +267,10 @@ def flows(cluster: Cluster) -> Iterator[Flow]:
 
 def table(rows: tuple[Flow, ...]) -> str:
     """Flows as a table in Markdown."""
-    told = any(flow.read_in for flow in rows)
-    lines = ["| From | To | Port | What | When |" + " Read in |" * told, "|---|---|---|---|---|" + "---|" * told]
+    sourced = any(flow.read_in for flow in rows)
+    lines = ["| From | To | Port | What | When |" + " Read in |" * sourced, "|---|---|---|---|---|" + "---|" * sourced]
     for flow in rows:
-        cells = (flow.source, flow.target, _port(flow), flow.what, _when(flow), *([flow.read_in] if told else []))
+        cells = (flow.source, flow.target, _port(flow), flow.what, _when(flow), *([flow.read_in] if sourced else []))
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

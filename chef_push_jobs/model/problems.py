@@ -1,4 +1,4 @@
-"""How a mistake in the configuration is told: what was given, the rule, what to do. Pure."""
+"""How a mistake in the configuration is reported: what was given, the rule, what to do. Pure."""
 
 from __future__ import annotations
 

@@ -106,9 +106,9 @@ def _test(cluster: ScriptContext, server: Server) -> Script:
     return scripts.test(push_jobs.heartbeat_port, push_jobs.command_port, push_jobs.verify, config.reverify)
 
 
-def tested(told: Sequence[str]) -> str:
+def tested(lines: Sequence[str]) -> str:
     """What the test said on the master, of the last lines from all backends. Raises ValueError where none is master."""
-    for said in told:
+    for said in lines:
         if scripts.STANDBY not in said:
             return line(said)
     raise ValueError(

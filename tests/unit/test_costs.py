@@ -109,7 +109,7 @@ def test_the_command_tells_them_as_text_and_json_and_as_no_picture(capsys: pytes
     found = json.loads(capsys.readouterr().out)
     assert f"{sum(each['hourly'] for each in found['costs']):.4f}" in text.splitlines()[-1]
     assert main(["plan", "--costs", "--stack", "example-aws", "--format", "svg"]) == 2
-    assert "costs are told as text or json" in capsys.readouterr().err
+    assert "costs are printed as text or json" in capsys.readouterr().err
 
 
 def test_every_quota_has_its_advice_and_the_document_has_both_tables() -> None:

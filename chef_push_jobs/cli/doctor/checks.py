@@ -155,7 +155,7 @@ def credentials(case: Case, server: Server, answers: ServerFacts) -> Cell:
     if mine == theirs:
         return Cell("equal")
     if len(known) > 1 and theirs not in known and all(other == mine for other in known):
-        return Cell("differ", CellState.DRIFT)  # it is the primary that stands alone, and is told of
+        return Cell("differ", CellState.DRIFT)  # it is the primary that stands alone, and is reported
     text = f"{_difference(mine, theirs)}, compared with the primary"
     return _drift("differ", Finding(server.name, "credentials", text, (task("copy", server),)))
 
@@ -165,17 +165,18 @@ def _credentials(answers: ServerFacts) -> dict[str, File | None]:
 
 
 def _difference(mine: Mapping[str, File | None], theirs: Mapping[str, File | None]) -> str:
-    told = []
+    differences = []
     for path in CREDENTIALS:
         here, there = mine[path], theirs[path]
         if here is None or there is None:
             if here != there:
-                told.append(f"{path} is {'missing' if here is None else 'here only'}")
+                differences.append(f"{path} is {'missing' if here is None else 'here only'}")
         elif here.digest != there.digest:
-            told.append(f"{path} differs")
+            differences.append(f"{path} differs")
         elif here != there:
-            told.append(f"{path} has owner {here.owner} and mode {here.mode}, not {there.owner} and {there.mode}")
-    return "; ".join(told)
+            owner, mode = there.owner, there.mode
+            differences.append(f"{path} has owner {here.owner} and mode {here.mode}, not {owner} and {mode}")
+    return "; ".join(differences)
 
 
 def settings_file(case: Case, server: Server, answers: ServerFacts) -> Cell:
@@ -187,8 +188,8 @@ def settings_file(case: Case, server: Server, answers: ServerFacts) -> Cell:
     if task("configure", case.primary) in case.pending:
         return Cell(shown, CellState.DRIFT)
     step = "configure" if server == case.primary else "copy"
-    told = f"{push_jobs.SETTINGS_FILE} is {'not as the stack renders it' if found else 'missing'}"
-    return _drift(shown, Finding(server.name, "settings", told, (task(step, server),)))
+    text = f"{push_jobs.SETTINGS_FILE} is {'not as the stack renders it' if found else 'missing'}"
+    return _drift(shown, Finding(server.name, "settings", text, (task(step, server),)))
 
 
 def service(case: Case, server: Server, answers: ServerFacts) -> Cell:
@@ -271,13 +272,13 @@ def _ha(case: Case, server: Server, answers: ServerFacts) -> Cell:
         return Cell("?", CellState.UNKNOWN, Finding(server.name, "keepalived", text, commands=(look,), known=False))
     if answers.ha_status == 0:
         return Cell("aware")
-    told = HA_STATUS.get(answers.ha_status, f"its own check ends with status {answers.ha_status}")
+    text = HA_STATUS.get(answers.ha_status, f"its own check ends with status {answers.ha_status}")
     look = case.ssh(server, "sudo", "chef-server-ctl", "ha-status")
     if answers.ha_status == 4 and answers.cluster == "master":
-        told += "; a master that was cut off comes back without it. If no other backend is master, recover it"
+        text += "; a master that was cut off comes back without it. If no other backend is master, recover it"
         recover = case.ssh(server, "sudo", "chef-server-ctl", "master-recover")
-        return _drift("NO DATA", Finding(server.name, "keepalived", told, commands=(look, recover), up=False))
-    return _drift("ERROR", Finding(server.name, "keepalived", f"{told}: see what it says", commands=(look,), up=False))
+        return _drift("NO DATA", Finding(server.name, "keepalived", text, commands=(look, recover), up=False))
+    return _drift("ERROR", Finding(server.name, "keepalived", f"{text}: see what it says", commands=(look,), up=False))
 
 
 FULL = 95  # percent; from 99 on the task runner says so too
@@ -289,18 +290,18 @@ def room(case: Case, server: Server, answers: ServerFacts) -> Cell:
     full = {place: used for place, used in sorted(answers.used.items()) if used >= FULL}
     look = case.ssh(server, "df", "-h")
     if not answers.used:
-        return _unknown(server, "room", "how full its disks are was not told", look)
+        return _unknown(server, "room", "it did not say how full its disks are", look)
     if not full:
         return Cell(f"{max(answers.used.values())} %")
-    told = ", ".join(f"{place} is {used} % full" for place, used in full.items())
-    return _drift("FULL", Finding(server.name, "room", f"{told}: make room", commands=(look,), up=False))
+    text = ", ".join(f"{place} is {used} % full" for place, used in full.items())
+    return _drift("FULL", Finding(server.name, "room", f"{text}: make room", commands=(look,), up=False))
 
 
 def clock(case: Case, server: Server, answers: ServerFacts) -> Cell:
     """Beside this machine's."""
     look, here = case.ssh(server, "timedatectl"), case.visits[server.name].time
     if answers.time is None or here is None:
-        return _unknown(server, "clock", "its time was not told", look)
+        return _unknown(server, "clock", "it did not say its time", look)
     skew = round(answers.time - here)
     if abs(skew) <= SKEW:
         return Cell("right")

@@ -76,8 +76,8 @@ async def _doctor(pulumi: Pulumi, chosen: Place, seconds: float, form: Format) -
     found_all = diagnosis.diagnose(of, visits, found, nonce)
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     mending = Remediation(of.place, of.plan, now, found_all.findings, of.project)
-    told = report.as_json if form is Format.JSON else report.as_text
-    return told(of, found_all, mending, time.monotonic() - started), found_all.well
+    render = report.as_json if form is Format.JSON else report.as_text
+    return render(of, found_all, mending, time.monotonic() - started), found_all.well
 
 
 def _versions(settings: Settings) -> dict[str, str]:

@@ -36,9 +36,9 @@ def diagnose(stack: Stack, visits: Mapping[str, ProbeResult], cloud: Cloud, nonc
     for server in everywhere(topology):
         if server.name in visits:
             cells[server.name] = examine(case, server, _unreachable(stack, server, visits[server.name], cloud))
-    told = [cell.finding for row in cells.values() for cell in row.values() if cell.finding]
+    in_cells = [cell.finding for row in cells.values() for cell in row.values() if cell.finding]
     strays = _strays(stack, cloud)
-    findings += [_with_strays(finding, stack, visits, cloud, strays) for finding in told]
+    findings += [_with_strays(finding, stack, visits, cloud, strays) for finding in in_cells]
     findings += [*_master(case), *_readers(case), *strays.values(), *_rules(stack, cloud)]
     findings += _machines(stack, visits, cloud)
     return Diagnosis(cells, tuple(findings))

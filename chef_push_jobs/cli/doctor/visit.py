@@ -75,8 +75,8 @@ async def _ask(target: Target, ssh: Ssh, script: str) -> ProbeResult:
             with suppress(OSError):  # where it ends before it reads, it says why
                 process.stdin.write(script)
                 process.stdin.write_eof()
-            told, said = await asyncio.gather(_bounded(process.stdout), _bounded(process.stderr))
-            return ProbeResult(probe.parse_facts(told), time=time.time())
+            answered, said = await asyncio.gather(_bounded(process.stdout), _bounded(process.stderr))
+            return ProbeResult(probe.parse_facts(answered), time=time.time())
         except (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed):
             return ProbeResult(host_key=await _presented(target, ssh, options))
         except IncompleteFacts as error:
@@ -88,12 +88,12 @@ async def _ask(target: Target, ssh: Ssh, script: str) -> ProbeResult:
 
 async def _bounded(stream: asyncssh.SSHReader[str]) -> str:
     """All that it says. Raises TooMuch."""
-    told: list[str] = []
+    pieces: list[str] = []
     while piece := await stream.read(probe.MOST):
-        told.append(piece)
-        if sum(map(len, told)) > probe.MOST:
+        pieces.append(piece)
+        if sum(map(len, pieces)) > probe.MOST:
             raise TooMuch(f"it says more than {probe.MOST // 1024} KB")
-    return "".join(told)
+    return "".join(pieces)
 
 
 async def _options(ssh: Ssh, connections: ExitStack) -> dict[str, Any]:

@@ -82,15 +82,15 @@ def plan(
     changed = None if preview_file is None else running(_preview(preview_file, name), planned)
     picture = draw(name, planned, changed)
     if changed and (strange := sorted(str(task) for task in changed if task not in planned.tasks)):
-        told = "not in this plan; was another file previewed? --config-file names it"
-        tell(f"warning: the preview runs {', '.join(strange)}: {told}")
+        why = "not in this plan; was another file previewed? --config-file names it"
+        tell(f"warning: the preview runs {', '.join(strange)}: {why}")
     write(FORMATS[form](picture), output)
     return WELL
 
 
 def _costs(stack: str, plan: StackPlan, form: Format) -> str:
     if form not in COSTS:
-        raise CommandError(f"costs are told as {' or '.join(COSTS)}, not as {form}: choose another --format")
+        raise CommandError(f"costs are printed as {' or '.join(COSTS)}, not as {form}: choose another --format")
     return COSTS[form](stack, stack_costs.costs(plan.settings))
 
 

@@ -31,8 +31,8 @@ def render(picture: Picture) -> str:
         lines += [f"    {node}" for node in _nodes(picture, lane.name)]
         lines.append("  end")
     lines += [f"  {_arrow(link, numbers)}" for link in picture.links]
-    told = "<br/>".join(f"{number}. {in_mermaid(reason)}" for reason, number in numbers.items())
-    lines += [f'  reasons["{told}"]', f"  {_id(_last(picture))} ~~~ reasons"]  # below, where it moves nothing
+    numbered = "<br/>".join(f"{number}. {in_mermaid(reason)}" for reason, number in numbers.items())
+    lines += [f'  reasons["{numbered}"]', f"  {_id(_last(picture))} ~~~ reasons"]  # below, where it moves nothing
     lines += [f"  classDef {name} {style}" for name, style in STYLES.items()]
     lines.append("  classDef legend fill:none,stroke:none,text-align:left")
     lines.append("  class reasons legend")

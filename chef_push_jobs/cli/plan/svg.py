@@ -79,13 +79,13 @@ def _head(root: Element, picture: Picture, layout: Layout) -> None:
     _text(root, EDGE, 58, summary(picture))
     _text(root, EDGE, 58 + LINE, "[n] line of the runbook; a line's reason shows when pointed at", "why")
     y = layout.height + 30
-    for x, kind, told in (
+    for x, kind, label in (
         (EDGE, "waits reruns", "waits for it, and runs again with it"),
         (EDGE + 290, "waits", "waits for it"),
         (EDGE + 430, "reruns", "runs again with it"),
     ):
         SubElement(root, "path", {"class": f"link {kind}", "stroke": "#57606a", "d": f"M{x},{y} h36"})
-        _text(root, x + 44, y + 4, told)
+        _text(root, x + 44, y + 4, label)
 
 
 def _lanes(root: Element, picture: Picture, layout: Layout) -> None:

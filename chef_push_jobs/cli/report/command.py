@@ -43,11 +43,13 @@ def report(
     file = events or history.newest(root, name, passed_over=tell)
     if file is None:
         raise CommandError(f"no rollout of stack {name} was kept; make one with chef-push-jobs up, or give --events")
-    told = history_file.read_text() if history_file else pulumi.run("stack", "history", "--json", "--stack", name)
+    updates_json = (
+        history_file.read_text() if history_file else pulumi.run("stack", "history", "--json", "--stack", name)
+    )
     try:
         rollout = history.load(file)
         before = history.last(root, name, before=rollout.started or 0, passed_over=tell)
-        updates = parse_history(told)
+        updates = parse_history(updates_json)
     except ValueError as error:
         raise CommandError(f"{file}: {error}; give an event log of `chef-push-jobs up` or of the engine") from None
     write(page(record(name, rollout, before, updates)), output)

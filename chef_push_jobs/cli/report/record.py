@@ -153,12 +153,12 @@ def _verified(rollout: RolloutProgress) -> str:
     restarted = (
         f"restart-pushy passed on {listed(found[RESTART])}: where the service runs, it was seen listening on them."
     )
-    told = [restarted] if found[RESTART] else []
-    told += [f"The firewall was tried on {listed(found[FIREWALL])}."] if found[FIREWALL] else []
+    sentences = [restarted] if found[RESTART] else []
+    sentences += [f"The firewall was tried on {listed(found[FIREWALL])}."] if found[FIREWALL] else []
     unseen = (
         "had no reason to look at them again" if rollout.result == "succeeded" else "ended before it looked at them"
     )
-    return " ".join(told) or f"This rollout {unseen}."
+    return " ".join(sentences) or f"This rollout {unseen}."
 
 
 def _test(rollout: RolloutProgress) -> str:

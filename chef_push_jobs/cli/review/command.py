@@ -47,12 +47,12 @@ def review(
         text = read(preview_file) if preview_file else _preview(stack, config_file)
         errors = parse_preview(text).errors
         warned = policies.read_text() if policies else ""
-        told = failed(stack or "", errors) if errors else comment(review_of(text, stack), warned)
+        rendered = failed(stack or "", errors) if errors else comment(review_of(text, stack), warned)
     except (PreviewError, PulumiError) as error:
         if output not in (None, STDOUT):
             write(failed(stack or "", [str(error)]), output)
         raise
-    write(told, output)
+    write(rendered, output)
     return PROBLEMS if errors else WELL
 
 

@@ -26,8 +26,8 @@ def marker(stack: str) -> str:
 
 def failed(stack: str, errors: Iterable[str]) -> str:
     """The comment where there is no plan to review."""
-    told = "\n\n".join(fenced(error, "text") for error in errors)
-    return f"{marker(stack)}\n### Stack {code(stack)}: the preview failed\n\n{told or 'It said nothing.'}\n"
+    said = "\n\n".join(fenced(error, "text") for error in errors)
+    return f"{marker(stack)}\n### Stack {code(stack)}: the preview failed\n\n{said or 'It said nothing.'}\n"
 
 
 def comment(subject: PreviewReview, policies: str = "") -> str:
@@ -54,9 +54,9 @@ def _headline(subject: PreviewReview) -> str:
         return "nothing changes"
     tasks, resources = len(subject.running), sum(1 for change in subject.preview.different if _is_cloud(change.type))
     servers = len({subject.task(change).server for change in subject.running} - {""})
-    told = [f"{_count(tasks, 'task')} on {_count(servers, 'server')}" if tasks else "nothing runs on a server"]
-    told += [f"{_count(resources, 'change')} in the cloud"] if resources else []
-    return ", ".join(told + (["push jobs restarts"] if interrupts(subject) and not subject.is_new else []))
+    parts = [f"{_count(tasks, 'task')} on {_count(servers, 'server')}" if tasks else "nothing runs on a server"]
+    parts += [f"{_count(resources, 'change')} in the cloud"] if resources else []
+    return ", ".join(parts + (["push jobs restarts"] if interrupts(subject) and not subject.is_new else []))
 
 
 def _is_cloud(kind: str) -> bool:
@@ -78,8 +78,8 @@ def violations(printed: str) -> str:
     lines = printed.splitlines()
     start = next((number for number, one in enumerate(lines) if one.strip() == "Policies:"), len(lines))
     section = list(takewhile(lambda one: not one or one.startswith(" "), lines[start + 1 :]))
-    told = "\n".join(section).rstrip()
-    return told if "[mandatory]" in told or "[advisory]" in told else ""
+    text = "\n".join(section).rstrip()
+    return text if "[mandatory]" in text or "[advisory]" in text else ""
 
 
 def _policies(broken: str) -> str:
@@ -92,18 +92,18 @@ def _cloud(subject: PreviewReview) -> str:
 
 
 def _tasks(subject: PreviewReview) -> str:
-    told = []
+    parts = []
     rows = list(_rows(subject))
     if rows:
-        told.append("#### On the servers\n\n" + _table(("task", "on", "why"), rows))
+        parts.append("#### On the servers\n\n" + _table(("task", "on", "why"), rows))
     for on, runbooks in cloud.uploads(subject).items():
-        told.append(f"Sent before: the package file of {' and '.join(runbooks)}, to {prose(listed(list(on)))}.")
+        parts.append(f"Sent before: the package file of {' and '.join(runbooks)}, to {prose(listed(list(on)))}.")
     idle = [change for change in subject.by_name.values() if change.op is Op.UPDATE and not change.runs]
     if idle:
-        told.append(
+        parts.append(
             f"Another connection, limit or form of the script, and nothing run, for {_count(len(idle), 'task')}."
         )
-    return "\n\n".join(told)
+    return "\n\n".join(parts)
 
 
 def _rows(subject: PreviewReview) -> Iterator[tuple[str, str, str]]:

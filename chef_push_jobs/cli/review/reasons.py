@@ -40,8 +40,8 @@ def _own(subject: PreviewReview, change: Change) -> str:
     if task and moved and task.step.facts(subject.topology):
         comes = [server for server in sorted(moved) if subject.changed_machines[server] is Op.CREATE]
         goes = [server for server in sorted(moved) if subject.changed_machines[server] is Op.DELETE]
-        told = [f"{prose(', '.join(some))} {verb}" for some, verb in ((comes, "comes"), (goes, "goes")) if some]
-        return f"its script names the servers: {' and '.join(told)}"
+        changes = [f"{prose(', '.join(some))} {verb}" for some, verb in ((comes, "comes"), (goes, "goes")) if some]
+        return f"its script names the servers: {' and '.join(changes)}"
     return "a setting that it follows changed" if new in (old, UNKNOWN) else "its script changed (below)"
 
 

@@ -22,7 +22,7 @@ FILE = re.compile(r"(?<![\w.+~-])(?:chef-rollout-[0-9a-f]{12}-)?([\w.+~-]+\.(?:d
 
 
 def warnings(subject: PreviewReview) -> tuple[str, ...]:
-    """Each a sentence or two in Markdown. A stack that is new has nothing to lose, so that only its doors are told."""
+    """Each a sentence or two in Markdown. A stack that is new has nothing to lose: only its open doors are listed."""
     about_servers = (
         () if subject.is_new else (*_primary(subject), *_machines(subject), *_packages(subject), *_running(subject))
     )
@@ -48,7 +48,7 @@ def _machines(subject: PreviewReview) -> Iterator[str]:
 
 
 def _packages(subject: PreviewReview) -> Iterator[str]:
-    told: dict[str, list[str]] = {}
+    by_text: dict[str, list[str]] = {}
     replaced: set[tuple[str, str]] = set()
     for change in subject.running:
         task = subject.planned(change)
@@ -57,9 +57,9 @@ def _packages(subject: PreviewReview) -> Iterator[str]:
         files = [FILE.search(str(inputs.get("stdin", ""))) for inputs in (change.before, change.after)]
         if files[0] and files[1] and files[0][1] != files[1][1]:
             text = f"**Another package is installed**: `{files[1][1]}` in place of `{files[0][1]}`"
-            told.setdefault(text, []).append(task.server.name)
+            by_text.setdefault(text, []).append(task.server.name)
             replaced.add((files[0][1], files[1][1]))
-    yield from (f"{text}, on {listed(servers)}." for text, servers in told.items())
+    yield from (f"{text}, on {listed(servers)}." for text, servers in by_text.items())
     if any(_leaves_1(files) for files in replaced):
         yield (
             "**Clients of push jobs 1.x are not served any more**: update them first, to 2.1 with `allow_unencrypted` "

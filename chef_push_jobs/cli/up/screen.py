@@ -48,8 +48,8 @@ class Screen:
         for event in events:
             self.rollout = after(self.rollout, event)
         if not self.console.is_terminal:
-            for told in lines(before, self.rollout):
-                self._print(line(told))
+            for text in lines(before, self.rollout):
+                self._print(line(text))
 
     def on_stop(self) -> None:
         self.note = "stopping: tasks that run on servers finish first, no new task starts"
@@ -65,12 +65,12 @@ class Screen:
             grid.add_column(title)
         for server, cells in shown.rows.items():
             grid.add_row(Text(line(server)), *(_text(cell) for cell in cells))
-        told = [Text(line(one), style="dim", no_wrap=True, overflow="ellipsis") for one in heard(self.rollout)]
+        last_lines = [Text(line(one), style="dim", no_wrap=True, overflow="ellipsis") for one in heard(self.rollout)]
         head = Text(f"{self.stack}: {headline(self.rollout, self.last, now)}", style="bold")
-        return Group(head, grid, *told, *([Text(self.note, style="yellow")] if self.note else []))
+        return Group(head, grid, *last_lines, *([Text(self.note, style="yellow")] if self.note else []))
 
     def finish(self, said: str) -> None:
-        """Failures whole; what the engine printed, where it told nothing else."""
+        """Failures whole; what the engine printed, where it said nothing else."""
         for block in blocks(self.rollout):
             self._print(f"\n{block}")
         if not self.rollout.result:

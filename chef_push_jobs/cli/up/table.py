@@ -57,8 +57,8 @@ class Cell:
     usual: float | None = None
 
     def __str__(self) -> str:
-        told = f"{self.mark} {self.seconds:.0f}s"
-        return f"{told} of {self.usual:.0f}" if self.mark is Mark.RUNNING and self.usual else told
+        shown = f"{self.mark} {self.seconds:.0f}s"
+        return f"{shown} of {self.usual:.0f}" if self.mark is Mark.RUNNING and self.usual else shown
 
 
 @dataclass(frozen=True)
