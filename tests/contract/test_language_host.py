@@ -340,7 +340,8 @@ class TestEnding:
         """
 
     def test_a_failed_resource_interrupts_the_program_too(self, project: Project) -> None:
-        project.write(self.FAILING.format(before="pass"))
+        """The program may hear of the failure first, and end by itself: it is held up until the interrupt comes."""
+        project.write(self.FAILING.format(before="import atexit, time; atexit.register(time.sleep, 10)"))
         result = up(project)
         assert result.returncode != 0
         assert "KeyboardInterrupt" in result.stdout
