@@ -4,7 +4,8 @@
 # A first reconfigure that dies between the halves of the key pair leaves a public key, beside which the next one makes
 # an empty private key, for good. Nobody has that half yet: it is shared only after a reconfigure that went through.
 #
-# A master that was cut off from the other backend comes back without its volume, and so without its database.
+# A master that was cut off from the other backend comes back without its volume, and so without its database. One that
+# was rebooted calls itself master until keepalived says otherwise.
 #
 # The first reconfigure starts the service also on a standby, and that marks the jobs that run on the master as crashed.
 set -eu
@@ -18,21 +19,22 @@ if [ -e pushy_pub.pem ] && [ ! -s pushy_priv.pem ]; then
   fi
   rm -f pushy_pub.pem pushy_priv.pem
 fi
-database_runs() { chef-server-ctl status postgresql | grep -q '^run: postgresql:'; }
-if [ -e /var/opt/opscode/keepalived/current_cluster_status ] && [ "$(cluster_status)" = master ]; then
-  waited=0
-  until database_runs; do
-    if [ "$waited" = 60 ]; then
+waited=0
+while [ -e /var/opt/opscode/keepalived/current_cluster_status ] && [ "$(cluster_status)" = master ] &&
+  ! chef-server-ctl status postgresql | grep -q '^run: postgresql:'; do
+  case $waited in
+    0) echo "this backend is master, and its database does not run: waiting for it, or for another master" ;;
+    60)
       echo "this backend is master, and its database does not run: chef-server-ctl ha-status says what is not well"
       echo "Rule: push jobs is set up on the backend that has the data."
       echo "Do:   where it was cut off from the other backend, which took the volume, and no other backend is master:"
       echo "      sudo chef-server-ctl master-recover here; then run pulumi up again"
       exit 1
-    fi
-    waited=$((waited + 1))
-    sleep 1
-  done
-fi
+      ;;
+  esac
+  waited=$((waited + 1))
+  sleep 1
+done
 service=/opt/opscode/sv/opscode-pushy-server var=/var/opt/opscode-push-jobs-server
 if [ "$(cluster_status)" != master ] && [ ! -e "$var/bootstrapped" ]; then
   mkdir -p "$service" "$var"

@@ -59,24 +59,34 @@ def test_what_the_first_generation_was_started_with_goes_once_the_second_has_its
     assert reconfigured(tmp_path / "2", None, APP, SYS) == {SYS}
 
 
-def test_a_master_without_its_database_is_told_and_not_reconfigured(tmp_path: Path) -> None:
-    """Its volume is with the other backend, from which it was cut off."""
+@pytest.mark.parametrize(
+    ("then", "reconfigures", "says"),
+    [
+        # Its volume is with the other backend, from which it was cut off.
+        ("exit 0", False, "chef-server-ctl master-recover"),
+        # It was rebooted, and the other backend has taken over.
+        ("echo backup > {status}", True, "waiting for it, or for another master"),
+    ],
+)
+def test_a_master_without_its_database_waits_until_it_has_it_or_is_no_master(
+    tmp_path: Path, then: str, reconfigures: bool, says: str
+) -> None:
+    status = tmp_path / "var/opt/opscode/keepalived/current_cluster_status"
     for name, script in {
         "chef-server-ctl": "echo 'down: postgresql: 9s'",
         "opscode-push-jobs-server-ctl": f"touch {tmp_path}/reconfigured",
-        "sleep": "exit 0",
+        "sleep": then.format(status=status),
     }.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / name).chmod(0o755)
-    status = tmp_path / "var/opt/opscode/keepalived/current_cluster_status"
-    for folder in (status.parent, tmp_path / "etc/opscode-push-jobs-server"):
+    for folder in (status.parent, tmp_path / "etc/opscode-push-jobs-server", tmp_path / "home"):
         folder.mkdir(parents=True)
     status.write_text("master\n")
-    script = scripts.reconfigure_push_jobs().text
+    script = scripts.reconfigure_push_jobs().text.replace(scripts.HOME, str(tmp_path / "home"))
     for place in PLACES:
         script = script.replace(place, f"{tmp_path}{place}")
     environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     done = subprocess.run(["sh"], input=script, text=True, env=environment, capture_output=True, check=False)
-    assert done.returncode == 1
-    assert "chef-server-ctl master-recover" in done.stdout
-    assert not (tmp_path / "reconfigured").exists()
+    assert (done.returncode == 0) == reconfigures
+    assert says in done.stdout
+    assert (tmp_path / "reconfigured").exists() == reconfigures
