@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from chef_push_jobs import scripts
 from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.model.topology import Kind, Role, Server
-from chef_push_jobs.runbook.push_jobs import copy, reconfigure_chef_server, share
+from chef_push_jobs.runbook.push_jobs import CHEF_SERVER, copy, reconfigure_chef_server, share
 from chef_push_jobs.runbook.script_context import ScriptContext
 from chef_push_jobs.runbook.steps import (
     Step,
@@ -27,7 +27,7 @@ from chef_push_jobs.runbook.steps import (
 )
 from chef_push_jobs.scripts import InTurn, Script
 
-NAME = "chef"
+NAME = CHEF_SERVER
 SETTINGS_FILE = "/etc/opscode/chef-server.rb"
 SERVICES = "Chef server's services"
 

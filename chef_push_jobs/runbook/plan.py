@@ -24,10 +24,7 @@ SERVERS = Runbook("", servers.STEPS)
 RUNBOOKS = (Runbook(chef_server.NAME, chef_server.STEPS), Runbook(push_jobs.NAME, push_jobs.STEPS))
 UPLOAD = "upload"
 
-# Reasons that stand in no table: they join tables, or follow from a step's other properties.
-CHEF_SERVER_FIRST = Edge(
-    "the last task of Chef server's runbook", Scope.SAME, "push jobs is an add-on to a Chef server that is configured"
-)
+# Reasons that stand in no table: they follow from a step's other properties.
 DEPARTURE_LAST = Edge(
     "uninstall", Scope.SAME, "tasks leave before their server does, so that none is taken for done if that fails"
 )
@@ -202,15 +199,17 @@ class _Maker:
         self._topology, self._settings, self._existing = topology, settings, existing
         self._shared: dict[str, _Row] = {}  # steps that belong to the servers
         self._rows: dict[str, _Row] = {}  # those, and the steps of this table until now
-        self._ends: dict[Server, dict[TaskId, Edge]] = {}  # what the first task of the next table waits for
-        self._before: dict[Server, dict[TaskId, Edge]] = {}  # what the first task of this one waits for
+        self._tables: dict[str, dict[str, _Row]] = {}  # those of all tables until now
+        self._departures: dict[Server, TaskId] = {}
+        self._begun: set[Server] = set()  # where this table has a task already
 
     def add(self, runbook: Runbook) -> None:
         _refuse_two_packages(runbook)
-        self._rows, self._before = dict(self._shared), dict(self._ends)
+        self._rows, self._begun = dict(self._shared), set()
+        self._tables[runbook.name] = self._rows
         for step in runbook.steps:
             on = step.on(self._topology)
-            _refuse(step, on, self._rows, self._topology)
+            self._refuse(step, on)
             if step.action is not Action.DEPARTURE or self._existing:
                 for position, server in enumerate(on):
                     self._add(runbook, step, server, on[position - 1] if step.one_at_a_time and position else None)
@@ -242,10 +241,11 @@ class _Maker:
             )
             depends_on[upload] = (FILE_FIRST,)
         if action is Action.DEPARTURE:
-            self._ends[server] = {task: DEPARTURE_LAST}
+            self._departures[server] = task
         elif step.qualified and action is Action.COMMAND:
-            depends_on |= {end: (edge,) for end, edge in self._before.pop(server, {}).items()}
-            self._ends[server] = {task: CHEF_SERVER_FIRST}
+            if server in self._departures and server not in self._begun:
+                depends_on[self._departures[server]] = (DEPARTURE_LAST,)
+            self._begun.add(server)
         limit = self._settings.timeout(step.name, step.timeout) if self._settings and step.adjustable else step.timeout
         self.tasks.append(
             PlannedTask(task, runbook.name, step, server, action, depends_on, triggered_by, limit, package)
@@ -268,7 +268,10 @@ class _Maker:
         for edge in edges:
             if edge.only is not None and server not in edge.only(self._topology):
                 continue
-            runbook, on = self._rows[edge.step]
+            row = self._row(edge)
+            if row is None:
+                continue
+            runbook, on = row
             if edge.scope is Scope.ALL:
                 ends: Iterable[Server] = on
             else:
@@ -279,17 +282,23 @@ class _Maker:
                 found[to] = (*found.get(to, ()), edge)
         return found
 
+    def _row(self, edge: Edge) -> _Row | None:
+        """None where the edge leads to a runbook that this stack does not run."""
+        rows = self._tables.get(edge.runbook) if edge.runbook else self._rows
+        return None if rows is None else rows[edge.step]
 
-def _refuse(step: Step, on: Sequence[Server], rows: Mapping[str, _Row], topology: Topology) -> None:
-    if step.name in rows:
-        raise ValueError(f"step {step.name} stands twice in the runbook")
-    for edge in (*step.depends_on, *step.triggered_by):
-        if edge.step not in rows:
-            raise ValueError(f"step {step.name} has an edge to {edge.step}, which is no earlier step")
-        few = set(topology.backends)
-        from_here = set(on) if edge.only is None else set(on) & set(edge.only(topology))
-        if edge.scope is Scope.ALL and not from_here <= few and not rows[edge.step].on.keys() <= few:
-            raise ValueError(f"the edge of step {step.name} to {edge.step} on all servers is many-to-many")
+    def _refuse(self, step: Step, on: Sequence[Server]) -> None:
+        if step.name in self._rows:
+            raise ValueError(f"step {step.name} stands twice in the runbook")
+        for edge in (*step.depends_on, *step.triggered_by):
+            try:
+                row = self._row(edge)
+            except KeyError:
+                raise ValueError(f"step {step.name} has an edge to {edge.title}, which is no earlier step") from None
+            few = set(self._topology.backends)
+            from_here = set(on) if edge.only is None else set(on) & set(edge.only(self._topology))
+            if row and edge.scope is Scope.ALL and not from_here <= few and not row.on.keys() <= few:
+                raise ValueError(f"the edge of step {step.name} to {edge.title} on all servers is many-to-many")
 
 
 def _refuse_two_packages(runbook: Runbook) -> None:

@@ -28,6 +28,8 @@ from chef_push_jobs.runbook.steps import (
 from chef_push_jobs.scripts import InTurn, Script
 
 NAME = "push-jobs"
+CHEF_SERVER = "chef"  # the name of Chef server's own runbook
+ADD_ON = "push jobs is an add-on to a Chef server that is configured"
 SETTINGS_FILE = "/etc/opscode-push-jobs-server/opscode-push-jobs-server.rb"
 SERVICE = "opscode-pushy-server"
 
@@ -134,7 +136,10 @@ STEPS = (
         on=everywhere,
         script=_install,
         package=lambda settings: settings.push_jobs_package,
-        depends_on=(same("connect", "the server must be up, and prepared for tasks"),),
+        depends_on=(
+            same("connect", "the server must be up, and prepared for tasks"),
+            same("install", "packages come first, Chef server's before its add-on's", runbook=CHEF_SERVER),
+        ),
         triggered_by=(same("connect", "a new machine has nothing installed"),),
         timeout=900,
     ),
@@ -158,6 +163,7 @@ STEPS = (
         script=_configure,
         depends_on=(
             same("install", "the package brings the folder of the file"),
+            same("reconfigure-primary", ADD_ON, runbook=CHEF_SERVER),
             every("firewall", "reconfigure restarts the service by these settings, and clients come back at once"),
         ),
         triggered_by=(same("install", "a new machine or package may come with other settings"),),
@@ -203,6 +209,7 @@ STEPS = (
         facts=others,
         depends_on=(
             same("rotate", "these are the credentials that are shared"),
+            same("share", "both change who is let in", runbook=CHEF_SERVER),
             every("connect", "each server's key must be known to be let in"),
         ),
         triggered_by=(
@@ -222,6 +229,7 @@ STEPS = (
         depends_on=(
             every("share", "the primary must let this server in"),
             same("install", "the copy replaces the folder that the package brings"),
+            same("reconfigure", ADD_ON, runbook=CHEF_SERVER),
         ),
         triggered_by=(
             of_primary("reconfigure-primary", "the credentials or settings may have changed"),

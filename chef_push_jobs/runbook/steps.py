@@ -43,18 +43,25 @@ class Scope(Enum):
 class Edge:
     """A reason to wait for `step` (in `Step.depends_on`), or to run again when it did (in `Step.triggered_by`).
 
-    With `only`, it is one for tasks on those servers alone.
+    With `only`, it is one for tasks on those servers alone. With `runbook`, the step is one of that earlier runbook;
+    there is no such edge in a stack that does not run it.
     """
 
     step: str
     scope: Scope
     reason: str
     only: Servers | None = None
+    runbook: str = ""
+
+    @property
+    def title(self) -> str:
+        """Of the earlier step, for people."""
+        return f"{self.runbook} {self.step}".strip()
 
 
-def same(step: str, reason: str, only: Servers | None = None) -> Edge:
+def same(step: str, reason: str, only: Servers | None = None, *, runbook: str = "") -> Edge:
     """To the task of `step` on the same server."""
-    return Edge(step, Scope.SAME, reason, only)
+    return Edge(step, Scope.SAME, reason, only, runbook)
 
 
 def every(step: str, reason: str, only: Servers | None = None) -> Edge:

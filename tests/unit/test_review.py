@@ -318,11 +318,15 @@ def test_the_arrows_of_a_whole_rollout_say_what_the_plan_says(topology: Topology
 
 
 @given(topologies(most=30))
-def test_push_jobs_begins_on_a_server_when_chef_server_is_done_there(topology: Topology) -> None:
+def test_push_jobs_is_set_up_on_a_server_when_chef_server_is_done_there_and_no_later(topology: Topology) -> None:
     plan = of(topology)
     for server in topology.servers:
-        last = [task.id for task in plan.of("chef") if task.server == server][-1]
-        assert last in plan.tasks[TaskId("push-jobs", "install", server.name)].depends_on
+        at_first = server == topology.primary
+        mine = TaskId("push-jobs", "configure" if at_first else "copy", server.name)
+        chefs = TaskId("chef", "reconfigure-primary" if at_first else "reconfigure", server.name)
+        assert chefs in plan.tasks[mine].depends_on
+        install = plan.tasks[mine._replace(step="install")]
+        assert {task.step for task in install.depends_on if task.runbook == "chef"} == {"install"}
 
 
 def test_a_picture_of_many_servers_is_as_large_as_one_of_few() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from chef_push_jobs.cli.plan.folding import Lane, Link, lanes_of, unfold
-from chef_push_jobs.runbook.plan import CHEF_SERVER_FIRST, PlannedTask, StackPlan, TaskId
+from chef_push_jobs.runbook.plan import PlannedTask, StackPlan, TaskId
 from chef_push_jobs.runbook.steps import Action, everywhere
 
 
@@ -118,10 +118,10 @@ def _rows(planned: Iterable[PlannedTask], drawn: Collection[TaskId]) -> Iterator
             {edge: None for edges in kinds for source, some in edges.items() if source in drawn for edge in some}
             for kinds in ([task.depends_on for task in tasks], [task.triggered_by for task in tasks])
         )
-        order = dict.fromkeys([CHEF_SERVER_FIRST, *step.depends_on, *step.triggered_by, *waiting])
+        order = dict.fromkeys([*step.depends_on, *step.triggered_by, *waiting])
         found: dict[tuple[str, str, str], list[bool]] = {}
         for edge in order:
-            kinds = found.setdefault((edge.step, edge.scope.value, edge.reason), [False, False])
+            kinds = found.setdefault((edge.title, edge.scope.value, edge.reason), [False, False])
             kinds[0] |= edge in waiting
             kinds[1] |= edge in again
         reasons = (Reason(waits, reruns, *what) for what, (waits, reruns) in found.items() if waits or reruns)
