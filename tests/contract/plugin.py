@@ -119,7 +119,7 @@ class PluginUnderTest:
             self._channel.close()
         self.process.send_signal(signal.SIGINT)
         try:
-            self.process.wait(5)
+            self.process.wait(30)
         finally:
             self.process.kill()
             self._server.stop(None)

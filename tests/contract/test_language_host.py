@@ -387,7 +387,7 @@ class TestPlugins:
         yield process
         process.send_signal(signal.SIGINT)
         try:
-            process.wait(5)
+            process.wait(30)
         finally:
             process.kill()
 
