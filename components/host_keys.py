@@ -12,7 +12,7 @@ import pulumi_command as command
 
 from chef_push_jobs import scripts
 from chef_push_jobs.engine import shown_keys
-from chef_push_jobs.model.ssh_keys import fingerprint, is_fingerprint, is_of, known_by, printed_keys
+from chef_push_jobs.model.ssh_keys import KINDS, fingerprint, is_fingerprint, is_of, known_by, printed_keys
 
 COMMANDS = ("command:remote:Command", "command:remote:CopyToRemote")
 # What the resource that met a server is not asked again for: nothing but another machine is a reason.
@@ -66,25 +66,29 @@ def meet(
 
 def _told(name: str, wanted: str | None, printed: str) -> str:
     """Raises pulumi.RunError for another than the wanted key, and for what is no key."""
-    keys = printed_keys(printed)
-    if len(keys) != 1:
+    keys = [key for kind in KINDS for key in printed_keys(printed) if key.startswith(kind)]
+    if not keys:
         raise pulumi.RunError(
-            f"{name}: {len(keys)} host keys were printed, not one\n"
-            "Rule: asked for /etc/ssh/ssh_host_ed25519_key.pub, the login shell prints that one key.\n"
-            "Do:   mend that file, or the shell's start-up files, and set servers[…].hostKey, ssh.hostKeys or "
-            "ssh.proxy.hostKey to the key's fingerprint (docs/operations.md, New host keys)."
+            f"{name}: no host key was printed\n"
+            f"Rule: asked for its host keys, the server prints one of {', '.join(KINDS)} at least, and the login shell "
+            "runs what it is given.\n"
+            "Do:   make the key with `sudo ssh-keygen -A`, or mend the shell, and set servers[…].hostKey, ssh.hostKeys "
+            "or ssh.proxy.hostKey to the key's fingerprint (docs/operations.md, New host keys)."
         )
-    if wanted and not is_of(wanted, keys[0]):
-        raise pulumi.RunError(changed_key(name, known_by(wanted), fingerprint(keys[0])))
-    return keys[0]
+    if not wanted:
+        return keys[0]
+    for key in keys:
+        if is_of(wanted, key):
+            return key
+    raise pulumi.RunError(changed_key(name, known_by(wanted), fingerprint(keys[0])))
 
 
 def changed_key(who: str, pinned: str, shown: str) -> str:
     return (
         f"{who}: the host key is {shown}, not {pinned}\n"
         "Rule: a server is known by its host key: it was installed anew, or another stands in its place.\n"
-        "Do:   compare with `ssh-keygen -l -f /etc/ssh/ssh_host_ed25519_key.pub` on its console. Only if it is its "
-        f"own, set servers[…].hostKey, ssh.hostKeys or ssh.proxy.hostKey to {shown}: see New host keys in "
+        "Do:   compare with `ssh-keygen -l -f` of /etc/ssh/ssh_host_*_key.pub on its console. Only if it is its own, "
+        f"set servers[…].hostKey, ssh.hostKeys or ssh.proxy.hostKey to {shown}: see New host keys in "
         "docs/operations.md."
     )
 

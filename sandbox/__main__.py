@@ -4,6 +4,8 @@ python -m sandbox start               a whole cloud on this machine; safe to rep
 python -m sandbox stop                remove all of it, also after a crash; safe to repeat
 python -m sandbox status              its hosts; exit status 1 when it is not running
 python -m sandbox exec HOST -- CMD…   a command as root on a host, by name or id
+python -m sandbox trait               what servers have that people have set up: shells, keys, sudo, …
+python -m sandbox trait HOST TRAIT    give a running host one of those, for good
 python -m sandbox run -- CMD…         a command where the operator works, with Pulumi and this project's command
 python -m sandbox job [COMMAND]       a command as a push job on both clients, which are set up first
 python -m sandbox inject              the faults that its AWS API can answer with, and those that wait for a request
@@ -24,6 +26,7 @@ from sandbox import job_clients, lifecycle, prerequisites
 from sandbox.aws import fault_injection
 from sandbox.hosts import network
 from sandbox.hosts.host import Hosts, HostStatus
+from sandbox.hosts.traits import TRAITS
 from sandbox.operator import engine, workstation
 from sandbox.operator.plugins import EngineError
 from sandbox.paths import Sandbox
@@ -47,6 +50,11 @@ def main(arguments: Sequence[str]) -> int:
             case ["exec", host], [_, *_]:
                 prerequisites.need_root()
                 _become(Hosts(sandbox).command(host, command), dict(os.environ))
+            case ["trait"], None:
+                for name, trait in TRAITS.items():
+                    say(f"{name:<20}{trait.title}")
+            case ["trait", host, name], None:
+                give_trait(sandbox, host, name)
             case ["inject", *rest], None if len(rest) <= 3:
                 inject(sandbox, rest)
             case ["run"], [_, *_]:
@@ -95,6 +103,17 @@ def job(sandbox: Sandbox, command: str = job_clients.COMMAND) -> None:
     if not lifecycle.running(sandbox):
         raise SandboxError(f"sandbox {sandbox.name} is not running; `python -m sandbox start` starts it")
     job_clients.run_job(sandbox, command, say)
+
+
+def give_trait(sandbox: Sandbox, host: str, name: str) -> None:
+    """Raises ValueError for an unknown trait, SandboxError for a host that does not run."""
+    prerequisites.need_root()
+    if name not in TRAITS:
+        raise ValueError(f"there is no trait {name}; `python -m sandbox trait` lists them")
+    done = Hosts(sandbox).exec(host, ["sh", "-c", TRAITS[name].script])
+    if done.returncode != 0:
+        raise SandboxError(f"host {host} did not take the trait {name}: {done.stderr.strip()}")
+    say(f"{host}: {TRAITS[name].title}")
 
 
 def inject(sandbox: Sandbox, words: Sequence[str]) -> None:

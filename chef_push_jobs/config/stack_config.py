@@ -102,7 +102,11 @@ Word = Annotated[
 ]
 User = Annotated[
     str,
-    pattern(r"[a-z_][a-z0-9_-]{0,31}", "a user has lower-case letters, digits, _ and - only", "give the login user"),
+    pattern(
+        r"[A-Za-z_][A-Za-z0-9_.-]{0,63}(@[A-Za-z0-9][A-Za-z0-9.-]{0,127})?",
+        "a user has letters, digits and . _ - only, and may have a domain after an @",
+        "give the login user as `id -un` prints it on the server",
+    ),
 ]
 Path = Annotated[
     str,

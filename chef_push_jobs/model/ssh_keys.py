@@ -6,7 +6,9 @@ import base64
 import hashlib
 import re
 
-KIND = r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521))"
+# The first that a server has is the one it is known by.
+KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa")
+KIND = rf"({'|'.join(KINDS)})"
 # An RSA key of 16384 bits, the longest that OpenSSH makes, has 2,744 characters.
 KEY = rf"{KIND} [A-Za-z0-9+/]{{16,2800}}={{0,2}}"
 FINGERPRINT = r"SHA256:[A-Za-z0-9+/]{43}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from chef_push_jobs.config.settings import Settings
-from chef_push_jobs.model.ssh_keys import fingerprint, printed_keys
+from chef_push_jobs.model.ssh_keys import printed_keys
 from chef_push_jobs.model.topology import Server, Topology
 
 
@@ -25,16 +25,14 @@ class ServerIdentity:
 
     @classmethod
     def parse(cls, address: str, host_key: str, connected: str, volume: str = "") -> ServerIdentity:
-        """From the two keys that the connect step prints. Raises ValueError where it printed others, or none.
+        """From the copy key that the connect step prints. Raises ValueError where it printed others, or none.
 
-        `host_key` is the one that the server has proved to hold.
+        `host_key` is the one that the server has proved to hold. Older versions printed that one first.
         """
-        keys = printed_keys(connected)
-        if len(keys) != 2:
-            raise ValueError(f"{len(keys)} keys were printed, not two: a host key and a copy key")
-        if keys[0] != host_key:
-            raise ValueError(f"the host key {fingerprint(keys[0])} was printed, not {fingerprint(host_key)}")
-        return cls(address, host_key, keys[1], volume)
+        keys = [key for key in printed_keys(connected) if key != host_key]
+        if len(keys) != 1:
+            raise ValueError(f"{len(keys)} keys were printed, not the one that the server copies with")
+        return cls(address, host_key, keys[0], volume)
 
     @classmethod
     def placeholder(cls, server: str) -> ServerIdentity:

@@ -10,9 +10,15 @@ RUNNER = f"{HOME}/task"
 # By this, what the stack puts into files of others is known again.
 MARK = "chef-rollout"
 
-# What tells the key by which a server is known. It is asked of a server that nothing is known of: it changes nothing,
-# and nothing is sent.
-HOST_KEY = "cat /etc/ssh/ssh_host_ed25519_key.pub"
+# What tells the keys by which a server can be known: those that it shows at the address and port where it was met, or,
+# where it cannot look at itself, those in its files. It is asked of a server that nothing is known of: it changes
+# nothing, and nothing is sent. Every login shell there is takes `sh -c` and a text in quotes.
+_HOST_KEYS = (
+    "set -- $SSH_CONNECTION; "
+    'ssh-keyscan -T 5 -t ed25519,ecdsa,rsa -p "$4" "$3" 2> /dev/null | cut -d " " -f 2,3 | grep . || '
+    "cat /etc/ssh/ssh_host_ed25519_key.pub /etc/ssh/ssh_host_ecdsa_key.pub /etc/ssh/ssh_host_rsa_key.pub 2> /dev/null"
+)
+HOST_KEY = f"sh -c {quote(_HOST_KEYS)}"
 
 
 # Takes the place of a task whose inputs changed for no reason to act. It reads what it is given, or the plugin
@@ -24,9 +30,17 @@ def runner(name: str, timeout: int, tail_lines: int, script: str) -> str:
     """The command that runs `script` (given on its standard input) as root. `timeout` is in seconds.
 
     It says how many bytes must come, or a connection that breaks would leave half a script to be run. It is short,
-    because every error repeats it. A server that lost its disk has no runner: the login shell says so.
+    because every error repeats it. A server that lost its disk has no runner: its shell says so. The runner is read by
+    `sh`, because /var may be mounted noexec, and a restricted login shell runs nothing that is named by its path.
     """
-    return f"{RUNNER} {quote(name)} {timeout} {tail_lines} {len(script.encode())}"
+    return f"sh {RUNNER} {quote(name)} {timeout} {tail_lines} {len(script.encode())}"
+
+
+# The shell that takes these in may be any: quotes alone mean the same to all of them.
+_AS_ROOT = (
+    'if [ "$(id -u)" = 0 ]; then as=; else as="sudo -n"; fi; $as sh -c "$1" || { s=$?; [ -z "$as" ] || $as true || '
+    'echo "what next: let $(id -un) use sudo there without a password and without a terminal" >&2; exit $s; }'
+)
 
 
 def connecting(script: str) -> str:
@@ -37,7 +51,5 @@ def connecting(script: str) -> str:
     size = len(script.rstrip("\n").encode())
     came = 's=$(cat); n=$(printf %s "$s" | wc -c)'
     refused = f'echo "connect: $n of {size} bytes came, nothing was run: run pulumi up again" >&2; exit 74'
-    return (
-        f"sudo -n sh -c '{came}; [ $n = {size} ] || {{ {refused}; }}; eval \"$s\"' || {{ s=$?; "
-        'sudo -n true || echo "what next: let $(id -un) use sudo there without a password" >&2; exit $s; }'
-    )
+    whole = f'{came}; [ "$n" -eq {size} ] || {{ {refused}; }}; eval "$s"'
+    return f"sh -c {quote(_AS_ROOT)} connect {quote(whole)}"

@@ -10,7 +10,7 @@ set -eu
 . library/files.sh
 failed() {
   status=$?
-  echo "connect failed on $(hostname -f): exit status $status"
+  echo "connect failed on $(hostname -f 2> /dev/null || hostname): exit status $status"
   echo "what next: mend what is named above, then run pulumi up again: it goes on from here"
 }
 trap 'failed >&2' EXIT
@@ -20,6 +20,6 @@ exec 8> /var/lib/chef-rollout/connect.lock
 flock 8
 write_file 0755 /var/lib/chef-rollout/task "$runner"
 write_file 0644 /var/lib/chef-rollout/owner "$owner"
-exec /var/lib/chef-rollout/task connect "$timeout" 2 8>&- << END-OF-TASK
+exec sh /var/lib/chef-rollout/task connect "$timeout" 2 8>&- << END-OF-TASK
 $preparation
 END-OF-TASK

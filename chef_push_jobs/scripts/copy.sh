@@ -32,8 +32,17 @@ until ssh -F /dev/null -i /var/lib/chef-rollout/id_ed25519 -p "$port" \
   -o BatchMode=yes -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes \
   -o UserKnownHostsFile="$work/known_hosts" -o GlobalKnownHostsFile=/dev/null -o HostKeyAlias=primary \
   -o ConnectTimeout=15 -o ServerAliveInterval=15 \
-  "$user@$address" "$what" > "$work/shared.tar"; do
+  -l "$user" "$address" "$what" > "$work/shared.tar" 2> "$work/said"; do
   status=$? tries=$((tries + 1))
+  cat "$work/said" >&2
+  if grep -q 'Permission denied (' "$work/said"; then
+    echo "the primary's sshd does not let this server in as $user"
+    echo "Rule: each server copies with a key of its own, which the primary lets in from this server's address alone."
+    echo "Do:   see sshd's log on the primary; likely AllowUsers, AllowGroups, DenyUsers or a Match block leaves this server"
+    echo "      out, or it comes from another address than its own (servers[].address): from $(ip -4 -o route get "$address" |
+      sed -n 's/.* src \([0-9.]*\).*/\1/p')"
+    exit 1
+  fi
   if [ "$status" != 255 ] || [ "$tries" = 10 ]; then exit "$status"; fi
   sleep 3
 done
@@ -49,6 +58,14 @@ refuse() {
 tab=$(printf '\t')
 # shellcheck disable=SC2086  # a word each
 set -- $paths
+if [ "$(head -c 6 "$work/shared.tar" | tr -d '\000')" != SHARED ]; then
+  echo "what came from the primary does not begin with the shared files, nothing was changed here. It begins:"
+  head -c 200 "$work/shared.tar" | head -n 1 | tr -cd '[:print:]\n'
+  echo
+  echo "Rule: the login shell of $user there prints nothing of its own where there is no terminal."
+  echo "Do:   mend its start-up files on the primary"
+  exit 1
+fi
 mkdir "$work/new"
 cd "$work/new"
 LC_ALL=C tar -tv -f "$work/shared.tar" MANIFEST OWNERS "$@" > "$work/listed"

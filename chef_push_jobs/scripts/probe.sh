@@ -9,6 +9,7 @@
 #   user      the login user, whose authorized_keys lets the other servers copy
 : "${nonce?}" "${packages?}" "${files?}" "${ports?}" "${user?}"
 set -u
+. library/logins.sh
 . library/ports.sh
 export LC_ALL=C
 answer() {
@@ -19,7 +20,7 @@ answer() {
 }
 keyed() { { printf %s "$nonce"; cat; } | sha256sum | cut -d ' ' -f 1; }
 home=/var/lib/chef-rollout
-if [ -x $home/task ] && [ -s $home/id_ed25519.pub ]; then answer prepared yes; else answer prepared no; fi
+if [ -s $home/task ] && [ -s $home/id_ed25519.pub ]; then answer prepared yes; else answer prepared no; fi
 printf '%s\n' "$packages" | while read -r package wanted; do
   newer=no
   if command -v dpkg-query > /dev/null; then
@@ -51,7 +52,7 @@ if [ -d $keepalived/bin ]; then
   if grep -rq opscode-pushy-server $keepalived/bin; then answer keepalived yes; else answer keepalived no; fi
 fi
 if [ -s $home/id_ed25519.pub ]; then answer copy-key "$(awk '{ printf "%s", $2 }' $home/id_ed25519.pub | keyed)"; fi
-keys=$(getent passwd "$user" | cut -d : -f 6)/.ssh/authorized_keys
+keys=$(authorized_keys_of "$user")
 if [ -f "$keys" ]; then
   awk '/ chef-rollout$/ { print $(NF - 1) }' "$keys" | while read -r key; do
     answer reader "$(printf %s "$key" | keyed)"

@@ -7,26 +7,51 @@
 : "${user?}" "${readers?}" "${shared_files?}"
 set -eu
 . library/files.sh
+. library/logins.sh
 write_file 0700 /var/lib/chef-rollout/shared-files "$shared_files"
-home=$(getent passwd "$user" | cut -d: -f6)
-keys=$home/.ssh/authorized_keys
-install -d -m 0700 -o "$user" "$home/.ssh"
+keys=$(authorized_keys_of "$user")
+if [ -z "$keys" ]; then
+  echo "sshd looks for the keys of $user in no file (AuthorizedKeysFile none): the other servers cannot copy from here"
+  echo "Rule: each of them copies with a key of its own, which this server lets run one command."
+  echo "Do:   set AuthorizedKeysFile for $user (in a Match block, say), and reload sshd"
+  exit 1
+fi
+# A folder for the keys of all users is root's, one in the home is the user's.
+if [ -d "${keys%/*}" ]; then
+  owner=$(stat -c %U "${keys%/*}")
+else
+  owner=$user
+  install -d -m 0700 -o "$owner" "${keys%/*}"
+fi
+mode=0600
+if [ -e "$keys" ]; then
+  owner=$(stat -c %U "$keys") mode=$(stat -c %a "$keys")
+elif [ "$owner" = root ]; then
+  mode=0644
+fi
 touch "$keys"
 new="$keys.chef-rollout"
 rm -f "$new"
+as='sudo -n '
+if [ "$(id -u "$user")" = 0 ]; then as=; fi
 # shellcheck disable=SC2016  # sshd expands it
-options='restrict,command="sudo -n /var/lib/chef-rollout/shared-files \"$SSH_ORIGINAL_COMMAND\""'
+asked='/var/lib/chef-rollout/shared-files \"$SSH_ORIGINAL_COMMAND\""'
+options="restrict,command=\"${as}sh $asked"
 {
   # Lines that are wholly of the form of ours go, others stay, whatever their comment is. awk ends each line, also a last
   # one that its writer did not: ours must not become a part of it.
-  begins="$options,from=\"" awk '
-    index($0, ENVIRON["begins"]) == 1 &&
-      substr($0, length(ENVIRON["begins"]) + 1) ~ /^[0-9.]+" [a-z0-9-]+ [A-Za-z0-9+\/=]+ chef-rollout$/ { next }
+  # The first version named the file by its path alone.
+  begins="$options,from=\"" before="restrict,command=\"sudo -n $asked,from=\"" awk '
+    function ours(begins) {
+      return index($0, begins) == 1 &&
+        substr($0, length(begins) + 1) ~ /^[0-9.]+" [a-z0-9-]+ [A-Za-z0-9+\/=]+ chef-rollout$/
+    }
+    ours(ENVIRON["begins"]) || ours(ENVIRON["before"]) { next }
     { print }' "$keys"
   printf '%s\n' "$readers" | while read -r address key; do
     printf '%s,from="%s" %s chef-rollout\n' "$options" "$address" "$key"
   done
 } > "$new"
-chown "$user" "$new"
-chmod 0600 "$new"
+chown "$owner" "$new"
+chmod "$mode" "$new"
 mv "$new" "$keys"

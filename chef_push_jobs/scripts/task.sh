@@ -14,7 +14,9 @@ script=/var/lib/chef-rollout/$name.sh log=/var/log/chef-rollout/$name.log
 lock=/var/lib/chef-rollout/lock running=/var/lib/chef-rollout/running
 wanted=$script.wanted new=$script.$$
 
-now() { date +%s; }
+# Of the monotonic clock: the other one may be set while a task runs.
+now() { read -r up _ < /proc/uptime; echo "${up%.*}"; }
+here() { hostname -f 2> /dev/null || hostname; }
 record() { echo "$(date -u +%FT%TZ) $name $*" 2> /dev/null >> /var/log/chef-rollout/history; }
 started=$(now)
 
@@ -27,7 +29,7 @@ harmless() {
 # give_up STATUS WHY NEXT HEADING LINES
 give_up() {
   exec >&2
-  echo "$name failed on $(hostname -f): $2, after $(($(now) - started)) s (limit $timeout s)"
+  echo "$name failed on $(here): $2, after $(($(now) - started)) s (limit $timeout s)"
   echo "$4:"
   printf '%s\n' "${5:-(nothing)}" | tail -n 20 | harmless | cut -c 1-500 | sed 's/^/  | /'
   df -P /var/lib/chef-rollout /var/log/chef-rollout /etc /tmp 2> /dev/null |
@@ -37,10 +39,10 @@ give_up() {
 }
 
 if [ "$(id -u)" != 0 ]; then
-  sudo -n "$0" "$@"
+  sudo -n sh "$0" "$@"
   status=$?
   if [ "$status" = 0 ] || said=$(sudo -n true 2>&1); then exit "$status"; fi
-  give_up "$status" "sudo refused it, nothing was run" "let $(id -un) use sudo there without a password" \
+  give_up "$status" "sudo refused it, nothing was run" "let $(id -un) use sudo there without a password and without a terminal" \
     "what sudo says" "$said"
 fi
 
@@ -84,6 +86,7 @@ if [ "$(cat "$wanted")" != $$ ]; then
   exit 75
 fi
 
+rm -f "$running"
 if ! said=$(mv -f "$new" "$script" 2>&1); then
   give_up 74 "its script cannot be written, nothing was run" "make room there" "what that server says" "$said"
 fi

@@ -27,6 +27,8 @@ PACKAGES = (
     # What Chef server brings in its own package
     *("keepalived", "nginx-light", "postgresql-15", "python3-psycopg2", "python3-zmq", "ruby"),
     "runit",
+    # The login shells that people give their servers (traits.py)
+    *("fish", "tcsh", "zsh"),
 )
 # No manuals: they are a third of the files. Nothing is flushed to the disk: an interrupted image is thrown away.
 DPKG = (

@@ -91,12 +91,21 @@ def test_who_tells_another_key_than_the_settings_is_refused_with_both_fingerprin
     assert host_keys._told("host-key-backend-0", fingerprint(COPY_KEY), f"hello\n{COPY_KEY}\n") == COPY_KEY
 
 
-@pytest.mark.parametrize(
-    "printed", ["", "hello\n", f"{HOST_KEY}\n{COPY_KEY}\n", f"ssh-rsa {'A' * 5000}", "ssh-dss AAAA"]
-)
-def test_what_is_not_one_key_pins_none(printed: str) -> None:
-    with pytest.raises(pulumi.RunError, match="host keys were printed, not one"):
+@pytest.mark.parametrize("printed", ["", "hello\n", f"ssh-rsa {'A' * 5000}", "ssh-dss AAAA"])
+def test_what_is_no_key_pins_none(printed: str) -> None:
+    with pytest.raises(pulumi.RunError, match="no host key was printed"):
         host_keys._told("host-key-backend-0", None, printed)
+
+
+def test_of_several_keys_the_wanted_one_is_pinned_or_else_the_one_of_the_newest_kind() -> None:
+    rsa, ecdsa = (f"{kind} AAAA{kind[0] * 64}" for kind in ("ssh-rsa", "ecdsa-sha2-nistp256"))
+    printed = f"hello\n{rsa}\n{ecdsa}\n{HOST_KEY}\n"
+    assert host_keys._told("host-key-backend-0", None, printed) == HOST_KEY
+    assert host_keys._told("host-key-backend-0", None, f"{rsa}\n{ecdsa}\n") == ecdsa
+    for key in (rsa, ecdsa):
+        assert host_keys._told("host-key-backend-0", fingerprint(key), printed) == key
+    with pytest.raises(pulumi.RunError, match=fingerprint(HOST_KEY).replace("+", r"\+")):
+        host_keys._told("host-key-backend-0", fingerprint(COPY_KEY), printed)
 
 
 def test_a_fingerprint_is_that_of_openssh() -> None:

@@ -215,4 +215,6 @@ def test_the_settings_of_push_jobs_are_ruby() -> None:
 
 
 def test_the_runner_is_called_with_quoted_words() -> None:
-    assert scripts.runner("push-jobs-test", 300, 1, "echo é\n") == "/var/lib/chef-rollout/task push-jobs-test 300 1 8"
+    assert (
+        scripts.runner("push-jobs-test", 300, 1, "echo é\n") == "sh /var/lib/chef-rollout/task push-jobs-test 300 1 8"
+    )

@@ -222,8 +222,8 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
         (
             "ssh.user",
             "'ubuntu;id'",
-            "a user has lower-case letters, digits, _ and - only",
-            "give the login user",
+            "a user has letters, digits and . _ - only, and may have a domain after an @",
+            "give the login user as `id -un` prints it on the server",
         ),
     ),
     (

@@ -16,7 +16,9 @@ from chef_push_jobs import scripts
 
 READERS, ROUNDS = 40, 4
 OPERATOR = "ssh-ed25519 AAAAOPERATOR operator"
-COMMAND = 'restrict,command="sudo -n /var/lib/chef-rollout/shared-files \\"$SSH_ORIGINAL_COMMAND\\""'
+ASKED = '/var/lib/chef-rollout/shared-files \\"$SSH_ORIGINAL_COMMAND\\""'
+COMMAND = f'restrict,command="{"" if os.geteuid() == 0 else "sudo -n "}sh {ASKED}'
+OLDER = f'restrict,command="sudo -n {ASKED},from="10.0.0.9" ssh-ed25519 AAAAOLD chef-rollout'
 OURS = f'{COMMAND},from="10.0.0.9" ssh-ed25519 AAAAOLD chef-rollout'
 # What somebody else may have written: with the mark, or nearly in the form.
 OTHERS = [
@@ -69,7 +71,16 @@ def test_what_a_killed_reader_left_goes_with_the_first_one_an_hour_later(tmp_pat
 
 
 @pytest.mark.parametrize(
-    "before", ["\n".join([*OTHERS, OURS]), OPERATOR, f"{OPERATOR}\n", f"{OURS}\n{OPERATOR}", f"{OPERATOR}\n{OURS}", ""]
+    "before",
+    [
+        "\n".join([*OTHERS, OURS]),
+        f"{OLDER}\n{OPERATOR}",
+        OPERATOR,
+        f"{OPERATOR}\n",
+        f"{OURS}\n{OPERATOR}",
+        f"{OPERATOR}\n{OURS}",
+        "",
+    ],
 )
 def test_who_could_log_in_before_still_can_and_the_readers_can_too(tmp_path: Path, before: str) -> None:
     """Also where the last line of the file has no end, run twice."""
@@ -77,13 +88,13 @@ def test_who_could_log_in_before_still_can_and_the_readers_can_too(tmp_path: Pat
     keys.parent.mkdir()
     keys.write_text(before)
     user = getpass.getuser()
-    asked = 'home=$(getent passwd "$user" | cut -d: -f6)'
+    asked = 'home=$(getent passwd "$1" | cut -d: -f6)'
     script = scripts.share(user, [("10.0.0.5", "ssh-ed25519 AAAANEW")]).text
     assert asked in script
     script = script.replace(asked, f"home={tmp_path}").replace(scripts.HOME, str(tmp_path))
-    script = script.replace(f"-n {tmp_path}", f"-n {scripts.HOME}")
+    script = script.replace(f"asked='{tmp_path}", f"asked='{scripts.HOME}")
     for _ in range(2):
         subprocess.run(["sh"], input=script, text=True, check=True)
         *others, ours = keys.read_text().splitlines()
-        assert others == [line for line in before.splitlines() if line != OURS]
+        assert others == [line for line in before.splitlines() if line not in (OURS, OLDER)]
         assert ours.startswith("restrict,") and ours.endswith(" ssh-ed25519 AAAANEW chef-rollout")
