@@ -9,24 +9,27 @@
 : "${url?}" "${file?}" "${user?}" "${sha256?}" "${upgrades?}"
 set -eu
 . library/package.sh
+dpkg_name() { dpkg-deb --field "$1" Package; }
 fetch_package
 check_digest
-name=$(dpkg-deb --field "$file" Package)
+name=$(dpkg_name "$file")
 version=$(dpkg-deb --field "$file" Version)
 is=$(dpkg-query -W -f '${Status} ${Version}' "$name" 2> /dev/null) || is=none
 if [ "$is" = "install ok installed $version" ]; then
   echo "$name $version is installed already"
   exit 0
 fi
+# A package that was not configured to its end has put nothing into effect: another version may take its place.
+case $is in
+  *" installed "* | *" triggers-"*)
+    if dpkg --compare-versions "$version" lt "${is##* }"; then
+      refuse_downgrade "$name" "${is##* }" "$version"
+    fi
+    ;;
+esac
 case $is in
   none | *" not-installed "* | *" config-files "*) ;;
-  *)
-    is=${is##* }
-    if dpkg --compare-versions "$version" lt "$is"; then
-      refuse_downgrade "$name" "$is" "$version"
-    fi
-    if [ "$upgrades" = no ]; then refuse_upgrade "$name" "$is" "$version"; fi
-    ;;
+  *) if [ "$upgrades" = no ]; then refuse_upgrade "$name" "${is##* }" "$version"; fi ;;
 esac
 export DEBIAN_FRONTEND=noninteractive
 out=/var/lib/chef-rollout/dpkg.out
@@ -41,3 +44,4 @@ until LC_ALL=C dpkg -i "$file" > "$out" 2>&1; do
 done
 cat "$out"
 rm "$out"
+remove_older_uploads "$name" dpkg_name

@@ -9,9 +9,10 @@
 : "${url?}" "${file?}" "${user?}" "${sha256?}" "${upgrades?}"
 set -eu
 . library/package.sh
+rpm_name() { rpm -qp --queryformat '%{NAME}' "$1"; }
 fetch_package
 check_digest
-name=$(rpm -qp --queryformat '%{NAME}' "$file")
+name=$(rpm_name "$file")
 version=$(rpm -qp --queryformat '%{VERSION}-%{RELEASE}' "$file")
 if is=$(rpm -q --queryformat '%{VERSION}-%{RELEASE}' "$name"); then
   if [ "$is" = "$version" ]; then
@@ -24,3 +25,4 @@ if is=$(rpm -q --queryformat '%{VERSION}-%{RELEASE}' "$name"); then
   if [ "$upgrades" = no ]; then refuse_upgrade "$name" "$is" "$version"; fi
 fi
 rpm -U "$file"
+remove_older_uploads "$name" rpm_name

@@ -83,6 +83,7 @@ done
 if [ "$(cat "$wanted")" != $$ ]; then
   rm -f "$new"
   record "is left to a later run"
+  echo "$name is left to a later run of it, which waits there too: that one says how it ends" >&2
   exit 75
 fi
 

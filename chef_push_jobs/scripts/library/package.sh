@@ -12,6 +12,14 @@ fetch_package() {
   fi
 }
 
+# remove_older_uploads NAME COMMAND, which prints the name of a file's package: what other versions of it left.
+remove_older_uploads() {
+  [ -z "$url" ] || return 0
+  for older in "${file%/*}"/chef-rollout-????????????-*; do
+    if [ "$older" != "$file" ] && [ "$("$2" "$older" 2> /dev/null)" = "$1" ]; then rm -f "$older"; fi
+  done
+}
+
 check_digest() { printf '%s  %s\n' "$sha256" "$file" | sha256sum --check --strict --quiet; }
 
 # refuse_downgrade NAME INSTALLED WANTED, before the package manager is touched: what a newer version did to the
