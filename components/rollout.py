@@ -72,7 +72,7 @@ class Rollout(Component):
             f"{self.prefix}{task}",
             connection=self._servers[task.server.name].connection,
             create=script.apply(task.command) if isinstance(script, pulumi.Output) else task.command(script),
-            update=f"{scripts.NOTHING}; sudo -n {show}" if show else scripts.NOTHING,
+            update=f"{scripts.NOTHING}; {scripts.as_root(show)}" if show else scripts.NOTHING,
             stdin=script,
             triggers=[task.fingerprint(self._plan.context), *self._again(task)],
             add_previous_output_in_env=False,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from chef_push_jobs.scripts import NOTHING
+from chef_push_jobs.scripts import does_nothing
 
 COMMAND = "command:remote:Command"
 COMPONENT = "chef-push-jobs:index:"
@@ -79,7 +79,7 @@ class Change:
             return False
         if self.op is Op.UPDATE:
             act = self.after.get("update", self.after.get("create"))
-            return act is not None and not str(act).startswith(NOTHING)
+            return act is not None and not does_nothing(str(act))
         return self.op in (Op.CREATE, Op.REPLACE) and "create" in self.after
 
     @property

@@ -14,7 +14,7 @@ from chef_push_jobs.engine.event_log import STACK, Began, Done, Ended, Event, Fa
 from chef_push_jobs.engine.preview import COMMAND
 from chef_push_jobs.runbook.plan import StackPlan, identify
 from chef_push_jobs.runbook.stack import load_stack
-from chef_push_jobs.scripts import NOTHING
+from chef_push_jobs.scripts import does_nothing
 
 INSTANCE = "aws:ec2/instance:Instance"
 COPY = "command:remote:CopyToRemote"
@@ -125,7 +125,7 @@ def _named(state: RolloutProgress, event: Started) -> tuple[str, str] | None:
     if event.type not in (COMMAND, COPY):
         return None
     task = state.plan.identify(event.name) if state.plan else identify(event.name)
-    idle = event.op == "update" and event.type == COMMAND and (event.acts or "").startswith(NOTHING)
+    idle = event.op == "update" and event.type == COMMAND and does_nothing(event.acts or "")
     if idle or not task.server or (event.op == "delete" and not event.acts):
         return None
     return task.server, task.title

@@ -6,7 +6,17 @@ script is given, `settings_files.py` has the texts of settings files (a value to
 to. A changed script runs again only on clusters whose step has another `revision` (`runbook/steps.py`).
 """
 
-from chef_push_jobs.scripts.commands import HOME, HOST_KEY, LOGS, NOTHING, RUNNER, connecting, runner
+from chef_push_jobs.scripts.commands import (
+    HOME,
+    HOST_KEY,
+    LOGS,
+    NOTHING,
+    RUNNER,
+    as_root,
+    connecting,
+    does_nothing,
+    runner,
+)
 from chef_push_jobs.scripts.rendering import InTurn, Script, in_turn
 from chef_push_jobs.scripts.settings_files import chef_settings, failover_settings, push_jobs_settings
 from chef_push_jobs.scripts.tasks import (
@@ -41,12 +51,14 @@ __all__ = [
     "STANDBY",
     "InTurn",
     "Script",
+    "as_root",
     "check_firewall",
     "chef_settings",
     "configure",
     "connect",
     "connecting",
     "copy",
+    "does_nothing",
     "failover_settings",
     "in_turn",
     "install",

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from chef_push_jobs import scripts
+from chef_push_jobs.cli.doctor.probe import COMMAND
 from chef_push_jobs.model.ssh_keys import KINDS, printed_keys
 from sandbox.hosts import network
 from sandbox.hosts.host import Hosts, HostSpec
@@ -22,6 +23,7 @@ from tests.sandbox.conftest import Lab
 
 PEER, PEER_ADDRESS = "peer-0", "10.0.1.20"
 HOST, ADDRESS = "adopted-0", "10.0.1.21"
+OPERATOR = "10.8.0.10"
 USERS = {"root-without-sudo": "root", "user-of-a-domain": "chef.admin@corp.example"}
 # What is refused, and with which words; all else works.
 REFUSED = {
@@ -122,6 +124,9 @@ def test_a_server_with_it_is_taken_over_or_refused_with_the_reason(lab: Lab, pee
     try:
         server.meet()
         assert server.task("id -u; umask\n").split()[-2:] == ["0", "0022"]  # the shell may greet
+        log = f"tail -n 1 {scripts.LOGS}/chef-install.log"
+        assert server.ssh(f"{scripts.NOTHING}; {scripts.as_root(log)}", "not run\n").split()[-1:] == ["0022"]
+        assert f"from\t{OPERATOR}\n0\n" in server.ssh(COMMAND, "id -u\n"), "doctor can ask"
         peer.share_with(server)
         server.copy_from(peer)
         assert lab.output(HOST, "cat /etc/opscode/webui_priv.pem") == PEER

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chef_push_jobs import scripts
 from chef_push_jobs.cli.app import main
 from chef_push_jobs.cli.report.timeline import LINES, _marks
 from chef_push_jobs.cli.up.table import blocks, columns, headline, heard, lines, narrowed, table
@@ -126,7 +127,7 @@ def test_the_rollout_after_a_failure_goes_on_from_there() -> None:
 
 
 def test_an_update_that_does_nothing_on_a_server_is_no_task() -> None:
-    idle = engine_event("resourcePreEvent", "chef-install-backend-0", "update", update="cat > /dev/null")
+    idle = engine_event("resourcePreEvent", "chef-install-backend-0", "update", update=scripts.NOTHING)
     acts = engine_event("resourcePreEvent", "connect-backend-0", "update", update="sh -s")
     assert list(made(idle, acts).tasks) == ["connect-backend-0"]
 

@@ -26,7 +26,7 @@ CREDENTIALS = (
 )
 
 # The login shell says where the connection comes from: sudo would not.
-COMMAND = "printf 'from\\t%s\\n' \"${SSH_CONNECTION%% *}\"; exec sudo -n sh -s"
+COMMAND = scripts.as_root("sh -s", first='printf "from\\t%s\\n" "${SSH_CONNECTION%% *}"; ')
 
 
 class IncompleteFacts(ValueError):
