@@ -116,8 +116,8 @@ async def _check(args: pulumi.ResourceHookArgs) -> None:
     if connection is None or not connection.get("hostKey"):
         return
     before = printed_keys(str(await _plain((args.old_outputs or {}).get("stdout"))))
-    if before and before[0] != connection["hostKey"]:
-        # What an older version had pinned, which knew no other place for it.
+    if len(before) == 2 and before[0] != connection["hostKey"]:
+        # What an older version had pinned, which knew no other place for it: before the copy key.
         raise ValueError(changed_key(args.name, fingerprint(before[0]), fingerprint(connection["hostKey"])))
     if found := await shown_keys.other_than_pinned(connection):
         raise ValueError(changed_key(f"{args.name} ({found.host})", found.pinned, found.shown))

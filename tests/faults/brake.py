@@ -44,7 +44,7 @@ POINTS = {
     "install": Point("getent", "dpkg-deb"),
     "configure": Point("mkdir", "chmod"),
     "rotate": Point("cat", "cat"),
-    "share": Point("cat", "install"),
+    "share": Point("cat", "chown"),
     "copy": Point("mktemp", "tar"),
     "restart-pushy": Point("cat", "cat"),
     "test": Point("cat", "cat"),  # a standby comes no further
