@@ -1,6 +1,7 @@
 """The first rollout, where nothing is there yet: a fault strikes one step after another, each in the next run.
 
-Each run is a plain `pulumi up`.
+Each run is a plain `pulumi up`; until Chef server's runbook was struck at its end, without push jobs', which would go
+on beside it.
 
 Here packages are really unpacked, and credentials really made, when the fault strikes: where they can be lost or split.
 """
@@ -86,7 +87,8 @@ def _link(own: Lane, task: TaskId, fault: Fault) -> list[str]:
     if fault.then is not None:
         held.arm(fault.then)
     fault.before(own, task)
-    engine = own.start()
+    beside = () if task.runbook == "push-jobs" else ("--exclude", "**::push-jobs-*", "--exclude-dependents")
+    engine = own.start(*beside)
     try:
         if fault.then is not None:
             held.reached()
