@@ -12,7 +12,15 @@ import pulumi_command as command
 
 from chef_push_jobs import scripts
 from chef_push_jobs.engine import shown_keys
-from chef_push_jobs.model.ssh_keys import KINDS, fingerprint, is_fingerprint, is_of, known_by, printed_keys
+from chef_push_jobs.model.ssh_keys import (
+    KINDS,
+    fingerprint,
+    is_fingerprint,
+    is_of,
+    known_by,
+    printed_host_keys,
+    printed_keys,
+)
 
 COMMANDS = ("command:remote:Command", "command:remote:CopyToRemote")
 # What the resource that met a server is not asked again for: nothing but another machine is a reason.
@@ -66,7 +74,7 @@ def meet(
 
 def _told(name: str, wanted: str | None, printed: str) -> str:
     """Raises pulumi.RunError for another than the wanted key, and for what is no key."""
-    keys = [key for kind in KINDS for key in printed_keys(printed) if key.startswith(kind)]
+    keys = printed_host_keys(printed)
     if not keys:
         raise pulumi.RunError(
             f"{name}: no host key was printed\n"
@@ -77,10 +85,10 @@ def _told(name: str, wanted: str | None, printed: str) -> str:
         )
     if not wanted:
         return keys[0]
-    for key in keys:
-        if is_of(wanted, key):
-            return key
-    raise pulumi.RunError(changed_key(name, known_by(wanted), fingerprint(keys[0])))
+    found = next((key for key in keys if is_of(wanted, key)), None)
+    if found is None:
+        raise pulumi.RunError(changed_key(name, known_by(wanted), fingerprint(keys[0])))
+    return found
 
 
 def changed_key(who: str, pinned: str, shown: str) -> str:

@@ -21,6 +21,11 @@ def printed_keys(output: str) -> list[str]:
     return [line["key"] for line in found if line]
 
 
+def printed_host_keys(output: str) -> list[str]:
+    """Those that a server printed, the one that it is known by first."""
+    return sorted(printed_keys(output), key=lambda key: KINDS.index(key.split()[0]))
+
+
 def fingerprint(key: str) -> str:
     """As `ssh-keygen -l` tells it."""
     content = key.split()[1].rstrip("=")

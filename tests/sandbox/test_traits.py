@@ -14,7 +14,7 @@ import pytest
 
 from chef_push_jobs import scripts
 from chef_push_jobs.cli.doctor.probe import COMMAND
-from chef_push_jobs.model.ssh_keys import KINDS, printed_keys
+from chef_push_jobs.model.ssh_keys import printed_host_keys, printed_keys
 from sandbox.hosts import network
 from sandbox.hosts.host import Hosts, HostSpec
 from sandbox.hosts.traits import TRAITS
@@ -88,8 +88,7 @@ class Server:
         return self.ssh(scripts.runner(name, 60, tail, script), script)
 
     def meet(self) -> None:
-        keys = printed_keys(self.ssh(scripts.HOST_KEY))
-        self.key = next((key for kind in KINDS for key in keys if key.startswith(kind)), "")
+        self.key = next(iter(printed_host_keys(self.ssh(scripts.HOST_KEY))), "")
         assert self.key, "no host key was printed"
         script = scripts.connect(60, f"project/stack/{self.name}", adopts=True).text
         (self.copy_key,) = printed_keys(self.ssh(scripts.connecting(script), script))
