@@ -52,7 +52,7 @@ class TaskId(NamedTuple):
 
     @property
     def is_connect(self) -> bool:
-        """Whether it prepares the server for tasks, and finds its keys."""
+        """Whether it prepares the server for tasks, and finds the key that it copies with."""
         return (self.runbook, self.step) == ("", "connect")
 
     @property
@@ -201,11 +201,11 @@ class _Maker:
         self._rows: dict[str, _Row] = {}  # those, and the steps of this table until now
         self._tables: dict[str, dict[str, _Row]] = {}  # those of all tables until now
         self._departures: dict[Server, TaskId] = {}
-        self._begun: set[Server] = set()  # where this table has a task already
+        self._leaving: dict[Server, TaskId] = {}  # those that no task of this table waits for yet
 
     def add(self, runbook: Runbook) -> None:
         _refuse_two_packages(runbook)
-        self._rows, self._begun = dict(self._shared), set()
+        self._rows, self._leaving = dict(self._shared), dict(self._departures)
         self._tables[runbook.name] = self._rows
         for step in runbook.steps:
             on = step.on(self._topology)
@@ -242,10 +242,8 @@ class _Maker:
             depends_on[upload] = (FILE_FIRST,)
         if action is Action.DEPARTURE:
             self._departures[server] = task
-        elif step.qualified and action is Action.COMMAND:
-            if server in self._departures and server not in self._begun:
-                depends_on[self._departures[server]] = (DEPARTURE_LAST,)
-            self._begun.add(server)
+        elif step.qualified and action is Action.COMMAND and (departure := self._leaving.pop(server, None)):
+            depends_on[departure] = (DEPARTURE_LAST,)
         limit = self._settings.timeout(step.name, step.timeout) if self._settings and step.adjustable else step.timeout
         self.tasks.append(
             PlannedTask(task, runbook.name, step, server, action, depends_on, triggered_by, limit, package)
