@@ -21,7 +21,7 @@ from .short_trace import short_trace
 
 @dataclass(frozen=True)
 class ConnectedServer:
-    """A server that tasks can run on. `connection` pins its host key; `connected` is the task that found it."""
+    """A server that tasks can run on. `connection` pins its host key; `connected` is the task that prepared it."""
 
     server: Server
     address: pulumi.Input[str]
@@ -109,7 +109,7 @@ class Reachable:
     """A server that answers SSH at `address`, and its peers at `private_address`.
 
     `identity` changes when another machine takes its place. `host_key` is a key, the fingerprint of one, or None where
-    the one that is met first is trusted. `connect` prepares it for tasks, and prints its keys.
+    the one that is met first is trusted. `connect` prepares it for tasks, and prints its copy key.
     `volume` is as in its facts. Its tasks wait for the resources in `after`.
     """
 

@@ -23,7 +23,7 @@ def _owner(cluster: ScriptContext, server: Server) -> str:
 
 
 STEPS = (
-    # Prepares the server for tasks, and prints its keys.
+    # Prepares the server for tasks, and prints the key that it copies with.
     Step("connect", on=everywhere, script=_connect, timeout=_FIRST_BOOT, qualified=False),
     # Push jobs leaves the server with it, if the stack says so.
     Step(

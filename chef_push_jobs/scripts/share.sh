@@ -16,20 +16,14 @@ if [ -z "$keys" ]; then
   echo "Do:   set AuthorizedKeysFile for $user (in a Match block, say), and reload sshd"
   exit 1
 fi
-# A folder for the keys of all users is root's, one in the home is the user's.
-if [ -d "${keys%/*}" ]; then
-  owner=$(stat -c %U "${keys%/*}")
-else
-  owner=$user
-  install -d -m 0700 -o "$owner" "${keys%/*}"
+folder=${keys%/*}
+[ -d "$folder" ] || install -d -m 0700 -o "$user" "$folder"
+if [ ! -e "$keys" ]; then
+  # A folder for the keys of all users is root's, and so is what is in it: sshd reads that as the user.
+  owner=$(stat -c %U "$folder") mode=0600
+  if [ "$owner" = root ]; then mode=0644; fi
+  install -m "$mode" -o "$owner" /dev/null "$keys"
 fi
-mode=0600
-if [ -e "$keys" ]; then
-  owner=$(stat -c %U "$keys") mode=$(stat -c %a "$keys")
-elif [ "$owner" = root ]; then
-  mode=0644
-fi
-touch "$keys"
 new="$keys.chef-rollout"
 rm -f "$new"
 as='sudo -n '
@@ -52,6 +46,6 @@ options="restrict,command=\"${as}sh $asked"
     printf '%s,from="%s" %s chef-rollout\n' "$options" "$address" "$key"
   done
 } > "$new"
-chown "$owner" "$new"
-chmod "$mode" "$new"
+chown --reference="$keys" "$new"
+chmod --reference="$keys" "$new"
 mv "$new" "$keys"
