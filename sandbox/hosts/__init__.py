@@ -11,6 +11,7 @@ layer for its image, and a disk of its own in memory.
     layers.py          the base layer, from `sandbox/rootfs`
     image_builder.py   a layer with packages that dpkg has installed
     network.py         the bridge and the namespaces on it
+    traits.py          what people's servers have: shells, keys, sudo; scripts that give a host such a trait
     nftables.py        the rules of security groups as an nftables script
 
 Real: the kernel, TCP, SSH, dpkg, sudo, users and file modes, and a firewall that is closed before the first packet.

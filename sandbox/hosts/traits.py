@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from shlex import quote
 
 from sandbox.hosts.root_image import LOGIN_USER
 
@@ -32,28 +33,28 @@ def _shell(path: str) -> str:
     return f"usermod --shell {path} {LOGIN_USER}"
 
 
-def _start_up(text: str) -> str:
+def _text(*lines: str) -> str:
+    return " ".join(["printf", quote("%s\\n"), *map(quote, lines)])
+
+
+def _start_up(line: str) -> str:
     """bash reads .bashrc also for a command that comes by SSH."""
-    return f"printf '%s\\n' {text!r} > /home/{LOGIN_USER}/.bashrc"
+    return f"{_text(line)} > /home/{LOGIN_USER}/.bashrc"
 
 
-def _sshd(*lines: str, replaces: str = "") -> str:
-    """`lines` come first, and so have precedence; `replaces` is a keyword whose own line goes."""
-    away = f"sed -i '/^{replaces} /d' {_CONFIG}; " if replaces else ""
-    text = "\\n".join(lines)
-    return f"{away}printf '{text}\\n' | cat - {_CONFIG} > {_CONFIG}.new; mv {_CONFIG}.new {_CONFIG}; {_RELOAD}"
+def _sshd(*lines: str) -> str:
+    """`lines` come first, and so have precedence."""
+    return f"{_text(*lines)} | cat - {_CONFIG} > {_CONFIG}.new; mv {_CONFIG}.new {_CONFIG}; {_RELOAD}"
 
 
-def _sudo(*lines: str) -> str:
-    return "printf '" + "\\n".join(lines) + "\\n' > /etc/sudoers.d/zz-trait; chmod 0440 /etc/sudoers.d/zz-trait"
+def _sudo(line: str) -> str:
+    return f"{_text(line)} > /etc/sudoers.d/zz-trait; chmod 0440 /etc/sudoers.d/zz-trait"
 
 
-def _host_key(kind: str) -> str:
-    return (
-        "rm /etc/ssh/ssh_host_*; "
-        f"ssh-keygen -q -t {kind} -N '' -f /etc/ssh/ssh_host_{kind}_key; "
-        f"sed -i 's|^HostKey .*|HostKey /etc/ssh/ssh_host_{kind}_key|' {_CONFIG}; {_RELOAD}"
-    )
+def _host_key(kind: str, file: str) -> str:
+    """One that sshd shows in place of all others."""
+    made = f"ssh-keygen -q -t {kind} -N '' -f {file}"
+    return f"{made}; sed -i 's|^HostKey .*|HostKey {file}|' {_CONFIG}; {_RELOAD}"
 
 
 TRAITS: Mapping[str, Trait] = {
@@ -70,41 +71,43 @@ TRAITS: Mapping[str, Trait] = {
     "banner": Trait(
         "a banner before the login", "echo 'Authorized use only' > /etc/issue.net; " + _sshd("Banner /etc/issue.net")
     ),
-    "host-key-ecdsa": Trait("host key ECDSA alone", _host_key("ecdsa")),
-    "host-key-rsa": Trait("host key RSA alone", _host_key("rsa")),
+    "host-key-ecdsa": Trait(
+        "host key ECDSA alone", "rm /etc/ssh/ssh_host_*; " + _host_key("ecdsa", "/etc/ssh/ssh_host_ecdsa_key")
+    ),
+    "host-key-rsa": Trait(
+        "host key RSA alone", "rm /etc/ssh/ssh_host_*; " + _host_key("rsa", "/etc/ssh/ssh_host_rsa_key")
+    ),
     "host-key-elsewhere": Trait(
         "host key elsewhere, a stale one in its place",
-        "mkdir /etc/keys; ssh-keygen -q -t ed25519 -N '' -f /etc/keys/host; "
-        f"sed -i 's|^HostKey .*|HostKey /etc/keys/host|' {_CONFIG}; {_RELOAD}",
+        "mkdir /etc/keys; " + _host_key("ed25519", "/etc/keys/host"),
     ),
     "root-without-sudo": Trait(
         "the login user is root, and there is no sudo",
         f"install -d -m 0700 /root/.ssh; cp /home/{LOGIN_USER}/.ssh/authorized_keys /root/.ssh/; "
-        f"chown root:root /root/.ssh/authorized_keys; rm /usr/bin/sudo; "
-        + _sshd("PermitRootLogin prohibit-password", replaces="PermitRootLogin"),
+        "chown root:root /root/.ssh/authorized_keys; rm /usr/bin/sudo; " + _sshd("PermitRootLogin prohibit-password"),
     ),
     "sudo-requiretty": Trait("sudo with requiretty", _sudo("Defaults requiretty")),
     "sudo-use-pty": Trait("sudo with use_pty", _sudo("Defaults use_pty")),
     "sudo-log-output": Trait("sudo with log_output", _sudo("Defaults log_output")),
     "sudo-restricted": Trait(
         "sudo for some commands alone",
-        f"rm /etc/sudoers.d/*; echo '{LOGIN_USER} ALL=(root) NOPASSWD: /usr/bin/apt-get' > /etc/sudoers.d/zz-trait",
+        "rm /etc/sudoers.d/*; " + _sudo(f"{LOGIN_USER} ALL=(root) NOPASSWD: /usr/bin/apt-get"),
     ),
     "user-of-a-domain": Trait(
         "a login user with dots and a domain",
         "useradd --badname --create-home --shell /bin/bash --password '*' chef.admin@corp.example; "
         f"cp -a /home/{LOGIN_USER}/.ssh /home/chef.admin@corp.example/; "
         "chown -R chef.admin@corp.example /home/chef.admin@corp.example; "
-        r"printf '%s\n' 'chef.admin\@corp.example ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/zz-trait",
+        + _sudo(r"chef.admin\@corp.example ALL=(ALL) NOPASSWD: ALL"),
     ),
     "keys-elsewhere": Trait(
         "AuthorizedKeysFile elsewhere",
         f"mkdir /etc/ssh/keys; mv /home/{LOGIN_USER}/.ssh/authorized_keys /etc/ssh/keys/{LOGIN_USER}; "
         f"chown root:root /etc/ssh/keys/{LOGIN_USER}; chmod 0644 /etc/ssh/keys/{LOGIN_USER}; "
-        + _sshd("AuthorizedKeysFile /etc/ssh/keys/%%u"),
+        + _sshd("AuthorizedKeysFile /etc/ssh/keys/%u"),
     ),
     "keys-in-two-files": Trait(
-        "AuthorizedKeysFile names two", _sshd("AuthorizedKeysFile /etc/ssh/keys/%%u %%h/.ssh/authorized_keys")
+        "AuthorizedKeysFile names two", _sshd("AuthorizedKeysFile /etc/ssh/keys/%u %h/.ssh/authorized_keys")
     ),
     "keys-by-command": Trait(
         "keys come from a command alone",
