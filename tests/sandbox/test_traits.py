@@ -5,7 +5,9 @@ The product's own command lines and scripts, as the command plugin sends them: n
 
 from __future__ import annotations
 
+import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,3 +175,30 @@ def test_a_package_can_be_uploaded_or_the_shell_is_in_the_way(
         assert not says, "it works"
         home = lab.output(HOST, f"getent passwd '{server.user}' | cut -d: -f6")
         assert lab.output(HOST, f"cat {home}/chef-rollout-package") == "a package"
+
+
+ASK = """import asyncio, json, sys
+from chef_push_jobs.engine.shown_keys import other_than_pinned
+print(json.dumps(bool(asyncio.run(other_than_pinned(json.loads(sys.argv[1]))))))"""
+
+
+@pytest.mark.parametrize(
+    ("trait", "met_before", "refused"),
+    [
+        ("host-key-ecdsa", False, False),
+        ("host-key-ecdsa", True, True),  # sshd hangs up on who demands the ed25519 key that it had
+        ("host-key-rsa", False, True),  # nor does it sign as the plugin demands it
+    ],
+)
+def test_a_key_that_is_not_shown_as_the_plugin_demands_it_is_refused_before_it_dials(
+    lab: Lab, peer: Server, trait: str, met_before: bool, refused: bool
+) -> None:
+    server = boot(lab, HOST, ADDRESS, peer.folder)
+    pinned = printed_host_keys(server.ssh(scripts.HOST_KEY))[0]
+    lab.output(HOST, TRAITS[trait].script)
+    if not met_before:
+        pinned = printed_host_keys(server.ssh(scripts.HOST_KEY))[0]
+    connection = {"host": ADDRESS, "hostKey": pinned}
+    argv = [*network.enter(lab.sandbox.operator), sys.executable, "-c", ASK, json.dumps(connection)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(done.stdout) == refused
