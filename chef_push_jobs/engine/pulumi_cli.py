@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -140,13 +141,19 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     """One that still runs, when its time is up or the caller was interrupted, first gets the chance to tidy up."""
     if process.returncode is not None:
         return
-    process.send_signal(signal.SIGINT)
+    _signal(process, signal.SIGINT)
     try:
         async with asyncio.timeout(END_SECONDS):
             await process.wait()
     except TimeoutError:
-        process.kill()
+        _signal(process, signal.SIGKILL)
         await process.wait()
+
+
+def _signal(process: asyncio.subprocess.Process, number: int) -> None:
+    """Not by its own method: of one that has just ended, that takes the exit status, for which asyncio waits."""
+    with suppress(ProcessLookupError):
+        os.kill(process.pid, number)
 
 
 def explain(said: str) -> str:
