@@ -9,8 +9,8 @@ import logging
 import os
 import signal
 import sys
-import threading
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from sandbox.aws.amis import moto_images
@@ -46,9 +46,9 @@ def main(name: str) -> None:
     """Serve a sandbox's cloud until SIGTERM."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    ended = threading.Event()
+    ended: SimpleQueue[int] = SimpleQueue()  # an Event's lock may be the interrupted thread's
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())  # not blocked: the hosts' processes would inherit that
+        signal.signal(number, lambda which, _: ended.put(which))  # not blocked: the hosts' processes would inherit that
     sandbox = Sandbox(name)
     server = serve(Hosts(sandbox), sandbox.run, router=sandbox.router)
     from sandbox.aws import metadata_service, preexisting_resources, resolver  # noqa: PLC0415 - moto reads its settings when it is imported
@@ -57,7 +57,7 @@ def main(name: str) -> None:
     metadata_service.start(sandbox.namespace_path(sandbox.router))
     resolver.start(sandbox.namespace_path(sandbox.router))
     sandbox.cloud_ready.touch()
-    ended.wait()
+    ended.get()
     sandbox.cloud_ready.unlink(missing_ok=True)
     server.stop()
 

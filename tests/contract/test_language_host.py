@@ -475,6 +475,21 @@ class TestPlugins:
         answers.cancel()
         wait_until(lambda: not is_running(running), 10, "it has ended")
 
+    def test_an_interrupt_ends_it_whatever_it_is_doing(self) -> None:
+        """Also at the moment at which it begins to wait: it does so all the time here."""
+        for _ in range(10):
+            process = subprocess.Popen(
+                [HOST], stdout=subprocess.PIPE, text=True, env=os.environ | {"SANDBOX_HEALTH_CHECK": "0"}
+            )
+            assert process.stdout is not None
+            process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            try:
+                assert process.wait(10) == 0
+            finally:
+                process.kill()
+                process.stdout.close()
+
     def test_it_tells_its_interpreter(self, host: language_pb2_grpc.LanguageRuntimeStub) -> None:
         answer = host.About(language_pb2.AboutRequest())
         assert answer.version == ".".join(map(str, sys.version_info[:3]))

@@ -95,7 +95,7 @@ class Suite:
 
     def clean(self) -> None:
         for client in self.clients:
-            client.stopping.set()
+            client.stopping = True
         for path in (
             f"/organizations/{self.org}",
             *(f"/users/{self.name(k)}" for k in ("admin_user", "user", "nobody")),

@@ -9,11 +9,10 @@ import base64
 import signal
 import socket
 import subprocess
-import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -38,7 +37,7 @@ class PushClient:
     private: str
     allowed: Mapping[str, str] | None = None
     log: Callable[[str], None] = print
-    stopping: threading.Event = field(default_factory=threading.Event)
+    stopping: bool = False
 
     def __post_init__(self) -> None:
         self._context = zmq.Context.instance()
@@ -52,12 +51,12 @@ class PushClient:
 
     def run(self) -> None:
         """Until it is stopped; from the beginning again whenever the server was lost or is another one."""
-        while not self.stopping.is_set():
+        while not self.stopping:
             try:
                 self._session(self._configuration())
             except (Refused, StandinError, KeyError, ValueError) as error:
                 self.log(f"[{self.node}] {error}")
-                self.stopping.wait(RETRY_SECONDS)
+                time.sleep(RETRY_SECONDS)
 
     def _configuration(self) -> dict[str, Any]:
         path = f"/organizations/{self.org}/pushy/config/{self.node}"
@@ -98,7 +97,7 @@ class PushClient:
         poller.register(commands, zmq.POLLIN)
         began = heard = time.monotonic()
         due, answered = began, False
-        while not self.stopping.is_set():
+        while not self.stopping:
             now = time.monotonic()
             if now >= due:
                 due = now + interval
@@ -188,5 +187,8 @@ class PushClient:
 
 
 def stop_at_signals(client: PushClient) -> None:
+    def stop(_number: int, _frame: object) -> None:
+        client.stopping = True
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: client.stopping.set())
+        signal.signal(number, stop)

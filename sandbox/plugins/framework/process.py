@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from queue import Empty, SimpleQueue
 from typing import NoReturn
 
 import grpc  # type: ignore[import-untyped]  # publishes no types
@@ -37,21 +38,29 @@ def serve(
 
     `engine` is the engine's address, "" where nobody has named one: then nobody is asked.
     """
-    interrupted = threading.Event()
-    signal.signal(
-        signal.SIGINT, lambda *_: interrupted.set()
-    )  # how the engine ends a plugin, which it runs in a group of its own
+    interrupted: SimpleQueue[int] = SimpleQueue()  # an Event's lock may be the interrupted thread's
+    # How the engine ends a plugin, which it runs in a group of its own.
+    signal.signal(signal.SIGINT, lambda number, _: interrupted.put(number))
     server = grpc.server(ThreadPoolExecutor(max_workers=WORKERS), options=UNLIMITED)
     register(server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
     every = float(os.environ.get(SOONER_HEALTH_CHECK, HEALTH_CHECK_SECONDS))
-    while not interrupted.wait(every) and healthy(engine()):
-        pass
+    gone = False
+    while not gone and not came(interrupted, every):
+        gone = not healthy(engine())
     if at_end is not None:
         at_end()
-    os._exit(0 if interrupted.is_set() else 1)  # threads still at work have nobody to answer to
+    os._exit(1 if gone else 0)  # threads still at work have nobody to answer to
+
+
+def came(signals: SimpleQueue[int], seconds: float) -> bool:
+    try:
+        signals.get(timeout=seconds)
+    except Empty:
+        return False
+    return True
 
 
 def healthy(address: str) -> bool:
