@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 import pulumi
@@ -26,8 +26,9 @@ def end_when_interrupted() -> None:
 
 
 def _end(_number: int, _frame: object) -> NoReturn:
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with suppress(RuntimeError):  # what was interrupted may be writing there itself
+        sys.stdout.flush()
+        sys.stderr.flush()
     os._exit(SHOWN)
 
 

@@ -53,10 +53,15 @@ def run(
         log.touch()
         with log.open() as lines, printed.open("wb") as output, _private(keep) as record:
             engine = _start(arguments, log, pulumi, output)
-            with _passing_on(engine, on_stop), _not_left_alone(engine):
+            with _passing_on(engine) as asked, _not_left_alone(engine):
+                told = False
+                told = False
                 while engine.poll() is None:
                     on_events(_take(lines, record))
                     time.sleep(TICK)
+                    if asked and not told:
+                        told = True
+                        on_stop()
             on_events(_take(lines, record))
         return Finished(engine.returncode, printed.read_text(errors="replace"))
 
@@ -105,20 +110,18 @@ def _not_left_alone(engine: subprocess.Popen[bytes]) -> Iterator[None]:
 
 
 @contextmanager
-def _passing_on(engine: subprocess.Popen[bytes], on_stop: Callable[[], None]) -> Iterator[None]:
-    """The first request to stop goes to the engine, as an interrupt; it needs no second."""
-    asked = False
+def _passing_on(engine: subprocess.Popen[bytes]) -> Iterator[list[int]]:
+    """The first request to stop goes to the engine, as an interrupt; it needs no second. Gives the requests so far."""
+    asked: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
         if not asked:
-            asked = True
             engine.send_signal(signal.SIGINT)
-            on_stop()
+        asked.append(number)
 
     before = {number: signal.signal(number, stop) for number in STOPS}
     try:
-        yield
+        yield asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
