@@ -322,7 +322,7 @@ class ChefPushJobsClusterArgsDict(TypedDict):
     """The Chef server under it."""
 
     highAvailability: NotRequired[HighAvailabilityArgsDict]
-    """Failover of the backends; without it, the backends' address is the primary's own."""
+    """Failover of the backends, which an ha cluster of machines that are made needs."""
 
     machines: NotRequired[MachinesArgsDict]
     """The virtual machines."""

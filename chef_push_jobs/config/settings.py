@@ -171,7 +171,7 @@ def read(raw: Mapping[str, str], root: Path, *, files: bool = True) -> Reading:
     given = {key: decoded(value) for key, value in raw.items()}
     values, problems = parse(StackConfig, given)
     servers = _servers(values, problems)
-    problems += _cidrs(values) + _ports(values) + _existing(given, values) + [*_high_availability(values)]
+    problems += _cidrs(values) + _ports(values) + _existing(given, values) + [*_high_availability(given, values)]
     problems += [*_host_keys(given, values, servers)]
     problems += network_checks.problems(given, values, servers)
     folder = root if files else None
@@ -340,10 +340,16 @@ def _ssh_key(values: Values) -> list[Problem]:
     return []
 
 
-def _high_availability(values: Values) -> Iterable[Problem]:
+def _high_availability(raw: Mapping[str, object], values: Values) -> Iterable[Problem]:
+    kind, address, vpc = (values.get(name) for name in ("topology", "highAvailability.vip", "vpcCidr"))
+    if kind is Kind.HA and "servers" in values and not _are_there(values) and not is_given(raw, "highAvailability"):
+        rule = (
+            "without a provider Chef server takes DRBD, which is not on machines that are made: reconfigure ends there"
+        )
+        remedy = "set highAvailability.provider to aws (docs/failover.md), or topology to tier"
+        yield Problem("highAvailability", "not given, with topology ha", rule, remedy)
     if "highAvailability.provider" not in values:
         return
-    kind, address, vpc = (values.get(name) for name in ("topology", "highAvailability.vip", "vpcCidr"))
     if isinstance(kind, Kind) and kind is not Kind.HA:
         rule = "only the two backends of an ha cluster stand in for each other"
         yield Problem("highAvailability", f"given with topology {kind}", rule, "take it out, or set topology to ha")

@@ -463,7 +463,7 @@ class StackConfig(Section):
     push_jobs: PushJobs = Field(description="The push jobs server.")
     chef_server: ChefServer = Field(ChefServer.model_validate({}), description="The Chef server under it.")
     high_availability: HighAvailability | None = Field(
-        None, description="Failover of the backends; without it, the backends' address is the primary's own."
+        None, description="Failover of the backends, which an ha cluster of machines that are made needs."
     )
     machines: Machines = Field(Machines.model_validate({}), description="The virtual machines.")
     ssh: Ssh = Field(Ssh.model_validate({}), description="How the operator reaches the servers.")

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.model import flows
 from chef_push_jobs.model.flows import Cluster, Flow, Needs, Peer
-from chef_push_jobs.model.topology import Kind, Server, Topology
+from chef_push_jobs.model.topology import Server, Topology
 
 ANYWHERE = "0.0.0.0/0"
 # Public addresses that AWS chooses: what rules call them until they are known.
@@ -70,7 +70,7 @@ def slug(cidr: str) -> str:
 def cluster(settings: Settings) -> Cluster:
     """What of the settings decides which flows there are."""
     has = {
-        Needs.DRBD: settings.topology.kind is Kind.HA and settings.config.high_availability is None,
+        Needs.DRBD: False,  # refused for machines that are made
         Needs.MADE_BALANCER: settings.makes_load_balancer,
         Needs.THEIR_BALANCER: settings.config.entry.target_group_arn is not None,
         Needs.BASTION: settings.config.bastion is not None,

@@ -25,6 +25,7 @@ DEFAULTS: dict[str, Any] = {
     "clientCidrs": ["10.1.0.0/24"],
     "operatorCidrs": ["10.8.0.0/24"],
     "ssh": {"keyName": "operators"},
+    "highAvailability": {"provider": "aws"},
     "pushJobs": {"package": {"url": f"https://packages.test/{PUSH_JOBS}", "sha256": SHA256}},
 }
 
@@ -32,6 +33,11 @@ DEFAULTS: dict[str, Any] = {
 def raw(changes: Mapping[str, Any]) -> dict[str, str]:
     """As Pulumi gives a stack's configuration; a change to None takes a setting out, one with dots goes inside."""
     given = json.loads(json.dumps(DEFAULTS))
+    made = changes.get("servers") is None
+    if (changes.get("topology", "ha") != "ha" or not made) and not any("highAvailability" in path for path in changes):
+        del given["highAvailability"]  # only two backends that are made have it
+    if "network.vpcId" in changes or "vpcId" in changes.get("network", {}):
+        given.get("highAvailability", {}).setdefault("vip", "10.0.0.200")  # free there, as its owner knows
     for path, value in changes.items():
         *parents, last = path.split(".")
         section = given

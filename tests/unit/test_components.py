@@ -42,12 +42,13 @@ OWN: dict[str, Settings] = {
 PACKAGED: dict[str, Any] = {
     "made": {
         **DEFAULTS,
-        "highAvailability": {"provider": "aws"},
         "bastion": {},
         "entry": {"loadBalancer": "internal"},
         "chefServer": {"apiFqdn": "api.chef.test"},
     },
-    "existing": {name: value for name, value in {**DEFAULTS, **EXISTING}.items() if value is not None},
+    "existing": {
+        name: value for name, value in {**DEFAULTS, **EXISTING, "highAvailability": None}.items() if value is not None
+    },
     "private-key": {**DEFAULTS, "ssh": {"keyName": "operators", "privateKey": PRIVATE_KEY}},
 }
 

@@ -27,10 +27,11 @@ FOUND = {
     "natAddresses": ["203.0.113.7"],
 }
 SERVER = [("m5.large", 0.096), ("40 GiB of gp3", 40 * 0.08 / 730)]
+VOLUME = ("availability-data", "100 GiB of gp3", 100 * 0.08 / 730)
 
 # changes to two backends and two frontends, and what then is beside their machines: resource, what, an hour
 TABLE: list[tuple[Mapping[str, Any], list[tuple[str, str, float]]]] = [
-    ({}, []),
+    ({}, [VOLUME]),
     (
         {"network": PRIVATE, "bastion": {"volumeSize": 10}},
         [
@@ -39,6 +40,7 @@ TABLE: list[tuple[Mapping[str, Any], list[tuple[str, str, float]]]] = [
             ("bastion", "public IPv4 address", 0.005),
             ("network-nat", "NAT gateway", 0.045),
             ("network-nat", "public IPv4 address", 0.005),
+            VOLUME,
         ],
     ),
     (
@@ -50,17 +52,18 @@ TABLE: list[tuple[Mapping[str, Any], list[tuple[str, str, float]]]] = [
         [
             ("network-nat", "NAT gateway", 0.045),
             ("network-nat", "public IPv4 address", 0.005),
+            VOLUME,
             ("entry", "network load balancer", 0.0225),
             ("entry", "public IPv4 address, 3", 0.015),
         ],
     ),
     (
         {"network": ZONES, "entry": {**BALANCED, "loadBalancer": "internal"}},
-        [("entry", "network load balancer", 0.0225)],
+        [VOLUME, ("entry", "network load balancer", 0.0225)],
     ),
     (
         {"network": FOUND, "vpcCidr": None, "entry": BALANCED},
-        [("entry", "network load balancer", 0.0225), ("entry", "public IPv4 address, 2", 0.01)],
+        [VOLUME, ("entry", "network load balancer", 0.0225), ("entry", "public IPv4 address, 2", 0.01)],
     ),
 ]
 

@@ -16,7 +16,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chef_push_jobs import scripts
 from chef_push_jobs.cli.doctor import probe, report
 from chef_push_jobs.cli.doctor.checks import Case, package
 from chef_push_jobs.cli.doctor.diagnosis import diagnose
@@ -79,7 +78,7 @@ def the_stack(**changes: Any) -> Stack:
 def well(name: str) -> ProbeResult:
     """What a server answers with which nothing is wrong."""
     of = settings()
-    text = scripts.push_jobs_settings({key: str(port) for key, port in push_jobs.ports(of).items()}, {})
+    text = push_jobs.settings_file(of)
     backend, master = name.startswith("backend"), name == "backend-0"
     answers = ServerFacts(
         source=OPERATOR,

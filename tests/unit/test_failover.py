@@ -99,11 +99,12 @@ def test_chef_ha_and_lvm_are_installed_on_the_backends_alone(server: int, instal
     assert ("4c" * 32 in text, "lvm2" in text) == (installed, installed)
 
 
-def test_a_cluster_without_failover_gets_the_same_scripts_as_before() -> None:
-    assert "ha[" not in settings_file()
-    assert "lvm2" not in script("install", 0)
-    assert (
-        'backend_vip "backend-0.chef.test", :ipaddress => "{backend-0.address}", :device => "eth0"\n' in settings_file()
+def test_a_tier_has_no_failover_in_its_scripts() -> None:
+    tier = {"topology": "tier", "backends": "1"}
+    assert "ha[" not in settings_file(**tier)
+    assert "lvm2" not in script("install", 0, **tier)
+    assert 'backend_vip "backend-0.chef.test", :ipaddress => "{backend-0.address}", :device => "eth0"\n' in (
+        settings_file(**tier)
     )
 
 

@@ -55,7 +55,7 @@ def test_push_jobs_follows_what_it_reads_of_chef_servers_settings() -> None:
     assert nonce(settings(**failing_over)) == "10.0.3.200"
     lone = {"topology": "standalone", "backends": "1", "frontends": "0"}
     assert nonce(settings(**lone, chefServer={"apiFqdn": "one.test"})) == "one.test"
-    assert nonce(settings(chefServer={"apiFqdn": "one.test"})) == ""
+    assert nonce(settings(topology="tier", backends="1", chefServer={"apiFqdn": "one.test"})) == ""
 
 
 @pytest.mark.parametrize("greeting", ["", "Welcome to backend-0\n\n", "last login: yesterday\n"])

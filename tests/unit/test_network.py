@@ -166,7 +166,6 @@ PEER_FLOWS: list[tuple[str, str | None, Mapping[str, Any], set[tuple[str, int | 
     ("2.2.8", "12.19.31", AWS, {("112", None), ("icmp", None), ("tcp", 5432)}),
     ("2.2.8", "12.19.31", UNPREPARED, {("112", None), ("tcp", 5432)}),
     ("2.0.0", None, AWS, {("112", None), ("icmp", None)}),
-    ("1.1.6", None, {}, {("112", None), ("tcp", 7788), ("icmp", None)}),
     ("1.1.6", "12.19.31", TIER, set()),
 ]
 

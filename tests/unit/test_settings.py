@@ -291,7 +291,25 @@ POLICY_ARN = "arn:aws:iam::123456789012:policy/"
 PROFILE_ARN = "arn:aws:iam::123456789012:instance-profile/backends"
 VIP = "it is in the backends' subnet, 10.0.0.0/20, without its first four addresses and its last one (AWS's)"
 VIP_REMEDY = "choose such an address, for example 10.0.15.254, or leave it out"
+NO_PROVIDER = (
+    "highAvailability",
+    "not given, with topology ha",
+    "without a provider Chef server takes DRBD, which is not on machines that are made: reconfigure ends there",
+    "set highAvailability.provider to aws (docs/failover.md), or topology to tier",
+)
 TABLE += [
+    ({"highAvailability": None}, NO_PROVIDER),
+    (
+        {
+            "highAvailability": None,
+            **dict.fromkeys(("domain", "backends", "frontends")),
+            "servers": [
+                {"name": name, "fqdn": f"{name}.test", "role": name[:-2]}
+                for name in ("backend-0", "backend-1", "frontend-0")
+            ],
+        },
+        NO_PROVIDER,
+    ),
     (
         {"highAvailability": {}},
         ("highAvailability.provider", "not given", "it is needed: who moves the address and the data: aws", "set it"),
@@ -960,7 +978,7 @@ def test_the_ports_are_those_of_the_runbook_unless_set() -> None:
 def test_the_address_that_moves_is_the_last_usable_one_of_the_backends_subnet_unless_given(vpc: str, vip: str) -> None:
     assert settings(vpcCidr=vpc, highAvailability=AWS).vip == vip
     assert settings(highAvailability={**AWS, "vip": "10.0.0.100"}).vip == "10.0.0.100"
-    assert settings().vip is None
+    assert settings(topology="tier", backends="1").vip is None
 
 
 def deb(folder: Path, name: str, architecture: str) -> Path:
