@@ -139,7 +139,7 @@ STEPS = (
             every("connect", "a new machine has a new key"),
         ),
         timeout=60,
-        revision=2,
+        revision=3,
     ),
     Step(
         "copy",

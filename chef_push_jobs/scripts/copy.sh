@@ -10,6 +10,7 @@
 #   host_key  the primary's, as an OpenSSH line
 : "${what?}" "${user?}" "${address?}" "${port?}" "${host_key?}"
 set -eu
+. library/secrets.sh
 . library/shared.sh
 umask 077
 rm -rf /etc/.chef-rollout.*
@@ -77,6 +78,26 @@ refuse "it is no folder" "$(find "$1" -maxdepth 0 ! -type d)"
 refuse "it is no file" "$(find "$@" -maxdepth 0 -name '*.json' ! -type f)"
 refuse "it is empty" "$(find "$@" -type f \( -name '*.pem' -o -name '*.json' \) -size 0; find "$1" -maxdepth 0 -empty)"
 refuse "its owner cannot read it" "$(find "$@" ! -perm -400 -o -type d ! -perm -500)"
+
+# Of Chef server's secrets comes what was asked for; what this server alone has stays.
+here=$(cd / && readlink -f "$secrets") || here=
+if [ "$what" = chef ]; then
+  if encrypted "$secrets" && encrypted "$here"; then keep_own_secrets "$work/new/$secrets" "$here"; fi
+elif [ "$(cat "$secrets")" = '{}' ]; then
+  set -- etc/opscode-push-jobs-server
+elif encrypted "$here"; then
+  mode=$(stat -c %a "$secrets")
+  mv "$secrets" "$work/given"
+  cp "$here" "$secrets"
+  take_push_jobs_secrets "$work/given" "$work/new/$secrets"
+  chmod "$mode" "$secrets"
+else
+  echo "the primary keeps push jobs' credentials in Chef server's secrets, and here is no such file: nothing was changed here"
+  echo "Rule: from push jobs 2.2 on all servers have a Chef server of 12.14 or later that is configured."
+  echo "Do:   bring Chef server up on this server (sudo chef-server-ctl reconfigure), then run pulumi up again"
+  exit 1
+fi
+sh /var/lib/chef-rollout/manifest "$@" > MANIFEST
 
 # Which path is whose. An owner that this server does not know (reconfigure makes it) is root until then, as in a copy by
 # hand.

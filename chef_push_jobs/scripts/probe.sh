@@ -11,6 +11,7 @@
 set -u
 . library/logins.sh
 . library/ports.sh
+. library/secrets.sh
 export LC_ALL=C
 answer() {
   printf '%s' "$1"
@@ -34,7 +35,10 @@ printf '%s\n' "$packages" | while read -r package wanted; do
 done
 printf '%s\n' "$files" | while read -r file; do
   if [ -f "$file" ]; then
-    digest=$(keyed < "$file")
+    case $file in
+      */private-chef-secrets.json) digest=$(push_jobs_secrets "$file" 2> /dev/null | keyed) ;;
+      *) digest=$(keyed < "$file") ;;
+    esac
     answer file "$file" "$(stat -c %U "$file")" "$(stat -c %a "$file")" "$digest"
   fi
 done

@@ -2,6 +2,7 @@
 # shared-files WHAT: print what the other servers copy from this one, as a tar archive with its digests and modes.
 # `share` lets each of them run this command, and nothing else. Links are followed, as by scp -r.
 set -eu
+. library/secrets.sh
 . library/shared.sh
 cd /
 paths=$(shared_paths "${1-}")
@@ -15,6 +16,7 @@ done
 work=$(mktemp -d /var/lib/chef-rollout/share.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 cp -RL --preserve=mode,ownership,timestamps --parents "$@" "$work"
+if [ "$1" != etc/opscode ]; then push_jobs_secrets "$secrets" > "$work/$secrets"; fi
 cd "$work"
 printf '%s\n' "$@" > SHARED
 sh /var/lib/chef-rollout/manifest "$@" > MANIFEST

@@ -68,13 +68,15 @@ def upgraded(desk: Desk) -> None:
 
 
 def credentials(desk: Desk) -> str:
-    """Their digest, which is the same on every server."""
-    (found,) = {output(desk, name, f"sha256sum < {SECRETS}") for name in STAND_INS}
+    """As JSON, which is the same on every server."""
+    dumped = (output(desk, name, f"/opt/opscode/embedded/bin/veil-dump-secrets {SECRETS}") for name in STAND_INS)
+    (found,) = {json.dumps(json.loads(text)["push-jobs-server"], sort_keys=True) for text in dumped}
     return found
 
 
 def drifted(desk: Desk) -> None:
-    output(desk, "frontend-0", f"echo >> {SECRETS}")
+    ingest = "/opt/opscode/embedded/bin/veil-ingest-secret push-jobs-server.sql_password"
+    output(desk, "frontend-0", f"echo another | {ingest}")
 
 
 def has_a_second_frontend(desk: Desk) -> None:

@@ -21,6 +21,7 @@ from tests.e2e.observed import calls, change, note, seen, tasks
 FOLDER = "/etc/opscode-push-jobs-server"
 SECRETS = "/etc/opscode/private-chef-secrets.json"
 DUMP = f"/opt/opscode/embedded/bin/veil-dump-secrets {SECRETS}"
+OF_MANAGE = "what Chef manage has made on its frontend"
 REQUESTS = "/etc/chef-standin.json"
 SERVERS = ("backend-0", "backend-1", "frontend-0", "frontend-1")
 HEARTBEAT = 10000
@@ -67,6 +68,7 @@ def cluster(root: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
     with stack("sandbox", tmp_path_factory.mktemp("rolling")) as made:
         made.change(pushJobs={"package": package("1.1.6"), "rotateCredentials": "at the first up"})
         made.up()
+        made.output("frontend-0", f"echo {OF_MANAGE} | /opt/opscode/embedded/bin/veil-ingest-secret manage.key")
         yield made
 
 
@@ -127,6 +129,9 @@ def assert_same_everywhere(cluster: Stack) -> dict[str, str]:
     found = {server: {k: v.strip() for k, v in credentials(cluster, server).items()} for server in SERVERS}
     assert all(each == found["backend-0"] for each in found.values()), "the servers hold different credentials"
     assert len(found["backend-0"]) == 4
+    assert json.loads(cluster.output("frontend-0", DUMP))["manage"] == {"key": OF_MANAGE}, (
+        "another add-on's, there alone"
+    )
     return found["backend-0"]
 
 

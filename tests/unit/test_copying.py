@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import stat
 import subprocess
+import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Mapping
@@ -22,6 +24,19 @@ from chef_push_jobs import scripts
 
 FOLDER, SECRETS = "etc/opscode-push-jobs-server", "etc/opscode/private-chef-secrets.json"
 Disk = Path
+# In place of library/secrets.sh's programs, on a file that is no secret. Those themselves run in tests/e2e.
+RUBY = """#!{python}
+import json, sys
+program, files = sys.stdin.read(), sys.argv[sys.argv.index("-") + 1:]
+first, *second = (json.load(open(path)) for path in files)
+if "puts" in program:
+    print(json.dumps(first["veil"].get("push-jobs-server", {{}})))
+elif "given" in program:
+    second[0]["veil"]["push-jobs-server"] = first
+    json.dump(second[0], open(files[1], "w"))
+else:
+    json.dump({{"veil": second[0]["veil"] | first["veil"]}}, open(files[0], "w"))
+"""
 SSH = "#!/bin/sh\nfor what; do :; done\nexec sh {primary}/var/lib/chef-rollout/shared-files $what\n"
 
 
@@ -29,8 +44,16 @@ def disk(folder: Path) -> Disk:
     """One with Chef server and push jobs on it, as a server's `/`."""
     for name in (FOLDER, "etc/opscode", "var/lib/chef-rollout", "bin"):
         (folder / name).mkdir(parents=True)
-    for name, text in ((f"{FOLDER}/pushy_priv.pem", "key"), (SECRETS, "{}"), ("etc/passwd", "system")):
+    for name, text in ((f"{FOLDER}/pushy_priv.pem", "key"), ("etc/passwd", "system")):
         (folder / name).write_text(f"{text} of {folder.name}")
+    own = {
+        "push-jobs-server": {"key": folder.name},
+        "chef-server": {"key": folder.name},
+        f"{folder.name}'s": {"x": "y"},
+    }
+    (folder / SECRETS).write_text(json.dumps({"veil": own}))
+    (folder / "bin/ruby").write_text(RUBY.format(python=sys.executable))
+    (folder / "bin/ruby").chmod(0o755)
     for name in ("manifest", "shared-files"):
         (folder / "var/lib/chef-rollout" / name).write_text(there(scripts.Script(name).text, folder))
     return folder
@@ -40,6 +63,7 @@ def there(text: str, folder: Disk) -> str:
     """A script whose `/` is a folder."""
     for path in ("/etc/.chef-rollout", scripts.HOME):
         text = text.replace(path, f"{folder}{path}")
+    text = text.replace("/opt/opscode/embedded/bin/ruby", f"{folder}/bin/ruby")
     return text.replace("cd /\n", f"cd {folder}\n").replace("(cd / &&", f"(cd {folder} &&")
 
 
@@ -86,6 +110,14 @@ def tree(folder: Path) -> dict[str, tuple[int, bytes | None]]:
     return found
 
 
+# Of the primary's secrets push jobs' group comes over, and nothing else; and what is the copier's stays.
+MERGED = {"push-jobs-server": {"key": "primary"}, "chef-server": {"key": "copier"}, "copier's": {"x": "y"}}
+
+
+def secrets(disk: Disk) -> object:
+    return json.loads((disk / SECRETS).read_text())["veil"]
+
+
 def untouched(pair: Pair, act: Callable[[], subprocess.CompletedProcess[str]]) -> str:
     """What is told where nothing is copied, and all stays."""
     before = tree(pair.copier / "etc")
@@ -98,9 +130,35 @@ def untouched(pair: Pair, act: Callable[[], subprocess.CompletedProcess[str]]) -
 def test_the_set_comes_over_and_a_second_copy_touches_nothing(pair: Pair) -> None:
     assert pair.copy().returncode == 0
     assert tree(pair.copier / FOLDER) == tree(pair.primary / FOLDER)
-    assert (pair.copier / SECRETS).read_text() == "{} of primary"
+    assert secrets(pair.copier) == MERGED
     assert not list((pair.copier / "etc").glob(".chef-rollout*"))
     assert "the same files are here already" in pair.copy().stdout
+
+
+def test_chef_servers_own_secrets_come_over_whole_and_other_add_ons_of_this_server_stay(pair: Pair) -> None:
+    for _ in range(2):
+        done = pair.copy("chef")
+        assert done.returncode == 0, done.stdout + done.stderr
+        theirs = {"push-jobs-server": {"key": "primary"}, "chef-server": {"key": "primary"}, "primary's": {"x": "y"}}
+        assert secrets(pair.copier) == theirs | {"copier's": {"x": "y"}}
+
+
+@pytest.mark.parametrize("text", ["{}", '{"postgresql": {"sql_password": "x"}}'])
+def test_a_primary_that_encrypts_no_secrets_gives_the_folder_alone(pair: Pair, text: str) -> None:
+    """Before 12.14; push jobs' credentials are in its folder then."""
+    (pair.primary / SECRETS).write_text(text)
+    before = (pair.copier / SECRETS).read_bytes()
+    assert pair.copy().returncode == 0
+    assert tree(pair.copier / FOLDER) == tree(pair.primary / FOLDER)
+    assert (pair.copier / SECRETS).read_bytes() == before
+
+
+@pytest.mark.parametrize("text", [None, "{}"])
+def test_a_server_that_cannot_keep_the_credentials_gets_none(pair: Pair, text: str | None) -> None:
+    (pair.copier / SECRETS).unlink()
+    if text is not None:
+        (pair.copier / SECRETS).write_text(text)
+    assert "bring Chef server up on this server" in untouched(pair, pair.copy)
 
 
 # Links
@@ -132,7 +190,7 @@ def test_a_link_that_is_here_stays_and_what_it_leads_to_is_replaced(pair: Pair, 
             assert done.returncode == 0, done.stdout + done.stderr
             assert all((pair.copier / name).is_symlink() for name in (FOLDER, SECRETS))
             assert tree(pair.copier / FOLDER) == tree(pair.primary / FOLDER)
-            assert (pair.copier / SECRETS).read_text() == "{} of primary"
+            assert secrets(pair.copier) == MERGED
             assert sorted(os.listdir(data)) == sorted(Path(name).name for name in (FOLDER, SECRETS))
 
 
@@ -217,7 +275,7 @@ def member(name: str, **is_: object) -> tarfile.TarInfo:
 
 
 FOLDERS = [(member(name, type=tarfile.DIRTYPE), b"") for name in (FOLDER,)]
-KEY, JSON = (member(f"{FOLDER}/pushy_priv.pem"), b"theirs"), (member(SECRETS), b"theirs")
+KEY, JSON = (member(f"{FOLDER}/pushy_priv.pem"), b"theirs"), (member(SECRETS), b'{"key": "theirs"}')
 
 
 def lists(paths: str, manifest: str, owners: str) -> list[tuple[tarfile.TarInfo, bytes]]:

@@ -1,5 +1,6 @@
 # The push jobs service as it runs now, and what it was started with.
 # shellcheck disable=SC2034  # the scripts that include this use them
+. library/secrets.sh
 
 # Here reconfigure notes the process that it has restarted; and the inputs that the running process was started with.
 restarted=/var/lib/chef-rollout/pushy-restarted
@@ -19,6 +20,7 @@ installed() { dpkg-query -W opscode-push-jobs-server || rpm -q opscode-push-jobs
 inputs() {
   {
     installed
-    cd /etc/opscode-push-jobs-server && sha256sum -- *.rb *-secrets.json *.pem ../opscode/private-chef-secrets.json
+    cd /etc/opscode-push-jobs-server && sha256sum -- *.rb *-secrets.json *.pem
+    push_jobs_secrets /etc/opscode/private-chef-secrets.json
   } 2> /dev/null | sha256sum
 }

@@ -1,9 +1,11 @@
+# Of Chef server's secrets, push jobs' group alone is shared with push jobs' folder.
+secrets=etc/opscode/private-chef-secrets.json
+
 # shared_paths WHAT: the files that are shared, a word each, below /. Both sides go by this list, and not by each other's.
 shared_paths() {
   case ${1-} in
     chef) echo etc/opscode ;;
-    # From push jobs 2.2 on the second file holds the credentials, encrypted, so that nobody can see whether it does.
-    push-jobs) echo etc/opscode-push-jobs-server etc/opscode/private-chef-secrets.json ;;
+    push-jobs) echo etc/opscode-push-jobs-server "$secrets" ;;
     *) echo "chef or push-jobs is shared, and nothing else" >&2; return 64 ;;
   esac
 }
