@@ -163,7 +163,7 @@ def make_cluster(plan: StackPlan, opts: pulumi.ResourceOptions | None = None, pr
     """
     plan = replace(plan, owner=f"{pulumi.get_project()}/{pulumi.get_stack()}/{prefix}".rstrip("/-"))
     cluster = _existing(plan, opts, prefix) if plan.settings.existing else _managed(plan, opts, prefix)
-    made: Resources = {task.id: cluster.resources(task) for task in plan.of("")}
+    made: Resources = {task.id: found for task in plan.of("") if (found := cluster.resources(task))}
     for runbook in plan.runbooks:
         args = RolloutArgs(runbook, plan, cluster.servers.servers, made)
         rollout = Rollout(f"{prefix}{runbook}", args, opts, prefix=prefix)
@@ -185,12 +185,12 @@ class _Made:
     outputs: Outputs
 
     def resources(self, task: PlannedTask) -> Sequence[pulumi.CustomResource]:
-        """Those of a task that belongs to a server."""
+        """Those of a task that belongs to a server; none where it is left to the first rollout."""
         if task.id.step == "firewall":
             return self.firewall
         if task.action is Action.DEPARTURE:
             return [self.servers.departures[task.server.name]]
-        return [self.servers.servers[task.server.name].connected]
+        return [self.servers.servers[task.server.name].connected] if task.id.is_connect else []
 
 
 def _existing(plan: StackPlan, opts: pulumi.ResourceOptions | None, prefix: str) -> _Made:

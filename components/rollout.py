@@ -25,7 +25,10 @@ Resources = Mapping[TaskId, Sequence[pulumi.CustomResource]]
 
 @dataclass(frozen=True)
 class RolloutArgs:
-    """A runbook of a plan, on `servers` by name. `made` are the resources of tasks that were made before."""
+    """A runbook of a plan, on `servers` by name. `made` are the resources of tasks that were made before.
+
+    Tasks that belong to the servers are made with the first runbook, where nothing else makes them.
+    """
 
     runbook: str
     plan: StackPlan
@@ -43,7 +46,8 @@ class Rollout(Component):
     ) -> None:
         super().__init__("Rollout", name, {"runbook": args.runbook, "servers": list(args.servers)}, opts, prefix)
         self._plan, self._servers, self._made = args.plan, args.servers, dict(args.made)
-        tasks = list(args.plan.of(args.runbook))
+        own = (task for task in args.plan.of("") if task.id not in args.made)
+        tasks = [*own, *args.plan.of(args.runbook)]
         for task in tasks:
             make = self._upload if task.action is Action.UPLOAD else self._command
             self._made[task.id] = [make(task)]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from chef_push_jobs import scripts
 from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.model.topology import Kind, Role, Server
-from chef_push_jobs.runbook.push_jobs import CHEF_SERVER, copy, reconfigure_chef_server, share
+from chef_push_jobs.runbook.push_jobs import CHEF_SERVER, LOSES_NOTHING, copy, reconfigure_chef_server, share
 from chef_push_jobs.runbook.script_context import ScriptContext
 from chef_push_jobs.runbook.steps import (
     Step,
@@ -92,7 +92,11 @@ STEPS = (
         on=everywhere,
         script=_install,
         package=lambda settings: settings.chef_server_package,
-        depends_on=(same("connect", "the server must be up, and prepared for tasks"),),
+        depends_on=(
+            same("connect", "the server must be up, and prepared for tasks"),
+            same("compare-credentials", LOSES_NOTHING),
+            every("compare-credentials", LOSES_NOTHING, primary),
+        ),
         triggered_by=(same("connect", "a new machine has nothing installed"),),
         timeout=1800,
     ),

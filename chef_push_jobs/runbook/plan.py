@@ -210,9 +210,10 @@ class _Maker:
         for step in runbook.steps:
             on = step.on(self._topology)
             self._refuse(step, on)
-            if step.action is not Action.DEPARTURE or self._existing:
-                for position, server in enumerate(on):
-                    self._add(runbook, step, server, on[position - 1] if step.one_at_a_time and position else None)
+            if step.taken_over and not self._existing:
+                on = ()
+            for position, server in enumerate(on):
+                self._add(runbook, step, server, on[position - 1] if step.one_at_a_time and position else None)
             self._rows[step.name] = _Row(runbook.name if step.qualified else "", dict.fromkeys(on))
             if not step.qualified:
                 self._shared[step.name] = self._rows[step.name]

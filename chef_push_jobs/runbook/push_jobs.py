@@ -30,6 +30,7 @@ from chef_push_jobs.scripts import InTurn, Script
 NAME = "push-jobs"
 CHEF_SERVER = "chef"  # the name of Chef server's own runbook
 ADD_ON = "push jobs is an add-on to a Chef server that is configured"
+LOSES_NOTHING = "where credentials would be lost, nothing is changed on any server"
 SETTINGS_FILE = "/etc/opscode-push-jobs-server/opscode-push-jobs-server.rb"
 SERVICE = "opscode-pushy-server"
 
@@ -139,6 +140,8 @@ STEPS = (
         depends_on=(
             same("connect", "the server must be up, and prepared for tasks"),
             same("install", "packages come first, Chef server's before its add-on's", runbook=CHEF_SERVER),
+            same("compare-credentials", LOSES_NOTHING),
+            every("compare-credentials", LOSES_NOTHING, primary),
         ),
         triggered_by=(same("connect", "a new machine has nothing installed"),),
         timeout=900,
@@ -214,6 +217,7 @@ STEPS = (
         ),
         triggered_by=(
             same("reconfigure-primary", "a new primary has let nobody in"),
+            same("rotate", "whoever is not let in would keep the old credentials"),
             every("connect", "a new machine has a new key"),
         ),
         timeout=60,

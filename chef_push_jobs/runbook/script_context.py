@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.model.ssh_keys import printed_keys
 from chef_push_jobs.model.topology import Server, Topology
+
+_CREDENTIALS = re.compile(r"^credentials (none|[0-9a-f]{32})$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -15,13 +18,15 @@ class ServerIdentity:
     """What a running server tells: `address` inside the cluster (IPv4), and its public keys as OpenSSH lines.
 
     `host_key` proves the server to others, `copy_key` proves it to the primary when it copies. `volume` is the id of
-    the data volume that it was given, empty where there is none.
+    the data volume that it was given, empty where there is none. `credentials` is a digest of those of push jobs on a
+    server that is taken over, "none" where it has none, and empty where it did not tell.
     """
 
     address: str
     host_key: str
     copy_key: str
     volume: str = ""
+    credentials: str = ""
 
     @classmethod
     def parse(cls, address: str, host_key: str, connected: str, volume: str = "") -> ServerIdentity:
@@ -32,12 +37,13 @@ class ServerIdentity:
         keys = [key for key in printed_keys(connected) if key != host_key]
         if len(keys) != 1:
             raise ValueError(f"{len(keys)} keys were printed, not the one that the server copies with")
-        return cls(address, host_key, keys[0], volume)
+        told = _CREDENTIALS.search(connected)
+        return cls(address, host_key, keys[0], volume, told[1] if told else "")
 
     @classmethod
     def placeholder(cls, server: str) -> ServerIdentity:
         """Stands for facts that are not known yet: what a preview shows, and what a fingerprint is made from."""
-        return cls(*(f"{{{server}.{name}}}" for name in ("address", "host_key", "copy_key", "volume")))
+        return cls(*(f"{{{server}.{one.name}}}" for one in fields(cls)))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chef_push_jobs import scripts
 from chef_push_jobs.model.topology import Server
 from chef_push_jobs.runbook.script_context import ScriptContext
-from chef_push_jobs.runbook.steps import Action, Step, everywhere, same
+from chef_push_jobs.runbook.steps import Action, Step, everywhere, of_primary, others, primary, same
 from chef_push_jobs.scripts import Script
 
 # Seconds that the first boot may take, once SSH answers.
@@ -17,6 +17,11 @@ def _connect(cluster: ScriptContext, server: Server) -> Script:
     return scripts.connect(limit, _owner(cluster, server), adopts=bool(cluster.settings.existing))
 
 
+def _compare(cluster: ScriptContext, server: Server) -> Script:
+    first = cluster.topology.primary.name
+    return scripts.compare_credentials(server.name, first, cluster.facts[first].credentials)
+
+
 def _owner(cluster: ScriptContext, server: Server) -> str:
     """What a server notes: whose it is."""
     return f"{cluster.owner}/{server.name}"
@@ -25,6 +30,22 @@ def _owner(cluster: ScriptContext, server: Server) -> str:
 STEPS = (
     # Prepares the server for tasks, and prints the key that it copies with.
     Step("connect", on=everywhere, script=_connect, timeout=_FIRST_BOOT, qualified=False),
+    # Where push jobs is at work already, the primary must be a server that has the credentials of that.
+    Step(
+        "compare-credentials",
+        on=others,
+        script=_compare,
+        column="credentials",
+        facts=primary,
+        depends_on=(
+            same("connect", "the server must be prepared for tasks"),
+            of_primary("connect", "it tells which credentials go to the others"),
+        ),
+        triggered_by=(same("connect", "a new machine may have credentials of its own"),),
+        timeout=60,
+        qualified=False,
+        taken_over=True,
+    ),
     # Push jobs leaves the server with it, if the stack says so.
     Step(
         "uninstall",
@@ -35,5 +56,6 @@ STEPS = (
         timeout=900,
         qualified=False,
         adjustable=False,
+        taken_over=True,
     ),
 )

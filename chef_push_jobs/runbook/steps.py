@@ -88,6 +88,8 @@ class Step:
     A step that is not `qualified` belongs to the server: its tasks are named without the runbook. The settings
     `timeLimits` and `repair` name those that are `adjustable`.
 
+    A step that is for servers `taken_over` is left out where machines are made.
+
     For readers: `column` is the title in the live table, where steps with the same title share a column; `restarts` are
     the services, by role, that restart if their configuration changed, or always with `always_restarts`.
     """
@@ -107,6 +109,7 @@ class Step:
     action: Action = Action.COMMAND
     qualified: bool = True
     adjustable: bool = True
+    taken_over: bool = False
     column: str = ""
     restarts: Mapping[Role, str] = field(default_factory=dict)
     always_restarts: bool = False

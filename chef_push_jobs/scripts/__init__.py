@@ -22,6 +22,7 @@ from chef_push_jobs.scripts.settings_files import chef_settings, failover_settin
 from chef_push_jobs.scripts.tasks import (
     STANDBY,
     check_firewall,
+    compare_credentials,
     configure,
     connect,
     copy,
@@ -54,6 +55,7 @@ __all__ = [
     "as_root",
     "check_firewall",
     "chef_settings",
+    "compare_credentials",
     "configure",
     "connect",
     "connecting",

@@ -4,7 +4,8 @@
 #   timeout      seconds that the preparation may take
 #   owner        whose the server is: project, stack and server, as uninstall.sh asks for it
 #   runner       the text of task.sh
-#   preparation  the script of the first task; its last line is the key that the server copies with
+#   preparation  the script of the first task; its last lines are the digest of the credentials that are here, if the
+#                server is taken over, and the key that it copies with
 : "${timeout?}" "${owner?}" "${runner?}" "${preparation?}"
 set -eu
 . library/files.sh
@@ -20,6 +21,6 @@ exec 8> /var/lib/chef-rollout/connect.lock
 flock 8
 write_file 0755 /var/lib/chef-rollout/task "$runner"
 write_file 0644 /var/lib/chef-rollout/owner "$owner"
-exec sh /var/lib/chef-rollout/task connect "$timeout" 1 8>&- << END-OF-TASK
+exec sh /var/lib/chef-rollout/task connect "$timeout" 2 8>&- << END-OF-TASK
 $preparation
 END-OF-TASK

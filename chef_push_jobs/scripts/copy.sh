@@ -11,6 +11,7 @@
 : "${what?}" "${user?}" "${address?}" "${port?}" "${host_key?}"
 set -eu
 . library/secrets.sh
+. library/credentials-before.sh
 . library/shared.sh
 umask 077
 rm -rf /etc/.chef-rollout.*
@@ -116,9 +117,12 @@ owners
 if (cd / && sh /var/lib/chef-rollout/manifest "$@") 2> /dev/null | cmp -s - MANIFEST; then
   cd /
   owners
+  if [ "$what" = push-jobs ]; then note_credentials; fi
   echo "the same files are here already"
   exit 0
 fi
+
+(cd / && keep_credentials)
 
 # A folder changes places with its predecessor in one system call where the kernel can, else by two renames.
 exchange() {
@@ -149,4 +153,5 @@ while IFS=$tab read -r new target; do
     rm -rf "$new.old"
   fi
 done < "$work/ready"
+if [ "$what" = push-jobs ]; then note_credentials; fi
 echo "copied: $*"

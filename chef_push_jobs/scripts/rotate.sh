@@ -8,6 +8,7 @@
 : "${wanted?}"
 set -eu
 . library/reconfigure.sh
+. library/credentials-before.sh
 noted=/var/lib/chef-rollout/rotated
 note() {
   printf '%s\n' "$wanted" > "$noted.new"
@@ -23,6 +24,8 @@ if [ "$is" = "$wanted" ]; then
   echo "the credentials were made for '$wanted' already"
   exit 0
 fi
+# What an earlier run has left half made is no set.
+[ "$is" = "(under way)" ] || keep_credentials
 # Until it is done, no setting is the one that the credentials are for.
 echo "(under way)" > "$noted"
 cd /etc/opscode-push-jobs-server

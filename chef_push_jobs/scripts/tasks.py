@@ -53,6 +53,11 @@ def require_chef_server() -> Script:
     return Script("require-chef-server")
 
 
+def compare_credentials(name: str, primary: str, theirs: str) -> Script:
+    """`theirs` is what the primary told of its own when it was met."""
+    return Script("compare-credentials", {"name": name, "primary": primary, "theirs": theirs})
+
+
 def configure(path: str, content: str) -> Script:
     return Script("configure", {"path": path, "content": content})
 

@@ -53,4 +53,5 @@ rm -f /var/opt/opscode/nginx/etc/addon.d/10-push_jobs_*.conf
 if chef-server-ctl status nginx | grep -q '^run: nginx:'; then chef-server-ctl hup nginx; fi
 rm -rf /etc/opscode-push-jobs-server /var/opt/opscode-push-jobs-server
 cd /var/lib/chef-rollout
-rm -f owner shared-files suite-passed rotated pushy-restarted pushy-started-with
+rm -rf credentials-before
+rm -f owner shared-files suite-passed rotated credentials pushy-restarted pushy-started-with

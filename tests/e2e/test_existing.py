@@ -62,6 +62,31 @@ def fingerprint(adopted: Stack) -> dict[str, str]:
     return {name: adopted.output(name, f"sha256sum {files}; {told} || [ $? = 1 ]") for name in NAMES}
 
 
+def test_a_backend_that_does_not_reach_the_api_is_refused_before_anything_is_begun(adopted: Stack) -> None:
+    before = fingerprint(adopted)
+    adopted.output("backend-1", "cp /etc/hosts /root/hosts; echo 127.0.0.9 chef.test > /etc/hosts")
+    refused = adopted.up(check=False)
+    assert refused.returncode != 0
+    assert "https://chef.test/_status does not answer this backend within 30 s" in refused.stdout
+    adopted.output("backend-1", "cat /root/hosts > /etc/hosts")
+    assert fingerprint(adopted) == before
+
+
+def test_a_server_without_the_credentials_that_are_at_work_is_refused_as_the_primary(adopted: Stack) -> None:
+    before, servers = fingerprint(adopted), adopted.setting("servers")
+    files = f"{FOLDER}/*.pem {FOLDER}/*-secrets.json"
+    adopted.output("backend-1", f"mkdir /root/away && mv {files} /root/away")
+    adopted.change(servers=[servers[1], servers[0], servers[2]])
+    refused = adopted.up(check=False)
+    assert refused.returncode != 0
+    assert "backend-0 has credentials of push jobs that would be lost" in refused.stdout
+    assert "push jobs runs here, and this server is master" in refused.stdout
+    assert "backend-1, the first of the stack's servers, has none" in refused.stdout
+    adopted.output("backend-1", f"ls {files} 2> /dev/null; mv /root/away/* {FOLDER}")
+    assert fingerprint(adopted) == before
+    adopted.change(servers=servers)
+
+
 def test_the_first_up_changes_no_credential_and_restarts_nothing_that_is_right(adopted: Stack) -> None:
     before = fingerprint(adopted)
     adopted.up()

@@ -1,20 +1,23 @@
 """Another package and other credentials on a running ha cluster: what clients notice, and what is left of the old.
 
 The tests follow one another on one cluster: credentials rotated in the first generation (1.1.6), the upgrade to the
-second one (2.2.8), which moves them, the way back, which is refused, and a rotation there.
+second one (2.2.8), which moves them, the way back, which is refused, a rotation there, and back to what it replaced.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sandbox.paths import CLONE
 from tests.e2e.conftest import Stack, stack
 from tests.e2e.observed import calls, change, note, seen, tasks
 
@@ -30,7 +33,7 @@ EVERYWHERE = "/boot /etc /home /opt /root /run /srv /tmp /usr/local /var"
 MARGIN = 1.0
 
 ROTATION = """
-    backend-0: push-jobs rotate chef-reconfigure restart-pushy test
+    backend-0: push-jobs rotate share chef-reconfigure restart-pushy test
     backend-1: push-jobs copy reconfigure chef-reconfigure restart-pushy test
     frontend-0: push-jobs copy reconfigure
     frontend-1: push-jobs copy reconfigure
@@ -138,11 +141,13 @@ def assert_same_everywhere(cluster: Stack) -> dict[str, str]:
 def assert_gone(cluster: Stack, old: dict[str, str]) -> None:
     """No file on any server has a line of an old credential, nor has the encrypted store.
 
-    But for the public key in the suite's log: an example that fails shows what clients are told.
+    But for the sets that are kept to go back, and for the public key in the suite's log: an example that fails shows
+    what clients are told.
     """
     for server in SERVERS:
         for name, needle in zip(old, needles(old), strict=True):
             hits = cluster.output(server, f"grep -rlsF -e '{needle}' {EVERYWHERE} || [ $? = 1 ] || [ $? = 2 ]")
+            hits = "\n".join(file for file in hits.split() if "/credentials-before/" not in file)
             left = [file for file in hits.split() if "pub" not in name or "/push-jobs-test.log" not in file]
             assert not left, f"an old credential is left on {server}"
             assert needle not in cluster.output(server, DUMP), f"an old credential is left in the store of {server}"
@@ -237,3 +242,19 @@ def test_a_downgrade_is_refused_before_anything_is_touched(cluster: Stack) -> No
 
 def test_rotated_credentials_of_the_second_generation_are_new_everywhere_and_the_old_ones_gone(cluster: Stack) -> None:
     rotate(cluster, "third")
+
+
+def test_one_goes_back_to_what_a_rotation_replaced_by_the_commands_of_the_document(cluster: Stack) -> None:
+    rotated = assert_same_everywhere(cluster)
+    document = (CLONE / "docs" / "operations.md").read_text()
+    (block,) = [block for block in re.findall(r"```text\n(.*?)```", document, re.DOTALL) if "THE-SET" in block]
+    kept = cluster.output("backend-0", "ls -d /var/lib/chef-rollout/credentials-before/* | tail -n 1")
+    commands = [line for line in block.splitlines() if "up to 2.1" not in line]
+    cluster.output("backend-0", "\n".join(["set -e", *commands]).replace(f"{Path(kept).parent}/THE-SET", kept))
+    cluster.change(repair={f"push-jobs-copy-{server}": "back" for server in SERVERS[1:]})
+    cluster.up()
+    now = assert_same_everywhere(cluster)
+    assert not set(now.values()) & set(rotated.values())
+    files = cluster.output("backend-0", f"cat {kept}/push-jobs-server.*")
+    assert all(needle in files for needle in needles(now))
+    assert cluster.outputs()["test"].endswith("0 failures")

@@ -26,10 +26,13 @@ FOLDER, SECRETS = "etc/opscode-push-jobs-server", "etc/opscode/private-chef-secr
 Disk = Path
 # In place of library/secrets.sh's programs, on a file that is no secret. Those themselves run in tests/e2e.
 RUBY = """#!{python}
-import json, sys
+import json, os, sys
 program, files = sys.stdin.read(), sys.argv[sys.argv.index("-") + 1:]
-first, *second = (json.load(open(path)) for path in files)
-if "puts" in program:
+first, *second = (json.load(open(path)) for path in files if os.path.isfile(path))
+if "File.write" in program:
+    for name, value in first["veil"]["push-jobs-server"].items():
+        print(value, end="", file=open(f"{{files[1]}}/push-jobs-server.{{name}}", "w"))
+elif "puts" in program:
     print(json.dumps(first["veil"].get("push-jobs-server", {{}})))
 elif "given" in program:
     second[0]["veil"]["push-jobs-server"] = first
@@ -52,6 +55,7 @@ def disk(folder: Path) -> Disk:
         f"{folder.name}'s": {"x": "y"},
     }
     (folder / SECRETS).write_text(json.dumps({"veil": own}))
+    (folder / "var/lib/chef-rollout/owner").write_text(f"project/stack/{folder.name}")
     (folder / "bin/ruby").write_text(RUBY.format(python=sys.executable))
     (folder / "bin/ruby").chmod(0o755)
     for name in ("manifest", "shared-files"):
@@ -63,6 +67,7 @@ def there(text: str, folder: Disk) -> str:
     """A script whose `/` is a folder."""
     for path in ("/etc/.chef-rollout", scripts.HOME):
         text = text.replace(path, f"{folder}{path}")
+    text = text.replace("=/etc/opscode", f"={folder}/etc/opscode")
     text = text.replace("/opt/opscode/embedded/bin/ruby", f"{folder}/bin/ruby")
     return text.replace("cd /\n", f"cd {folder}\n").replace("(cd / &&", f"(cd {folder} &&")
 
@@ -141,6 +146,21 @@ def test_chef_servers_own_secrets_come_over_whole_and_other_add_ons_of_this_serv
         assert done.returncode == 0, done.stdout + done.stderr
         theirs = {"push-jobs-server": {"key": "primary"}, "chef-server": {"key": "primary"}, "primary's": {"x": "y"}}
         assert secrets(pair.copier) == theirs | {"copier's": {"x": "y"}}
+
+
+def test_the_last_three_sets_that_a_copy_replaced_are_kept_for_root_alone(pair: Pair) -> None:
+    kept = pair.copier / "var/lib/chef-rollout/credentials-before"
+    for number in range(5):
+        (pair.primary / FOLDER / "pushy_priv.pem").write_text(f"key {number}")
+        for _ in range(2):
+            assert pair.copy().returncode == 0
+        # A set's name begins with its second.
+        for one in kept.glob("2*"):
+            one.rename(one.with_name(f"1{number}{one.name}"))
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o700
+    sets = sorted(kept.iterdir())
+    assert [(one / "pushy_priv.pem").read_text() for one in sets] == ["key 1", "key 2", "key 3"]
+    assert all((one / "push-jobs-server.key").read_text() == "primary" for one in sets)
 
 
 @pytest.mark.parametrize("text", ["{}", '{"postgresql": {"sql_password": "x"}}'])

@@ -170,6 +170,7 @@ def test_every_step_of_the_runbooks_has_a_column() -> None:
     assert [(runbook, title) for runbook, title in dict.fromkeys(columns().values())] == [
         ("", "machine"),
         ("", "connect"),
+        ("", "credentials"),
         ("", "firewall"),
         ("chef", "install"),
         ("chef", "configure"),

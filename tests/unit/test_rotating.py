@@ -19,6 +19,8 @@ def rotated(disk: Path, noted: str, version: str, show_secret: int) -> subproces
     home, push_jobs, opt = disk / "home", disk / "etc/opscode-push-jobs-server", disk / "opt/opscode-push-jobs-server"
     for folder in (home, push_jobs, opt, disk / "bin"):
         folder.mkdir(parents=True)
+    (home / "owner").write_text("project/stack/backend-0")
+    (push_jobs / "pushy_priv.pem").write_text("the old key")
     (home / "rotated").write_text(f"{noted}\n")
     (opt / "version-manifest.txt").write_text(f"opscode-push-jobs-server {version}\n")
     tools = {
@@ -55,6 +57,8 @@ def test_else_reconfigure_makes_new_ones_also_where_an_earlier_run_was_ended(
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "home" / "rotated").read_text() == "new\n"
     called = (tmp_path / "called").read_text()
+    kept = [one.read_text() for one in tmp_path.glob("home/credentials-before/*/pushy_priv.pem")]
+    assert kept == ([] if noted == "(under way)" else ["the old key"]), "what was left half made is no set"
     assert called.count("opscode-push-jobs-server-ctl reconfigure") == 1
     assert called.count("remove-secret") == (4 if show_secret == 0 else 0)
 

@@ -35,6 +35,7 @@ SENT: dict[str, Script | InTurn] = {
     "install a fetched rpm with a hostile name": scripts.install(HOSTILE_RPM, "ubuntu", upgrades=False),
     "require Chef server": scripts.require_chef_server(),
     "require no cluster": scripts.require_no_cluster("chef.example.com"),
+    "compare credentials": scripts.compare_credentials("backend-1", "backend-0", "4c" * 16),
     "configure": scripts.configure("/etc/x/x.rb", scripts.push_jobs_settings(SETTINGS, {"heartbeat_interval": 1000})),
     "reconfigure Chef server": scripts.reconfigure_chef_server(fails_over=True, primary=True),
     "reconfigure push jobs": scripts.reconfigure_push_jobs(),

@@ -270,8 +270,8 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
         (
             "timeLimits.instal",
             "'instal'",
-            "it is one of 'connect', 'install', 'configure', 'reconfigure-primary', 'rotate', 'share', 'copy', "
-            "'reconfigure', 'chef-reconfigure', 'restart-pushy' or 'test'",
+            "it is one of 'connect', 'compare-credentials', 'install', 'configure', 'reconfigure-primary', 'rotate', "
+            "'share', 'copy', 'reconfigure', 'chef-reconfigure', 'restart-pushy' or 'test'",
             "choose one of them",
         ),
     ),

@@ -1,0 +1,34 @@
+#!/bin/sh
+# On a server that is taken over, before anything is changed anywhere: refuse where the copy would replace credentials with
+# which push jobs is at work by others.
+#
+#   name     this server's, in the stack
+#   primary  the name of the server whose credentials go to all others
+#   theirs   the digest of those, as it told when it was met; "none", or nothing where an older version met it
+: "${name?}" "${primary?}" "${theirs?}"
+set -eu
+. library/cluster.sh
+. library/service.sh
+. library/credentials.sh
+umask 077
+here=$(credentials_digest)
+if [ "$here" = none ] || [ -z "$theirs" ]; then
+  echo "no credentials of push jobs are to be replaced here"
+elif [ "$here" = "$theirs" ]; then
+  note_credentials
+  echo "credentials $here: the same as on $primary"
+elif [ "$here" = "$(cat "$given" 2> /dev/null)" ]; then
+  echo "credentials $here are of this rollout; those of $primary take their place"
+elif [ "$theirs" != none ] && [ -z "$(running)" ]; then
+  echo "credentials $here, with which no push jobs runs; those of $primary, $theirs, take their place"
+else
+  at_work="push jobs does not run here now"
+  if [ -n "$(running)" ]; then at_work="push jobs runs here, and this server is $(cluster_status)"; fi
+  echo "$name has credentials of push jobs that would be lost: set $here; $at_work"
+  if [ "$theirs" = none ]; then echo "$primary, the first of the stack's servers, has none"; else echo "$primary, the first of the stack's servers, has set $theirs"; fi
+  echo "Rule: the first server's credentials go to all others, and clients trust those that push jobs runs with."
+  echo "Do:   list the server whose set is the right one first, in \`servers\` of the stack file: the one that is master;"
+  echo "      or, where those of $primary are the right ones, let them take this set's place (it is kept in $given-before):"
+  echo "      echo $here | sudo tee $given   # on $name"
+  exit 1
+fi

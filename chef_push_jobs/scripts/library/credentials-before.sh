@@ -1,0 +1,28 @@
+# The sets of credentials that were here before.
+. library/credentials.sh
+
+sets=/var/lib/chef-rollout/credentials-before
+
+# keep_credentials: keep them, a file each, before others take their place. The last three sets are kept, for root alone.
+keep_credentials() {
+  digest=$(credentials_digest)
+  if [ "$digest" = none ] || ls -d "$sets"/*-"$digest" > /dev/null 2>&1; then return; fi
+  mkdir -p "$sets"
+  chmod 0700 "$sets"
+  rm -rf "$sets"/*.new
+  kept=$sets/$(date -u +%Y%m%dT%H%M%SZ)-$digest
+  mkdir "$kept.new"
+  for file in pushy_priv.pem pushy_pub.pem opscode-push-jobs-server-secrets.json; do
+    if [ -s "$folder/$file" ]; then cp -L --preserve=mode,ownership,timestamps "$folder/$file" "$kept.new"; fi
+  done
+  if [ "$(push_jobs_secrets "$stored")" != '{}' ]; then
+    secrets_in_ruby "$stored" "$kept.new" << 'END-OF-RUBY'
+secrets = Veil::CredentialCollection::ChefSecretsFile.from_file(ARGV[0])
+secrets.credentials_for_export["push-jobs-server"].each do |name, value|
+  File.write(File.join(ARGV[1], "push-jobs-server.#{name}"), value)
+end
+END-OF-RUBY
+  fi
+  mv -T "$kept.new" "$kept"
+  find "$sets" -mindepth 1 -maxdepth 1 | sort | head -n -3 | xargs -r rm -rf
+}
