@@ -74,6 +74,11 @@ def credentials(desk: Desk) -> str:
     return found
 
 
+def has_a_backup(desk: Desk) -> None:
+    told = output(desk, "backend-0", "stat -c %a /root/credentials.tgz; tar -tzf /root/credentials.tgz")
+    assert told.startswith("600\n") and "etc/opscode/private-chef-secrets.json" in told
+
+
 def drifted(desk: Desk) -> None:
     ingest = "/opt/opscode/embedded/bin/veil-ingest-secret push-jobs-server.sql_password"
     output(desk, "frontend-0", f"echo another | {ingest}")

@@ -13,6 +13,7 @@ TEXTS = {
     str(path.relative_to(CLONE)): path.read_text() for path in [CLONE / "README.md", *(CLONE / "docs").glob("*.md")]
 }
 ELSEWHERE = {"docs/state.md": "tests/e2e/test_state.py runs each of its sections"}
+BACKUP = "(umask 077; tar -C / -czf /root/credentials.tgz etc/opscode etc/opscode-push-jobs-server)"
 PLAN = "pulumi preview --json | chef-push-jobs plan --stack production --format svg --preview - > plan.svg"
 REPLACE = "pulumi preview --json --stack \"$STACK\" --replace '**aws:ec2/instance:Instance::backend-0' > preview.json"
 NOT_RUN = {
@@ -90,8 +91,17 @@ SECTIONS = (
         BESIDE,
     ),
     Section("clone", "docs/operations.md", "Running a cluster"),
+    Section("clone", "docs/operations.md", "The first job", on="backend-0"),
     Section("clone", "docs/operations.md", "Upgrade", {UP: Row(("install",), after=rows.upgraded)}),
-    Section("clone", "docs/operations.md", "Rotate", {UP: Row(("rotate",), changes=rows.credentials)}),
+    Section(
+        "clone",
+        "docs/operations.md",
+        "Rotate",
+        {
+            BACKUP: Row(on="backend-0", after=rows.has_a_backup),
+            UP: Row(("rotate",), changes=rows.credentials),
+        },
+    ),
     Section("clone", "docs/operations.md", "Add", {UP: Row(("frontend-1",), after=rows.has_a_second_frontend)}),
     Section("clone", "docs/operations.md", "Remove", {UP: Row(("frontend-1",), after=rows.has_one_frontend)}),
     Section(
