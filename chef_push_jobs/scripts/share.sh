@@ -8,6 +8,8 @@
 set -eu
 . library/files.sh
 . library/logins.sh
+. library/secrets.sh
+. library/credentials.sh
 write_file 0700 /var/lib/chef-rollout/shared-files "$shared_files"
 keys=$(authorized_keys_of "$user")
 if [ -z "$keys" ]; then
@@ -49,3 +51,5 @@ options="restrict,command=\"${as}sh $asked"
 chown --reference="$keys" "$new"
 chmod --reference="$keys" "$new"
 mv "$new" "$keys"
+# Another server may become the first one.
+note_credentials

@@ -98,3 +98,4 @@ def test_who_could_log_in_before_still_can_and_the_readers_can_too(tmp_path: Pat
         *others, ours = keys.read_text().splitlines()
         assert others == [line for line in before.splitlines() if line not in (OURS, OLDER)]
         assert ours.startswith("restrict,") and ours.endswith(" ssh-ed25519 AAAANEW chef-rollout")
+    assert (tmp_path / "credentials").read_text() == "none\n", "its own are of this rollout, once another is the first"

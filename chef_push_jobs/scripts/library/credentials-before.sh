@@ -13,7 +13,7 @@ keep_credentials() {
   kept=$sets/$(date -u +%Y%m%dT%H%M%SZ)-$digest
   mkdir "$kept.new"
   for file in pushy_priv.pem pushy_pub.pem opscode-push-jobs-server-secrets.json; do
-    if [ -s "$folder/$file" ]; then cp -L --preserve=mode,ownership,timestamps "$folder/$file" "$kept.new"; fi
+    if [ -s "$etc/$file" ]; then cp -L --preserve=mode,ownership,timestamps "$etc/$file" "$kept.new"; fi
   done
   if [ "$(push_jobs_secrets "$stored")" != '{}' ]; then
     secrets_in_ruby "$stored" "$kept.new" << 'END-OF-RUBY'

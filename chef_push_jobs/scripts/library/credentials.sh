@@ -1,20 +1,20 @@
 # The credentials of push jobs that are here, in either generation of the package. Needs library/secrets.sh.
 
-folder=/etc/opscode-push-jobs-server stored=/etc/opscode/private-chef-secrets.json
+etc=/etc/opscode-push-jobs-server stored=/etc/opscode/private-chef-secrets.json
 # Here is noted which set this rollout has put here, or found equal: another may take its place.
 given=/var/lib/chef-rollout/credentials
 
 # credentials_digest: print a digest of them, keyed with the stack's name; "none" where there are none.
 credentials_digest() {
   group=$(push_jobs_secrets "$stored")
-  if [ ! -s "$folder/pushy_priv.pem" ] && [ "$group" = '{}' ]; then
+  if [ ! -s "$etc/pushy_priv.pem" ] && [ "$group" = '{}' ]; then
     echo none
     return
   fi
   {
     sed 's|/[^/]*$||' /var/lib/chef-rollout/owner
     for file in pushy_priv.pem pushy_pub.pem opscode-push-jobs-server-secrets.json; do
-      if [ -s "$folder/$file" ]; then cat "$folder/$file"; fi
+      if [ -s "$etc/$file" ]; then cat "$etc/$file"; fi
     done
     printf '%s\n' "$group"
   } | sha256sum | cut -c 1-32
