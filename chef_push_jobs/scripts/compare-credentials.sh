@@ -11,7 +11,7 @@ set -eu
 . library/service.sh
 . library/credentials.sh
 umask 077
-here=$(credentials_digest)
+here=$(credentials_digest "$etc" "$stored")
 if [ "$here" = none ] || [ -z "$theirs" ]; then
   echo "no credentials of push jobs are to be replaced here"
 elif [ "$here" = "$theirs" ]; then
@@ -24,8 +24,10 @@ elif [ "$theirs" != none ] && [ -z "$(running)" ]; then
 else
   at_work="push jobs does not run here now"
   if [ -n "$(running)" ]; then at_work="push jobs runs here, and this server is $(cluster_status)"; fi
+  has="set $theirs"
+  if [ "$theirs" = none ]; then has=none; fi
   echo "$name has credentials of push jobs that would be lost: set $here; $at_work"
-  if [ "$theirs" = none ]; then echo "$primary, the first of the stack's servers, has none"; else echo "$primary, the first of the stack's servers, has set $theirs"; fi
+  echo "$primary, the first of the stack's servers, has $has"
   echo "Rule: the first server's credentials go to all others, and clients trust those that push jobs runs with."
   echo "Do:   list the server whose set is the right one first, in \`servers\` of the stack file: the one that is master;"
   echo "      or, where those of $primary are the right ones, let them take this set's place (it is kept in $given-before):"

@@ -122,7 +122,9 @@ if (cd / && sh /var/lib/chef-rollout/manifest "$@") 2> /dev/null | cmp -s - MANI
   exit 0
 fi
 
-(cd / && keep_credentials)
+folder_to_be=$etc
+if [ "$what" = push-jobs ]; then folder_to_be=$work/new/etc/opscode-push-jobs-server; fi
+(cd / && keep_credentials "$(credentials_digest "$folder_to_be" "$work/new/$secrets")")
 
 # A folder changes places with its predecessor in one system call where the kernel can, else by two renames.
 exchange() {

@@ -11,4 +11,4 @@ umask 077
 if [ -e /opt/opscode/service/postgresql ] && [ -s /etc/opscode/chef-server-running.json ]; then
   wait_for_page /_status 30
 fi
-echo "credentials $(credentials_digest)"
+echo "credentials $(credentials_digest "$etc" "$stored")"

@@ -25,7 +25,7 @@ if [ "$is" = "$wanted" ]; then
   exit 0
 fi
 # What an earlier run has left half made is no set.
-[ "$is" = "(under way)" ] || keep_credentials
+[ "$is" = "(under way)" ] || keep_credentials none
 # Until it is done, no setting is the one that the credentials are for.
 echo "(under way)" > "$noted"
 cd /etc/opscode-push-jobs-server

@@ -161,9 +161,11 @@ def secrets(ha: Stack) -> Iterator[bytes]:
 
 
 def strings(value: Any) -> Iterator[str]:
+    """A `type` is a class of Chef's library, by which a file of secrets is read."""
     if isinstance(value, dict):
-        for inner in value.values():
-            yield from strings(inner)
+        for name, inner in value.items():
+            if name != "type":
+                yield from strings(inner)
     elif isinstance(value, str):
         yield value
 

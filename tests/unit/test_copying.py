@@ -163,6 +163,19 @@ def test_the_last_three_sets_that_a_copy_replaced_are_kept_for_root_alone(pair: 
     assert all((one / "push-jobs-server.key").read_text() == "primary" for one in sets)
 
 
+def test_a_copy_that_brings_the_same_credentials_keeps_no_set(pair: Pair) -> None:
+    """Their folder has other files too, which each server's reconfigure writes."""
+    kept = pair.copier / "var/lib/chef-rollout/credentials-before"
+    for what in ("chef", "push-jobs"):
+        assert pair.copy(what).returncode == 0
+    before = tree(kept)
+    assert before, "the server had credentials of its own"
+    for what, own in (("push-jobs", FOLDER), ("chef", "etc/opscode")):
+        (pair.copier / own / "running.json").write_text("reconfigured")
+        assert "copied" in pair.copy(what).stdout
+        assert tree(kept) == before
+
+
 @pytest.mark.parametrize("text", ["{}", '{"postgresql": {"sql_password": "x"}}'])
 def test_a_primary_that_encrypts_no_secrets_gives_the_folder_alone(pair: Pair, text: str) -> None:
     """Before 12.14; push jobs' credentials are in its folder then."""

@@ -3,10 +3,11 @@
 
 sets=/var/lib/chef-rollout/credentials-before
 
-# keep_credentials: keep them, a file each, before others take their place. The last three sets are kept, for root alone.
+# keep_credentials DIGEST: keep them, a file each, before those of that digest take their place ("none": new ones). The last
+# three sets are kept, for root alone.
 keep_credentials() {
-  digest=$(credentials_digest)
-  if [ "$digest" = none ] || ls -d "$sets"/*-"$digest" > /dev/null 2>&1; then return; fi
+  digest=$(credentials_digest "$etc" "$stored")
+  if [ "$digest" = none ] || [ "$digest" = "$1" ] || ls -d "$sets"/*-"$digest" > /dev/null 2>&1; then return; fi
   mkdir -p "$sets"
   chmod 0700 "$sets"
   rm -rf "$sets"/*.new

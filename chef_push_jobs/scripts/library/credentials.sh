@@ -4,17 +4,17 @@ etc=/etc/opscode-push-jobs-server stored=/etc/opscode/private-chef-secrets.json
 # Here is noted which set this rollout has put here, or found equal: another may take its place.
 given=/var/lib/chef-rollout/credentials
 
-# credentials_digest: print a digest of them, keyed with the stack's name; "none" where there are none.
+# credentials_digest FOLDER SECRETS: print a digest of those there, keyed with the stack's name; "none" where there are none.
 credentials_digest() {
-  group=$(push_jobs_secrets "$stored")
-  if [ ! -s "$etc/pushy_priv.pem" ] && [ "$group" = '{}' ]; then
+  group=$(push_jobs_secrets "$2")
+  if [ ! -s "$1/pushy_priv.pem" ] && [ "$group" = '{}' ]; then
     echo none
     return
   fi
   {
     sed 's|/[^/]*$||' /var/lib/chef-rollout/owner
     for file in pushy_priv.pem pushy_pub.pem opscode-push-jobs-server-secrets.json; do
-      if [ -s "$etc/$file" ]; then cat "$etc/$file"; fi
+      if [ -s "$1/$file" ]; then cat "$1/$file"; fi
     done
     printf '%s\n' "$group"
   } | sha256sum | cut -c 1-32
@@ -22,6 +22,6 @@ credentials_digest() {
 
 # note_credentials: those that are here are this rollout's.
 note_credentials() {
-  credentials_digest > "$given.new"
+  credentials_digest "$etc" "$stored" > "$given.new"
   mv "$given.new" "$given"
 }
