@@ -15,6 +15,10 @@ chef = ChefPushJobsCluster(
         "clientCidrs": ["10.20.0.0/16"],
         "operatorCidrs": ["192.0.2.0/24"],
         "ssh": {"keyName": "operators"},
+        "highAvailability": {
+            "provider": "aws",
+            "package": {"url": f"{PACKAGES}/chef-ha_1.0.0-1_amd64.deb", "sha256": NOT_YET},
+        },
         "machines": {"image": {"id": "ami-0123456789abcdef0"}},
         "chefServer": {"package": {"url": f"{PACKAGES}/chef-server-core_12.19.31-1_amd64.deb", "sha256": NOT_YET}},
         "pushJobs": {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import runpy
+import sys
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +23,8 @@ from chef_push_jobs.runbook.stack import load_settings
 from components.cluster import ChefPushJobsCluster, plan_of
 from tests.unit.clusters import DEFAULTS, ROOT, raw
 
-PROVIDER = Path(__file__).resolve().parents[2] / "provider"
+CLONE = Path(__file__).resolve().parents[2]
+PROVIDER = CLONE / "provider"
 SCHEMA = schema()
 COMPONENT = SCHEMA["resources"][TOKEN]
 
@@ -120,6 +123,26 @@ def test_arguments_make_the_same_settings_as_a_stack_file() -> None:
     assert plan_of(given, ROOT) == expected
     sent = as_sent({**given, "backends": 2, "frontends": 2, "domain": "chef.test", "vpcCidr": None})
     assert plan_of(sent, ROOT) == expected
+
+
+def test_both_examples_are_the_same_cluster_and_have_no_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong with one is seen here in no time, before both are previewed on the sandbox."""
+    written = yaml.safe_load((CLONE / "examples" / "yaml" / "Pulumi.yaml").read_text())
+    in_yaml = written["resources"]["chef"]["properties"]
+    given: list[dict[str, Any]] = []
+
+    class Taken:
+        servers = test = None
+
+        def __init__(self, _: str, args: dict[str, Any]) -> None:
+            given.append(args)
+
+    monkeypatch.setattr("components.cluster.ChefPushJobsCluster", Taken)
+    monkeypatch.setitem(sys.modules, "chef_push_jobs.components.cluster", sys.modules["components.cluster"])
+    monkeypatch.setattr(pulumi, "export", lambda *_: None)
+    runpy.run_path(str(CLONE / "examples" / "python" / "cluster.py"))
+    assert given == [in_yaml]
+    assert plan_of(in_yaml, CLONE).tasks
 
 
 @pytest.mark.parametrize("wrong", [{"topology": "cluster"}, {"vpcCidr": "10.0.0.0/8", "domian": "x"}, {"ssh": {}}])
