@@ -34,6 +34,7 @@ MASTER_SECONDS = 60.0
 DATABASE_SECONDS = 10.0
 QUERY = "cd /opt/opscode/embedded/bin && ./chpst -u opscode-pgsql ./psql -X -q -d postgres -c 'SELECT 1'"
 STATUS = "cd /var/opt/opscode/keepalived && cat requested_cluster_status current_cluster_status"
+KEEPALIVED_LOG = "/var/log/opscode/keepalived/cluster.log"
 # A server that is gone is noticed after 4 s instead of 150 (command) or 920 (upload, whose data nobody acknowledges).
 KEEPALIVE, RETRIES = "1,1,3", "3"
 HEALTH_CHECK = "2"  # seconds, instead of 300, until the stand-ins notice that the engine is gone
@@ -187,7 +188,9 @@ class Lane:
             standbys = [backend for backend, states in said.items() if states == ["backup", "backup"]]
             if len(masters) == 1 and masters[0] in wanted and len(standbys) == len(said) - 1:
                 return masters[0]
-            assert time.monotonic() < deadline, f"keepalived does not settle on {' or '.join(wanted)}: {said}"
+            if time.monotonic() > deadline:
+                logs = {backend: self.lab.shell(backend, f"tail -n 40 {KEEPALIVED_LOG}").stdout for backend in said}
+                raise AssertionError(f"keepalived does not settle on {' or '.join(wanted)}: {said}\n{logs}")
             time.sleep(0.2)
 
     def recover_master(self) -> None:

@@ -101,9 +101,14 @@ class Machine:
             self._detach(self.id)
 
     def _detach(self, holder: str) -> None:
-        _ask("DetachVolume", {"VolumeId": self.volume, "InstanceId": holder})
+        """In a failover both machines ask for it: who comes second is refused, and has what it asked for."""
+        try:
+            _ask("DetachVolume", {"VolumeId": self.volume, "InstanceId": holder})
+        except StandinError:
+            if self._holder() == holder:
+                raise
         deadline = time.monotonic() + SECONDS
-        while self._holder():
+        while self._holder() == holder:
             if time.monotonic() > deadline:
                 raise StandinError(f"{self.volume} is not detached from {holder} after {SECONDS:.0f} s")
             time.sleep(0.2)
