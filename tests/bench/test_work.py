@@ -72,7 +72,9 @@ def orders(folder: Path) -> Iterator[tuple[order.Order, list[tuple[bool, list[st
     yield (
         work.push_jobs_order(file, places, folder / "known_hosts"),
         [
-            (False, ["connect", "firewall", "push-jobs-install"]),
+            (False, ["connect", "firewall"]),
+            (False, ["compare-credentials"]),
+            (False, ["push-jobs-install"]),
             (False, ["push-jobs-configure", "push-jobs-reconfigure-primary", "push-jobs-rotate", "push-jobs-share"]),
             (False, ["push-jobs-copy", "push-jobs-reconfigure"]),
             (True, ["push-jobs-chef-reconfigure"]),

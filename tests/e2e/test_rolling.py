@@ -45,7 +45,7 @@ UPGRADE = """
     frontend-1: push-jobs install copy reconfigure
 """
 
-# Connects every 100 ms, and prints when it could and when not.
+# Connects every 20 ms, which is less than any process takes to start, and prints when it could and when not.
 PROBE = """
 import json, socket, sys, time
 address, port = sys.argv[1], int(sys.argv[2])
@@ -58,7 +58,7 @@ while True:
     except OSError:
         answered = False
     print(json.dumps([begun, answered]), flush=True)
-    time.sleep(max(0, begun + 0.1 - time.time()))
+    time.sleep(max(0, begun + 0.02 - time.time()))
 """
 
 
