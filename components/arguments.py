@@ -46,7 +46,7 @@ def _server_command(plan: StackPlan, step: str, server: Server) -> ServerCommand
         command=task.command(script),
         script=script,
         fingerprint=task.fingerprint(plan.context),
-        rerun_tokens=plan.settings.repair(str(task)),
+        repair=plan.settings.repair(str(task)),
     )
 
 

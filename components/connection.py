@@ -17,6 +17,7 @@ from chef_push_jobs.runbook.script_context import ServerIdentity
 from .component import Component
 from .host_keys import Bastion, meet, pinned_key
 from .short_trace import short_trace
+from .triggers import kept, triggers
 
 
 @dataclass(frozen=True)
@@ -93,15 +94,14 @@ class ServerGroup(Component):
 class ServerCommand:
     """A task that belongs to a server itself: `command` gets `script` as its input.
 
-    `name` is without the cluster's own. `fingerprint` is of what it does; `rerun_tokens` are texts, another of which
-    runs it again.
+    `name` is without the cluster's own. `fingerprint` is of what it does; another `repair` runs it again.
     """
 
     name: str
     command: str
     script: str
     fingerprint: str
-    rerun_tokens: Sequence[str] = ()
+    repair: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,10 +151,12 @@ def connect(ssh: Ssh, reachable: Reachable, parent: Component, bastion: Bastion 
         connection=pinned,
         create=task.command,
         stdin=task.script,
-        triggers=[reachable.identity, *task.rerun_tokens],
+        triggers=triggers(task.repair, reachable.identity),
         add_previous_output_in_env=False,
         logging=command.remote.Logging.NONE,
-        opts=pulumi.ResourceOptions(parent=parent, depends_on=reachable.after),
+        opts=pulumi.ResourceOptions.merge(
+            pulumi.ResourceOptions(parent=parent, depends_on=reachable.after), kept(task.repair)
+        ),
     )
     known = pulumi.Output.all(reachable.private_address, host_key, connected.stdout, reachable.volume)
     facts = known.apply(partial(_facts, reachable.server.name, task.name))

@@ -15,6 +15,7 @@ from chef_push_jobs.model.topology import Server
 from .bastion import existing_bastion
 from .connection import ConnectedServer, Reachable, ServerCommand, ServerGroup, connect
 from .short_trace import short_trace
+from .triggers import kept, triggers
 
 
 @dataclass(frozen=True)
@@ -93,10 +94,10 @@ class ExistingServers(ServerGroup):
             create=task.command,
             update=scripts.NOTHING,
             stdin=task.script,
-            triggers=[task.fingerprint, server.connected.id],
+            triggers=triggers(task.repair, task.fingerprint, server.connected.id),
             add_previous_output_in_env=False,
             logging=command.remote.Logging.NONE,
-            opts=self.child_opts,
+            opts=pulumi.ResourceOptions.merge(self.child_opts, kept(task.repair)),
         )
 
 

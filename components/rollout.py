@@ -18,6 +18,7 @@ from chef_push_jobs.runbook.steps import Action
 from .component import Component
 from .connection import ConnectedServer
 from .short_trace import short_trace
+from .triggers import kept, triggers
 
 LOG_NOTHING = command.remote.Logging.NONE
 Resources = Mapping[TaskId, Sequence[pulumi.CustomResource]]
@@ -71,6 +72,8 @@ class Rollout(Component):
     def _command(self, task: PlannedTask) -> command.remote.Command:
         lines = task.step.tail_lines
         script = self._script(task)
+        depends_on = [resource for task_id in task.depends_on for resource in self._made[task_id]]
+        repair = self._plan.settings.repair(str(task))
         show = f"tail -n {lines} {scripts.LOGS}/{task.id.log_name}.log" if lines else None
         return command.remote.Command(
             f"{self.prefix}{task}",
@@ -78,25 +81,24 @@ class Rollout(Component):
             create=script.apply(task.command) if isinstance(script, pulumi.Output) else task.command(script),
             update=f"{scripts.NOTHING}; {scripts.as_root(show)}" if show else scripts.NOTHING,
             stdin=script,
-            triggers=[task.fingerprint(self._plan.context), *self._again(task)],
+            triggers=triggers(repair, task.fingerprint(self._plan.context), *self._again(task)),
             add_previous_output_in_env=False,
             logging=LOG_NOTHING,
-            opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[resource for task_id in task.depends_on for resource in self._made[task_id]]
-            ),
+            opts=pulumi.ResourceOptions.merge(pulumi.ResourceOptions(parent=self, depends_on=depends_on), kept(repair)),
         )
 
     @short_trace()
     def _upload(self, task: PlannedTask) -> command.remote.CopyToRemote:
         assert task.package is not None
         assert task.package.file is not None
+        repair = self._plan.settings.repair(str(task.uploads_for))
         return command.remote.CopyToRemote(
             f"{self.prefix}{task}",
             connection=self._servers[task.server.name].connection,
             source=pulumi.FileAsset(task.package.file),
             remote_path=scripts.uploaded(task.package),
-            triggers=[*self._again(task), *self._plan.settings.repair(str(task.uploads_for))],
-            opts=self.child_opts,
+            triggers=triggers(repair, *self._again(task)),
+            opts=pulumi.ResourceOptions.merge(self.child_opts, kept(repair)),
         )
 
     def _again(self, task: PlannedTask) -> list[pulumi.Output[str]]:

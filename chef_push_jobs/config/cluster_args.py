@@ -192,7 +192,7 @@ class PushJobsArgsDict(TypedDict):
     """Further keys of opscode-push-jobs-server.rb, e.g. heartbeat_interval."""
 
     rotateCredentials: NotRequired[str]
-    """Change it, to any other text, to have new credentials made and handed out."""
+    """Change it, to any other text, to have new credentials made and handed out. Taken out, they stay."""
 
     verify: NotRequired[Literal["suite", "status"]]
     """suite: the package's own test, once for a package; status: only that it serves."""
@@ -337,7 +337,7 @@ class ChefPushJobsClusterArgsDict(TypedDict):
     """Change it to run the test once more; the suite, unless pushJobs.verify is status."""
 
     repair: NotRequired[dict[str, str]]
-    """By task, as `pulumi up` names it: change it to run that task once more, and what follows."""
+    """By task, as `pulumi up` names it: another text runs it again, and what follows; none nothing."""
 
     tags: NotRequired[dict[str, str]]
     """Tags for every resource in the cloud."""

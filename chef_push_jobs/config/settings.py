@@ -129,9 +129,9 @@ class Settings:
         given = self.config.chef_server.api_fqdn or (record.name if record else None)
         return given or self.entry_servers[0].fqdn
 
-    def repair(self, task: str) -> tuple[str, ...]:
-        """What makes a task run once more: nothing, or what doctor proposed."""
-        return tuple(nonce for name, nonce in self.config.repair.items() if name == task)
+    def repair(self, task: str) -> str:
+        """Another text than before makes the task run once more; empty where the setting does not name it."""
+        return self.config.repair.get(task, "")
 
     def timeout(self, step: str, default: int) -> int:
         """The time limit of a step on one server, in seconds."""

@@ -229,7 +229,8 @@ class PushJobs(Section):
     api_port: Port = Field(10002, description="TCP port of the HTTP API, open to the frontends only.")
     settings: Options = Field({}, description="Further keys of opscode-push-jobs-server.rb, e.g. heartbeat_interval.")
     rotate_credentials: Text = Field(
-        "", description="Change it, to any other text, to have new credentials made and handed out."
+        "",
+        description="Change it, to any other text, to have new credentials made and handed out. Taken out, they stay.",
     )
     verify: Literal["suite", "status"] = Field(
         "suite",
@@ -474,6 +475,6 @@ class StackConfig(Section):
         "", description="Change it to run the test once more; the suite, unless pushJobs.verify is status."
     )
     repair: dict[Word, Word] = Field(
-        {}, description="By task, as `pulumi up` names it: change it to run that task once more, and what follows."
+        {}, description="By task, as `pulumi up` names it: another text runs it again, and what follows; none nothing."
     )
     tags: Tags = Field({}, description="Tags for every resource in the cloud.")

@@ -54,6 +54,10 @@ OPS = {
     "import": Op.IMPORT,
 }
 
+# In `triggers` (components/triggers.py): the setting `repair`'s text; then the fingerprint of what a task does, or the
+# identity of the machine that is met. The rest are tasks that it runs again with.
+REPAIR, CAUSE = 0, 1
+
 
 @dataclass(frozen=True)
 class Change:
@@ -84,7 +88,7 @@ class Change:
 
     @property
     def triggers(self) -> tuple[int, ...]:
-        """Positions in `triggers` whose values differ; 0 is the fingerprint of what a task does."""
+        """Positions in `triggers` whose values differ: REPAIR, CAUSE and those behind it."""
         old, new = self.before.get("triggers") or [], self.after.get("triggers") or []
         return tuple(at for at in range(max(len(old), len(new))) if old[at : at + 1] != new[at : at + 1])
 

@@ -12,6 +12,7 @@ from typing import Any
 from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.config.stack_config import Proxy, Ssh
 from chef_push_jobs.config.stack_files import Configuration
+from chef_push_jobs.engine.preview import CAUSE, REPAIR
 from chef_push_jobs.engine.pulumi_cli import Place, Pulumi
 from chef_push_jobs.runbook.plan import StackPlan
 from chef_push_jobs.runbook.stack import load_stack
@@ -98,12 +99,16 @@ class Stack:
 
     def fingerprint(self, task: str) -> str | None:
         """Of what a task did the last time; None where it has not run."""
-        return self._fingerprints.get(task)
+        return next(iter(self._triggers.get(task, ())[CAUSE : CAUSE + 1]), None)
+
+    def repair(self, task: str) -> str | None:
+        """The text of the setting `repair` that a task ran with the last time."""
+        return next(iter(self._triggers.get(task, ())[REPAIR : REPAIR + 1]), None)
 
     @cached_property
-    def _fingerprints(self) -> dict[str, str]:
+    def _triggers(self) -> dict[str, tuple[str, ...]]:
         commands = self._of("command:remote:Command")
-        return {_name(one): one["inputs"]["triggers"][0] for one in commands if one["inputs"].get("triggers")}
+        return {_name(one): tuple(one["inputs"]["triggers"]) for one in commands if one["inputs"].get("triggers")}
 
     def _of(self, kind: str) -> Iterator[Mapping[str, Any]]:
         # A resource that waits for its deletion is beside the one that took its place.

@@ -100,8 +100,8 @@ class PlannedTask:
         return self.step.script(cluster, self.server)
 
     def fingerprint(self, cluster: ScriptContext) -> str:
-        """Of what is done, and of the setting `repair` for the task."""
-        return fingerprint("".join([self.step.meaning(cluster, self.server), *cluster.settings.repair(str(self))]))
+        """Of what is done."""
+        return fingerprint(self.step.meaning(cluster, self.server))
 
 
 @dataclass(frozen=True)

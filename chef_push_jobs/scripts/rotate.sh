@@ -4,7 +4,7 @@
 # The old ones are removed, and the next reconfigure makes what is missing, so that this can be ended anywhere and run
 # again.
 #
-#   wanted  the setting rotateCredentials, any text
+#   wanted  the setting rotateCredentials, any text; without one, what is there stays
 : "${wanted?}"
 set -eu
 . library/reconfigure.sh
@@ -20,6 +20,10 @@ if [ ! -e "$noted" ]; then
   exit 0
 fi
 is=$(cat "$noted")
+if [ -z "$wanted" ] && [ "$is" != "(under way)" ]; then
+  echo "no others are asked for: the credentials stay those of '$is'"
+  exit 0
+fi
 if [ "$is" = "$wanted" ]; then
   echo "the credentials were made for '$wanted' already"
   exit 0

@@ -1,7 +1,8 @@
 """Another package and other credentials on a running ha cluster: what clients notice, and what is left of the old.
 
 The tests follow one another on one cluster: credentials rotated in the first generation (1.1.6), the upgrade to the
-second one (2.2.8), which moves them, the way back, which is refused, a rotation there, and back to what it replaced.
+second one (2.2.8), which moves them, the way back, which is refused, a rotation there, back to what it replaced, and
+settings that are taken out again.
 """
 
 from __future__ import annotations
@@ -258,3 +259,25 @@ def test_one_goes_back_to_what_a_rotation_replaced_by_the_commands_of_the_docume
     files = cluster.output("backend-0", f"cat {kept}/push-jobs-server.*")
     assert all(needle in files for needle in needles(now))
     assert cluster.outputs()["test"].endswith("0 failures")
+
+
+def test_a_repair_that_is_taken_out_runs_nothing_and_another_text_runs_it(cluster: Stack) -> None:
+    """One that was never there ran nothing either."""
+    task, others = "push-jobs-copy-frontend-0", {f"push-jobs-copy-{server}": "back" for server in SERVERS[1:]}
+    for texts, planned in (
+        ({}, set()),
+        ({task: "back"}, set()),
+        ({task: "again"}, {task, "push-jobs-reconfigure-frontend-0"}),
+        ({}, set()),
+        (others, {task, "push-jobs-reconfigure-frontend-0"}),
+    ):
+        found = change(cluster, repair=texts)
+        assert (found.planned, found.updated, found.starts) == (planned, set(), {}), texts
+
+
+def test_a_rotation_that_is_taken_out_leaves_the_credentials_as_they_are(cluster: Stack) -> None:
+    before = assert_same_everywhere(cluster)
+    left = {key: value for key, value in cluster.setting("pushJobs").items() if key != "rotateCredentials"}
+    found = change(cluster, pushJobs=left)
+    assert "push-jobs-rotate-backend-0" in found.planned
+    assert (found.starts, assert_same_everywhere(cluster)) == ({}, before)

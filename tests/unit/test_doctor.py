@@ -64,7 +64,7 @@ def resources(of: StackPlan) -> list[dict[str, Any]]:
         found.append(resource(INSTANCE, name, f"i-{name}", vpcSecurityGroupIds=[f"sg-{name.split('-')[0]}"]))
     for task in of.tasks.values():
         if task.id.runbook and task.action is Action.COMMAND:
-            triggers = [task.fingerprint(of.context), f"connect-{task.server.name}"]
+            triggers = ["", task.fingerprint(of.context), f"connect-{task.server.name}"]
             found.append(resource("command:remote:Command", str(task), str(task), triggers=triggers))
     return found
 

@@ -9,6 +9,7 @@ import pytest
 from chef_push_jobs.config.settings import SettingsError
 from chef_push_jobs.runbook.plan import identify
 from tests.unit.clusters import EXISTING, stack
+from tests.unit.test_doctor import look, the_stack
 
 HA = stack()
 PACKAGE = {"url": "https://packages.test/chef-server-core_12.17.5-1_amd64.deb", "sha256": "3b" * 32}
@@ -20,12 +21,20 @@ def adjustable() -> list[str]:
 
 def test_a_repair_names_any_task_of_the_stack_that_runs_a_script() -> None:
     repaired = stack(repair=dict.fromkeys(adjustable(), "1a")).settings
-    assert repaired.repair("connect-frontend-1") == ("1a",)
+    assert repaired.repair("connect-frontend-1") == "1a"
     assert len(repaired.config.repair) == 37
 
 
-def test_a_task_without_repair_has_no_trigger_so_that_the_setting_itself_runs_nothing() -> None:
-    assert stack().settings.repair("connect-frontend-1") == ()
+def test_a_repair_that_was_not_rolled_out_is_one_to_do_and_one_that_is_taken_out_is_none() -> None:
+    """A stack's last `pulumi up` had a repair of `install` and none of `share`."""
+    share, install = "push-jobs-share-backend-0", "push-jobs-install-backend-0"
+    told = [finding.text for finding in look(stack=the_stack(repair={share: "1a"})).findings]
+    assert told == [f"the settings changed since the last pulumi up, which did not do {share} yet"]
+    after = the_stack()
+    for one in after.resources:
+        if one["urn"].endswith(f"::{install}"):
+            one["inputs"]["triggers"][0] = "1a"
+    assert look(stack=after).findings == ()
 
 
 @pytest.mark.parametrize(
@@ -63,7 +72,7 @@ def test_a_task_that_this_stack_does_not_run_is_refused(settings: dict[str, Any]
 
 def test_servers_that_exist_run_chef_servers_tasks_where_the_stack_gives_its_package() -> None:
     given = stack(**EXISTING, chefServer__package=PACKAGE, repair={"chef-install-backend-0": "1a"})
-    assert given.settings.repair("chef-install-backend-0") == ("1a",)
+    assert given.settings.repair("chef-install-backend-0") == "1a"
 
 
 def test_a_repair_of_no_task_is_told_beside_the_other_problems() -> None:

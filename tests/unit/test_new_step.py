@@ -90,7 +90,7 @@ def test_the_program_makes_a_resource_of_it() -> None:
     command = made.commands[NAME]
     assert "slowly" in command["stdin"]
     assert "push-jobs-warm-up 77 2" in command["create"].replace("'", "")
-    assert command["triggers"][1:] == ["push-jobs-configure-backend-0"]
+    assert command["triggers"][2:] == ["push-jobs-configure-backend-0"]
 
 
 @pytest.mark.parametrize("render", [text.render, mermaid.render, svg.render, document.render])
@@ -104,9 +104,9 @@ def changes(plan: StackPlan, *names: str) -> Iterator[Change]:
     for name in names:
         task = plan.find(name)
         assert task
-        before = {"create": "x", "stdin": "", "triggers": ["one", *("1" for _ in task.triggered_by)]}
-        after = {**before, "triggers": ["one", *("2" for _ in task.triggered_by)]}
-        yield Change(Op.REPLACE, COMMAND, name, name, ("triggers[1]",), ("triggers",), before, after)
+        before = {"create": "x", "stdin": "", "triggers": ["", "one", *("1" for _ in task.triggered_by)]}
+        after = {**before, "triggers": ["", "one", *("2" for _ in task.triggered_by)]}
+        yield Change(Op.REPLACE, COMMAND, name, name, ("triggers[2]",), ("triggers",), before, after)
 
 
 def test_a_review_tells_why_it_runs_and_what_it_restarts() -> None:
@@ -144,7 +144,7 @@ def test_doctor_knows_what_follows_from_a_repair_and_that_it_is_not_rolled_out()
         {
             "urn": f"urn:pulumi:s::p::{COMMAND}::{task}",
             "type": COMMAND,
-            "inputs": {"triggers": [task.fingerprint(plan.context)]},
+            "inputs": {"triggers": ["", task.fingerprint(plan.context)]},
         }
         for task in plan.tasks.values()
         if task.action is Action.COMMAND

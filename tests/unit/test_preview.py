@@ -36,14 +36,14 @@ def test_a_new_frontend_runs_its_own_tasks_and_those_that_follow() -> None:
 def test_the_reason_of_a_replacement_is_the_trigger_that_changed() -> None:
     (share,) = [one for one in recorded("frontend-added").changes if one.name == "push-jobs-share-backend-0"]
     assert share.op is Op.REPLACE
-    assert share.changed == ("stdin", "triggers[0]", "triggers[6]")
-    assert share.forcing == ("triggers[0]", "triggers[6]"), "another text alone would be no reason to run it"
-    assert share.triggers == (0, 6)
+    assert share.changed == ("stdin", "triggers[1]", "triggers[7]")
+    assert share.forcing == ("triggers[1]", "triggers[7]"), "another text alone would be no reason to run it"
+    assert share.triggers == (1, 7)
 
 
 def test_a_replacement_for_its_machines_sake_has_other_triggers_though_the_engine_names_none() -> None:
     (connect,) = [one for one in recorded("primary-replaced").changes if one.name == "connect-backend-0"]
-    assert (connect.op, connect.changed, connect.triggers) == (Op.REPLACE, (), (0,))
+    assert (connect.op, connect.changed, connect.triggers) == (Op.REPLACE, (), (1,))
 
 
 def test_what_leaves_the_stack_runs_nothing() -> None:

@@ -14,7 +14,9 @@ from chef_push_jobs import scripts
 STORE = "no such command: show-secret"
 
 
-def rotated(disk: Path, noted: str, version: str, show_secret: int) -> subprocess.CompletedProcess[str]:
+def rotated(
+    disk: Path, noted: str, version: str, show_secret: int, *, wanted: str = "new"
+) -> subprocess.CompletedProcess[str]:
     """`show_secret` is the exit status of Chef server's command of that name."""
     home, push_jobs, opt = disk / "home", disk / "etc/opscode-push-jobs-server", disk / "opt/opscode-push-jobs-server"
     for folder in (home, push_jobs, opt, disk / "bin"):
@@ -31,7 +33,7 @@ def rotated(disk: Path, noted: str, version: str, show_secret: int) -> subproces
     for name, does in tools.items():
         (disk / "bin" / name).write_text(f'#!/bin/sh\necho "$0 $*" >> {disk}/called\n{does}\n')
         (disk / "bin" / name).chmod(0o755)
-    script = scripts.rotate("new").text.replace(scripts.HOME, str(home))
+    script = scripts.rotate(wanted).text.replace(scripts.HOME, str(home))
     for path in ("/etc/opscode-push-jobs-server", "/opt/opscode-push-jobs-server"):
         script = script.replace(path, f"{disk}{path}")
     script = script.replace("/opt/opscode/embedded/bin/", f"{disk}/bin/")
@@ -61,6 +63,17 @@ def test_else_reconfigure_makes_new_ones_also_where_an_earlier_run_was_ended(
     assert kept == ([] if noted == "(under way)" else ["the old key"]), "what was left half made is no set"
     assert called.count("opscode-push-jobs-server-ctl reconfigure") == 1
     assert called.count("remove-secret") == (4 if show_secret == 0 else 0)
+
+
+@pytest.mark.parametrize(("noted", "made"), [("old", 0), ("", 0), ("(under way)", 1)])
+def test_a_setting_that_is_taken_out_makes_no_credentials_but_what_was_begun_is_ended(
+    tmp_path: Path, noted: str, made: int
+) -> None:
+    done = rotated(tmp_path, noted, "1.1.6", show_secret=1, wanted="")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "home" / "rotated").read_text() == ("\n" if made else f"{noted}\n")
+    called = tmp_path / "called"
+    assert (called.read_text().count("reconfigure") if called.exists() else 0) == made
 
 
 def test_passwords_that_the_store_would_make_as_they_were_are_given_to_it(tmp_path: Path) -> None:

@@ -47,8 +47,12 @@ def diagnose(stack: Stack, visits: Mapping[str, ProbeResult], cloud: Cloud, nonc
 def _changed(stack: Stack) -> Iterator[TaskId]:
     """Tasks that the settings have other work for than what was done the last time, as far as it needs no facts."""
     for task in stack.plan.tasks.values():
-        known = task.action is Action.COMMAND and task.id.runbook and not task.step.facts(stack.plan.topology)
-        if known and stack.fingerprint(str(task)) != task.fingerprint(stack.plan.context):
+        name, command = str(task), task.action is Action.COMMAND
+        known = command and task.id.runbook and not task.step.facts(stack.plan.topology)
+        asked = stack.settings.repair(name) if command else ""
+        if (known and stack.fingerprint(name) != task.fingerprint(stack.plan.context)) or (
+            asked and stack.repair(name) != asked
+        ):
             yield task.id
 
 

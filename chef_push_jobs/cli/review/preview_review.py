@@ -14,7 +14,7 @@ from pathlib import Path
 from chef_push_jobs.config.settings import SettingsError
 from chef_push_jobs.config.stack_files import Configuration
 from chef_push_jobs.engine import preview as parser
-from chef_push_jobs.engine.preview import Change, Op, Preview, PreviewError
+from chef_push_jobs.engine.preview import CAUSE, Change, Op, Preview, PreviewError
 from chef_push_jobs.model.topology import Topology
 from chef_push_jobs.runbook.plan import PlannedTask, StackPlan, TaskId
 from chef_push_jobs.runbook.stack import load_stack
@@ -77,7 +77,7 @@ class PreviewReview:
 def _is_moved(subject: PreviewReview, server: str, connect: Change) -> bool:
     """A machine's id is unknown until there is one; a machine that exists already has another address or host key."""
     made = [change.op for change in subject.of(INSTANCE) if change.name == server]
-    return connect.op is Op.REPLACE and (Op.REPLACE in made if made else 0 in connect.triggers)
+    return connect.op is Op.REPLACE and (Op.REPLACE in made if made else CAUSE in connect.triggers)
 
 
 def review_of(text: str, stack: str | None = None) -> PreviewReview:

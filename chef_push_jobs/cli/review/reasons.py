@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from chef_push_jobs.cli.review.preview_review import PreviewReview
 from chef_push_jobs.cli.server_names import listed
-from chef_push_jobs.engine.preview import UNKNOWN, Change, Op
+from chef_push_jobs.engine.preview import CAUSE, REPAIR, UNKNOWN, Change, Op
 from chef_push_jobs.model.shown import prose
 from chef_push_jobs.runbook.steps import Edge
 
@@ -24,10 +24,12 @@ def _reasons(subject: PreviewReview, change: Change) -> Iterator[str]:
         yield "new server" if machine is Op.CREATE else "new task"
     elif change.op is Op.UPDATE:
         yield "the task runner there is brought up to date; nothing follows from it"
-    elif task.is_connect:
-        yield "another machine" if machine else "the stack's setting `repair` asks for it"
     else:
-        if 0 in change.triggers:
+        if REPAIR in change.triggers:
+            yield "the stack's setting `repair` asks for it"
+        if task.is_connect and CAUSE in change.triggers:
+            yield "another machine"
+        elif CAUSE in change.triggers:
             yield _own(subject, change)
         yield from _followed(subject, change)
 
