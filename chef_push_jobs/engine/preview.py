@@ -6,11 +6,12 @@ The shape is that of the engine's PreviewDigest (pulumi `pkg/display/json.go`). 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, StringConstraints, ValidationError
 
 from chef_push_jobs.scripts import does_nothing
 
@@ -95,11 +96,15 @@ class Change:
 
 @dataclass(frozen=True)
 class Preview:
-    """All resources, each once, in the order of the engine's plan; `errors` and `warnings` are its diagnostics."""
+    """All resources, each once, in the order of the engine's plan; `errors` and `warnings` are its diagnostics.
+
+    `config` is the stack's configuration, as the engine gives it.
+    """
 
     changes: tuple[Change, ...]
     errors: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    config: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def stack(self) -> str | None:
@@ -121,18 +126,54 @@ def _shows(change: Change) -> bool:
     return change.op is Op.UPDATE and change.type.startswith(COMPONENT)
 
 
+class _State(BaseModel):
+    inputs: dict[str, Any] | None = None
+
+
+class _Difference(BaseModel):
+    kind: str
+
+
+class _Step(BaseModel):
+    op: str
+    urn: Annotated[str, StringConstraints(pattern="^urn:pulumi:[^:]+::[^:]+::[^:].*::.+$")]
+    detailedDiff: dict[str, _Difference] | None = None
+    diffReasons: list[str] | None = None
+    replaceReasons: list[str] | None = None
+    oldState: _State | None = None
+    newState: _State | None = None
+
+
+class _Diagnostic(BaseModel):
+    severity: str = ""
+    message: str
+
+
+class _Digest(BaseModel):
+    config: dict[str, str] | None = None
+    steps: list[_Step] | None = None
+    diagnostics: list[_Diagnostic] | None = None
+    changeSummary: dict[str, Any] | None
+
+
 def parse_preview(text: str) -> Preview:
     """From the output of `pulumi preview --json`. Raises PreviewError."""
     try:
-        found = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise PreviewError(f"it is not the output of `pulumi preview --json`: {error}") from None
-    if not isinstance(found, dict) or not isinstance(found.get("steps", []), list) or "changeSummary" not in found:
-        raise PreviewError("it is not the output of `pulumi preview --json`: it has no steps and changeSummary")
-    return Preview(tuple(_changes(found.get("steps", []))), *(_told(found, word) for word in ("error", "warning")))
+        found = _Digest.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise PreviewError(
+            f"it is not the output of `pulumi preview --json`: {where}{': ' * bool(where)}{first['msg']}"
+        ) from None
+    errors, warnings = (
+        tuple(one.message.strip() for one in found.diagnostics or () if one.severity == severity)
+        for severity in ("error", "warning")
+    )
+    return Preview(tuple(_changes(found.steps or ())), errors, warnings, found.config or {})
 
 
-def _changes(steps: Sequence[Mapping[str, Any]]) -> Iterator[Change]:
+def _changes(steps: Sequence[_Step]) -> Iterator[Change]:
     """A resource's steps are joined: what one of them leaves out, another has."""
     joined: dict[str, Change] = {}
     for step in steps:
@@ -151,29 +192,22 @@ def _changes(steps: Sequence[Mapping[str, Any]]) -> Iterator[Change]:
     yield from joined.values()
 
 
-def _change(step: Mapping[str, Any]) -> Change:
-    op, urn = str(step["op"]), str(step["urn"])
-    if op not in OPS:
-        raise PreviewError(f"it has an operation that is not known here: {op}")
-    *_, types, name = urn.split("::")
-    diff = step.get("detailedDiff") or {}
-    old, new = ((step.get(state) or {}).get("inputs") or {} for state in ("oldState", "newState"))
-    if op in ("delete", "delete-replaced", "discard-replaced"):
+def _change(step: _Step) -> Change:
+    if step.op not in OPS:
+        raise PreviewError(f"it has an operation that is not known here: {step.op}")
+    *_, types, name = step.urn.split("::")
+    diff = step.detailedDiff or {}
+    old, new = (state.inputs or {} if state else {} for state in (step.oldState, step.newState))
+    if step.op in ("delete", "delete-replaced", "discard-replaced"):
         new = {}
+    forcing = sorted(path for path, how in diff.items() if how.kind.endswith("-replace"))
     return Change(
-        OPS[op],
+        OPS[step.op],
         types.rsplit("$", 1)[-1],
         name,
-        urn,
-        tuple(sorted(diff or step.get("diffReasons") or ())),
-        tuple(
-            sorted(path for path in diff if diff[path]["kind"].endswith("-replace")) or step.get("replaceReasons") or ()
-        ),
+        step.urn,
+        tuple(sorted(diff or step.diffReasons or ())),
+        tuple(forcing or step.replaceReasons or ()),
         old,
         new,
     )
-
-
-def _told(found: Mapping[str, Any], severity: str) -> tuple[str, ...]:
-    diagnostics = found.get("diagnostics") or []
-    return tuple(str(one["message"]).strip() for one in diagnostics if one.get("severity") == severity)

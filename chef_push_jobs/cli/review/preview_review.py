@@ -5,7 +5,6 @@ Package files and keys are not looked for: a preview may have been made on anoth
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -85,7 +84,7 @@ def review_of(text: str, stack: str | None = None) -> PreviewReview:
     found = parser.parse_preview(text)
     urns = [change.urn for change in found.changes]
     name = stack or (urns[0].split("::")[0].removeprefix("urn:pulumi:") if urns else "")
-    configuration = Configuration.recorded(json.loads(text).get("config") or {})
+    configuration = Configuration.recorded(found.config)
     try:
         return PreviewReview(name, load_stack(configuration, Path(), files=False), found)
     except SettingsError as error:
