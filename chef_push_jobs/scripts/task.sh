@@ -7,7 +7,8 @@
 # SCRIPT is BYTES long: of one that a broken connection has cut off, nothing is run. A stack that an older version has
 # made does not say how long.
 #
-# `timeout` holds the lock, so neither a lost connection nor a killed runner lets a second task in beside the first.
+# `timeout` holds the lock, so neither a lost connection nor a killed runner lets a second task in beside the first. Where
+# both are killed, the note of what runs is looked at.
 set -u
 name=$1 timeout=$2 tail_lines=$3 bytes=${4-}
 script=/var/lib/chef-rollout/$name.sh log=/var/log/chef-rollout/$name.log
@@ -86,6 +87,15 @@ if [ "$(cat "$wanted")" != $$ ]; then
   echo "$name is left to a later run of it, which waits there too: that one says how it ends" >&2
   exit 75
 fi
+
+# Where runner and `timeout` were both killed, what they ran is at work without the lock: it has its time, and no more.
+unwatched=
+while [ -s "$running" ] && read -r holder until session < "$running" &&
+  pgrep -s "$session" -f "^sh ${script%/*}/$holder.sh\$" > /dev/null 2>&1; do
+  if [ -z "$unwatched" ]; then record "waits for $holder, which nobody watches" && unwatched=$holder; fi
+  if [ "$(now)" -gt "$until" ]; then pkill -KILL -s "$session"; fi
+  sleep 1
+done
 
 rm -f "$running"
 if ! said=$(mv -f "$new" "$script" 2>&1); then

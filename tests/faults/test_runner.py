@@ -154,6 +154,25 @@ def test_a_second_run_waits_for_a_first_whose_runner_was_killed(server: Lab) -> 
     assert server.output(HOST, f"cat {LOG}") == "", "the first is ended by its limit, and not before"
 
 
+@pytest.mark.parametrize(("own", "seconds"), [("sleep 6", 3), ("sleep 7777", 0)], ids=["it ends", "its time is over"])
+def test_a_second_run_waits_for_a_first_whose_runner_and_timeout_were_killed(
+    server: Lab, own: str, seconds: int
+) -> None:
+    """Nobody ends it at its limit then but the next run."""
+    first = Ssh(server).begin(f"echo > /tmp/unwatched; {own}\n")
+    until(lambda: server.shell(HOST, "[ -e /tmp/unwatched ]").returncode == 0)
+    server.output(HOST, "pkill -KILL -f '[s]h /var/lib/chef-rollout/task'; pkill -KILL -x timeout")
+    first.wait()
+    assert runs(server, own), "what it ran lives on"
+    if not seconds:
+        server.output(HOST, f"cd {scripts.HOME} && sed -i 's/ [0-9]* / 1 /' running")
+    begun = time.monotonic()
+    done = Ssh(server).task(f"rm /tmp/unwatched; pgrep -f '[s]{own[1:]}'; :\n")
+    assert done.returncode == 0, done.stderr
+    assert server.output(HOST, f"cat {LOG}") == "", "the first is at work no more"
+    assert time.monotonic() - begun > seconds
+
+
 def test_of_two_that_wait_for_the_same_task_only_the_later_does_it(server: Lab) -> None:
     """The earlier one is of a run of Pulumi that is over: there is one at a time."""
     holder = Ssh(server).begin("echo > /tmp/holder; sleep 5\n", name="chef-configure")
