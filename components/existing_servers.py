@@ -14,6 +14,7 @@ from chef_push_jobs.model.topology import Server
 
 from .bastion import existing_bastion
 from .connection import ConnectedServer, Reachable, ServerCommand, ServerGroup, connect
+from .one_machine_each import one_machine_each
 from .short_trace import short_trace
 from .triggers import kept, triggers
 
@@ -56,9 +57,9 @@ class ExistingServers(ServerGroup):
         addresses = {each.server.name: each.address for each in args.servers}
         super().__init__("ExistingServers", name, {"servers": addresses, "uninstalls": args.uninstalls}, opts, prefix)
         self.bastion = existing_bastion(args.ssh, self)
-        self.servers = {
-            each.server.name: connect(args.ssh, _reachable(each), self, self.bastion) for each in args.servers
-        }
+        self.servers = one_machine_each(
+            {each.server.name: connect(args.ssh, _reachable(each), self, self.bastion) for each in args.servers}
+        )
         self.departures = {
             each.server.name: self._departure(each.uninstall, self.servers[each.server.name], args.uninstalls)
             for each in args.servers

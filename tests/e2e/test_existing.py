@@ -87,6 +87,21 @@ def test_a_server_without_the_credentials_that_are_at_work_is_refused_as_the_pri
     adopted.change(servers=servers)
 
 
+def test_one_machine_at_two_addresses_is_refused_before_anything_is_begun(adopted: Stack) -> None:
+    before, servers = fingerprint(adopted), adopted.setting("servers")
+    own = servers[0]["address"]
+    other = own.rpartition(".")[0] + ".251"
+    device = adopted.output("backend-0", f"ip -o address show to {own} | awk '{{ print $2; exit }}'").strip()
+    adopted.output("backend-0", f"ip address add {other}/24 dev {device}")
+    adopted.change(servers=[*servers[:2], {**servers[2], "address": other, "hostKey": servers[0]["hostKey"]}])
+    refused = adopted.up(check=False)
+    assert "backend-0 and frontend-0: both have the copy key SHA256:" in refused.stdout
+    assert "repair.connect-backend-0 and repair.connect-frontend-0" in refused.stdout
+    assert fingerprint(adopted) == before
+    adopted.output("backend-0", f"ip address del {other}/24 dev {device}")
+    adopted.change(servers=servers, repair=dict.fromkeys(("connect-backend-0", "connect-frontend-0"), "one-each"))
+
+
 def test_the_first_up_changes_no_credential_and_restarts_nothing_that_is_right(adopted: Stack) -> None:
     before = fingerprint(adopted)
     adopted.up()

@@ -50,6 +50,7 @@ STANDALONE: dict[str, Any] = {
     "topology": "standalone",
     "domain": "chef.test",
     "frontends": None,
+    "highAvailability": None,
     "clientCidrs": ["10.1.0.0/24"],
     "operatorCidrs": ["10.8.0.0/24"],
     "ssh": {"publicKeyFile": "operator.pub"},

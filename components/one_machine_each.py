@@ -1,0 +1,48 @@
+"""Servers that exist are met at the addresses that the stack gives: two of these may lead to one machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pulumi
+
+from chef_push_jobs.model.ssh_keys import fingerprint
+from chef_push_jobs.runbook.script_context import ServerIdentity
+
+from .connection import ConnectedServer
+
+
+def one_machine_each(servers: Mapping[str, ConnectedServer]) -> dict[str, ConnectedServer]:
+    """The same servers; their facts are known once each has shown a copy key that no other has."""
+    checked = pulumi.Output.all(*(server.facts for server in servers.values())).apply(_check(list(servers)))
+    return {name: replace(server, facts=_after(checked, server.facts)) for name, server in servers.items()}
+
+
+def _check(names: Sequence[str]) -> Any:
+    def check(known: Sequence[ServerIdentity]) -> None:
+        first: dict[str, str] = {}
+        for name, identity in zip(names, known, strict=True):
+            other = first.setdefault(identity.copy_key, name)
+            if other != name:
+                raise pulumi.RunError(
+                    f"{other} and {name}: both have the copy key {fingerprint(identity.copy_key)}\n"
+                    "Rule: each server of a stack is a machine of its own: what one is told, the other would do too.\n"
+                    f"Do:   if servers[…].address of {name} leads to {other}'s machine, correct it in the stack file; "
+                    "if one was made of the other's disk, remove /var/lib/chef-rollout there. Then set "
+                    f"repair.connect-{other} and repair.connect-{name} to any text, and run pulumi up again."
+                )
+
+    return check
+
+
+def _after(checked: pulumi.Output[Any], facts: pulumi.Output[ServerIdentity]) -> pulumi.Output[ServerIdentity]:
+    """`facts` once the check has passed. By `Output.all` each task that needs facts would depend on all servers."""
+
+    async def value() -> ServerIdentity:
+        await checked.future()
+        found: Any = await facts.future(with_unknowns=True)
+        return found  # type: ignore[no-any-return]
+
+    return pulumi.Output(facts.resources(), value(), facts.is_known(), facts.is_secret())
