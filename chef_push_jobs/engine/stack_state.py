@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -139,8 +139,9 @@ async def read_stack(pulumi: Pulumi, place: Place) -> Stack:
     servers = told_of.get("servers")
     if not servers:
         raise StackError(f"stack {place.stack} has no servers yet; make them: pulumi up --stack {place.stack}")
-    project = str(resources[0]["urn"]).split("::")[1]
+    name, project = str(resources[0]["urn"]).removeprefix("urn:pulumi:").split("::")[:2]
     plan = await asyncio.to_thread(load_stack, Configuration(project, configuration, secrets), pulumi.root)
+    plan = replace(plan, owner=f"{project}/{name}")
     targets = [Target(name, output["address"], output["hostKey"]) for name, output in servers.items()]
     aws = {key: value for key, value in configuration.items() if key.startswith("aws:")}
     bastion = Proxy.model_validate(told_of["bastion"]) if "bastion" in told_of else None

@@ -14,7 +14,7 @@ _FIRST_BOOT = 600
 
 def _connect(cluster: ScriptContext, server: Server) -> Script:
     limit = cluster.settings.timeout("connect", _FIRST_BOOT)
-    return scripts.connect(limit, _owner(cluster, server), adopts=bool(cluster.settings.existing))
+    return scripts.connect(limit, owner(cluster, server), adopts=bool(cluster.settings.existing))
 
 
 def _compare(cluster: ScriptContext, server: Server) -> Script:
@@ -22,7 +22,7 @@ def _compare(cluster: ScriptContext, server: Server) -> Script:
     return scripts.compare_credentials(server.name, first, cluster.facts[first].credentials)
 
 
-def _owner(cluster: ScriptContext, server: Server) -> str:
+def owner(cluster: ScriptContext, server: Server) -> str:
     """What a server notes: whose it is."""
     return f"{cluster.owner}/{server.name}"
 
@@ -51,7 +51,7 @@ STEPS = (
         "uninstall",
         on=everywhere,
         action=Action.DEPARTURE,
-        script=lambda cluster, server: scripts.uninstall(_owner(cluster, server)),
+        script=lambda cluster, server: scripts.uninstall(owner(cluster, server)),
         depends_on=(same("connect", "the server must be prepared for tasks"),),
         timeout=900,
         qualified=False,

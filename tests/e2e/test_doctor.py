@@ -229,6 +229,13 @@ DRIFTS = {
         "is missing",
         push_jobs("copy-frontend-1", "reconfigure-frontend-1", *TESTS),
     ),
+    "a note that it is another stack's": Drift(
+        "frontend-1",
+        "echo other/stack/web > /var/lib/chef-rollout/owner",
+        "reachable",
+        "it notes that it is another's",
+        set(),
+    ),
     "a keepalived script without the service": Drift(
         "backend-1",
         "sed -i /opscode-pushy-server/d /var/opt/opscode/keepalived/bin/cluster.sh",

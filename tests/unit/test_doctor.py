@@ -72,7 +72,13 @@ def resources(of: StackPlan) -> list[dict[str, Any]]:
 def the_stack(**changes: Any) -> Stack:
     of = stack()
     targets = [Target(name, f"10.0.0.{number}", "ssh-ed25519 AAAA") for number, name in enumerate(NAMES, 4)]
-    return Stack(Place("test"), stack(**changes), {"aws:region": "us-east-1"}, targets, resources(of))
+    return Stack(
+        Place("test"),
+        replace(stack(**changes), owner="project/test"),
+        {"aws:region": "us-east-1"},
+        targets,
+        resources(of),
+    )
 
 
 def well(name: str) -> ProbeResult:
@@ -99,6 +105,7 @@ def well(name: str) -> ProbeResult:
         used={"/": 40},
         time=1_800_000_000,
         certificates=(1_900_000_000,),
+        owner=probe.keyed(NONCE, f"project/test/{name}"),
     )
     return ProbeResult(answers, doors=dict.fromkeys(PORTS, PortState.SILENT), time=1_800_000_000)
 
@@ -235,6 +242,13 @@ DRIFTS: dict[str, tuple[dict[str, ProbeResult], tuple[str, str], str, tuple[str,
         "its host key is not the pinned one but SHA256:abc: it was installed anew, or another stands in its place",
         (),
     ),
+    "another's note": (
+        changed("frontend-0", owner=probe.keyed(NONCE, "project/test/frontend-1")),
+        ("frontend-0", "reachable"),
+        "it notes that it is another's, which has set it up since: another stack, or another server of this one. "
+        "Take it out of that one; only then is it this one's again",
+        (),
+    ),
     "a lost runner": (
         changed("frontend-0", prepared=False, packages={}, files={}, service="none"),
         ("frontend-0", "reachable"),
@@ -368,7 +382,7 @@ def test_an_operator_who_is_a_client_is_to_reach_the_backends_and_nothing_else()
 def test_behind_a_bastion_nothing_is_said_of_ports_that_are_knocked_at_from_here(way: dict[str, Any]) -> None:
     of = stack(**{path.replace(".", "__"): value for path, value in way.items()})
     visit = replace(changed("backend-0", source=CLIENT)["backend-0"], doors=dict.fromkeys(PORTS, PortState.SILENT))
-    diagnosis = look({"backend-0": visit}, replace(the_stack(), plan=of))
+    diagnosis = look({"backend-0": visit}, replace(the_stack(), plan=replace(of, owner="project/test")))
     assert diagnosis.problems == ()
     unknown = diagnosis.unknown[0]
     assert (unknown.server, unknown.check) == ("backend-0", "ports")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, ip_address
 from shlex import quote
 
+from chef_push_jobs import scripts
 from chef_push_jobs.cli.doctor import probe
 from chef_push_jobs.cli.doctor.findings import Cell, CellState, Finding
 from chef_push_jobs.cli.doctor.observations import PortState, ProbeResult
@@ -21,6 +22,7 @@ from chef_push_jobs.model.ssh_keys import is_fingerprint
 from chef_push_jobs.model.topology import Kind, Role, Server
 from chef_push_jobs.runbook import chef_server, push_jobs
 from chef_push_jobs.runbook.plan import StackPlan, TaskId
+from chef_push_jobs.runbook.servers import owner
 
 
 @dataclass(frozen=True)
@@ -357,9 +359,23 @@ def examine(case: Case, server: Server, unreachable: Finding) -> dict[str, Cell]
         finding = Finding(server.name, "reachable", text, (connect(server),))
         return {"reachable": _drift("NEW", finding), "host key": Cell("pinned"), **unknown}
     asked = {name: check(case, server, visit.answers) for name, check in CHECKS.items()}
+    reachable = _ours(case, server, visit.answers)
     if visit.answers.ha_status == SERVICE_STATUS and asked["service"].state is CellState.DRIFT:
         asked["keepalived"] = replace(asked["keepalived"], finding=None)  # it says the same of that service
-    return {"reachable": Cell("yes"), "host key": Cell("pinned"), **asked}
+    return {"reachable": reachable, "host key": Cell("pinned"), **asked}
+
+
+def _ours(case: Case, server: Server, answers: ServerFacts) -> Cell:
+    """By what `connect` notes there, as uninstalling asks for it (docs/operations.md)."""
+    ours = owner(case.plan.context, server)
+    if answers.owner in (None, probe.keyed(case.nonce, ours)):
+        return Cell("yes")
+    text = (
+        "it notes that it is another's, which has set it up since: another stack, or another server of this one. "
+        "Take it out of that one; only then is it this one's again"
+    )
+    note = case.ssh(server, f"echo {quote(ours)} | sudo tee {scripts.HOME}/owner")
+    return _drift("OTHER'S", Finding(server.name, "reachable", text, commands=(note,), up=False))
 
 
 def _another_key(case: Case, server: Server, shown: str) -> Finding:

@@ -41,6 +41,7 @@ PATH, NAME = r"/[A-Za-z0-9._/+@-]{0,200}", r"[A-Za-z0-9_.-]{1,64}"
 LINES: Mapping[str, tuple[str, ...]] = {
     "from": (r"[0-9a-fA-F:.]{0,45}",),
     "prepared": (YES_NO,),
+    "owner": (DIGEST,),
     "package": (NAME, VERSION, YES_NO),
     "file": (PATH, NAME, r"[0-7]{1,5}", DIGEST),
     "service": ("[a-z]{1,20}",),
@@ -76,7 +77,7 @@ class ServerFacts:
     `keepalived` is whether its scripts name the service, None where there are none; `ha_status` is what its own check
     ends with. `copy_key` is the keyed digest of the key that it copies with, `readers` are those of the keys that may
     copy from it. `used` is how full its file systems are, in percent; `time` its clock, `certificates` when those of
-    the API end, both as Unix time (0: it cannot be read).
+    the API end, both as Unix time (0: it cannot be read). `owner` is the keyed digest of whose it notes to be.
     """
 
     source: str
@@ -94,6 +95,7 @@ class ServerFacts:
     used: Mapping[str, int] = field(default_factory=dict)
     time: int | None = None
     certificates: tuple[int, ...] = ()
+    owner: str | None = None
 
 
 def script(nonce: str, files: Iterable[str], ports: Iterable[int], versions: Mapping[str, str], user: str) -> str:
@@ -136,6 +138,7 @@ def parse_facts(text: str) -> ServerFacts:
         used={words[1]: int(words[2]) for words in lines if words[0] == "used"},
         time=int(one["time"]) if "time" in one else None,
         certificates=tuple(int(words[1]) for words in lines if words[0] == "certificate"),
+        owner=one.get("owner"),
     )
 
 
