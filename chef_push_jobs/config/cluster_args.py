@@ -192,7 +192,7 @@ class PushJobsArgsDict(TypedDict):
     """Further keys of opscode-push-jobs-server.rb, e.g. heartbeat_interval."""
 
     rotateCredentials: NotRequired[str]
-    """Change it, to any other text, to have new credentials made and handed out. Taken out, they stay."""
+    """Another text has new credentials made and handed out. Taken out, they stay; one restart follows."""
 
     verify: NotRequired[Literal["suite", "status"]]
     """suite: the package's own test, once for a package; status: only that it serves."""

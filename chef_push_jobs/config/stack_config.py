@@ -230,7 +230,7 @@ class PushJobs(Section):
     settings: Options = Field({}, description="Further keys of opscode-push-jobs-server.rb, e.g. heartbeat_interval.")
     rotate_credentials: Text = Field(
         "",
-        description="Change it, to any other text, to have new credentials made and handed out. Taken out, they stay.",
+        description="Another text has new credentials made and handed out. Taken out, they stay; one restart follows.",
     )
     verify: Literal["suite", "status"] = Field(
         "suite",
