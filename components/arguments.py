@@ -28,6 +28,7 @@ def existing_servers_args(plan: StackPlan) -> ExistingServersArgs:
         ExistingServerArgs(
             server=server,
             address=str(entries[server.name].address),
+            private_address=entries[server.name].private_address,
             host_key=plan.settings.host_key(server.name),
             connect=_server_command(plan, "connect", server),
             check_firewall=_server_command(plan, "firewall", server) if server in running else None,

@@ -21,13 +21,14 @@ from .triggers import kept, triggers
 
 @dataclass(frozen=True)
 class ExistingServerArgs:
-    """A server at `address`; `host_key` is as in `Reachable`.
+    """A server at `address`, and where the others reach it, if elsewhere; `host_key` is as in `Reachable`.
 
     `check_firewall` is given where push jobs runs.
     """
 
     server: Server
     address: str
+    private_address: str | None
     host_key: str | None
     connect: ServerCommand
     check_firewall: ServerCommand | None
@@ -104,4 +105,5 @@ class ExistingServers(ServerGroup):
 
 def _reachable(args: ExistingServerArgs) -> Reachable:
     identity = f"{args.address} {args.host_key or ''}".strip()
-    return Reachable(args.server, args.address, args.address, identity, args.connect, args.host_key)
+    private = args.private_address or args.address
+    return Reachable(args.server, args.address, private, identity, args.connect, args.host_key)

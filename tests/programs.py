@@ -28,5 +28,10 @@ def run(program: Callable[[], pulumi.Output[Any] | None], mocks: Mocks, stack: s
         pulumi.runtime.set_mocks(mocks, project="chef-push-jobs", stack=stack)
         pulumi.runtime.test(program)()  # type: ignore[no-untyped-call]  # publishes no type
     finally:
+        # A refused program leaves some; what the garbage collector ends in the middle of another test may disturb it.
+        pending = asyncio.all_tasks(loop)
+        for task in pending:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
         asyncio.set_event_loop(None)
         loop.close()

@@ -213,6 +213,9 @@ class ServerEntryArgsDict(TypedDict):
     address: NotRequired[str]
     """Of a server that exists already; then no machine is made."""
 
+    privateAddress: NotRequired[str]
+    """By which the other servers reach it, and which it reaches them from, if that is another."""
+
     hostKey: NotRequired[str]
     """Its SSH host key, or that key's fingerprint; without it, trusted at first use."""
 

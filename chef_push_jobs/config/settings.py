@@ -298,7 +298,12 @@ def _existing(raw: Mapping[str, object], values: Values) -> list[Problem]:
     servers = [entry for entry in entries if isinstance(entry, ServerEntry)] if isinstance(entries, list) else []
     without = [entry.name for entry in servers if entry.address is None]
     if len(without) == len(servers):
-        unused = [f"servers[{number}].hostKey" for number, entry in enumerate(servers) if entry.host_key]
+        unused = [
+            f"servers[{number}].{key}"
+            for number, entry in enumerate(servers)
+            for key, value in (("privateAddress", entry.private_address), ("hostKey", entry.host_key))
+            if value
+        ]
         unused += ["uninstallOnDestroy"] if values.get("uninstallOnDestroy") else []
         rule = "it is for servers that exist already, which have an address"
         return [*without_use(unused, rule), *_ssh_key(values)]
@@ -312,9 +317,10 @@ def _existing(raw: Mapping[str, object], values: Values) -> list[Problem]:
 
 def _one_server_twice(servers: Sequence[ServerEntry]) -> Iterable[Problem]:
     """Two entries of one host would run as two servers there, each over the other's files."""
-    addresses = Counter(entry.address for entry in servers if entry.address is not None)
+    of = {entry.name: {entry.address, entry.private_address} - {None} for entry in servers}
+    addresses = Counter(address for own in of.values() for address in own)
     for address in (address for address, count in addresses.items() if count > 1):
-        names = " and ".join(entry.name for entry in servers if entry.address == address)
+        names = " and ".join(name for name, own in of.items() if address in own)
         rule = "each server is a host of its own, with an address of its own"
         yield Problem("servers", f"address '{address}' of {names}", rule, "correct one, or take one out")
 

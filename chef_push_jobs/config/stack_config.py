@@ -285,6 +285,9 @@ class ServerEntry(Section):
     fqdn: str = Field(description="Fully qualified domain name, by which Chef server knows the server's role.")
     role: Role = Field(description="backend or frontend; the first backend is the primary.")
     address: Address | None = Field(None, description="Of a server that exists already; then no machine is made.")
+    private_address: Address | None = Field(
+        None, description="By which the other servers reach it, and which it reaches them from, if that is another."
+    )
     host_key: HostKey | None = Field(
         None, description="Its SSH host key, or that key's fingerprint; without it, trusted at first use."
     )

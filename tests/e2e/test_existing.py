@@ -116,6 +116,29 @@ def test_a_second_up_changes_nothing(adopted: Stack) -> None:
     assert adopted.connections() == before
 
 
+def test_the_other_servers_copy_from_the_private_address_of_the_first(adopted: Stack) -> None:
+    """Its other one is shut for them."""
+    servers = adopted.setting("servers")
+    own, private = servers[0]["address"], servers[0]["address"].rpartition(".")[0] + ".252"
+    device = adopted.output("backend-0", f"ip -o address show to {own} | awk '{{ print $2; exit }}'").strip()
+    shut = f"ip saddr {servers[2]['address']} ip daddr {own} tcp dport 22 reject"
+    adopted.output("backend-0", f"ip address add {private}/24 dev {device}; nft add table inet other")
+    adopted.output("backend-0", "nft 'add chain inet other in { type filter hook input priority 0; }'")
+    adopted.output("backend-0", f"nft 'add rule inet other in {shut}'")
+    try:
+        adopted.change(
+            servers=[{**servers[0], "privateAddress": private}, *servers[1:]],
+            repair={"push-jobs-copy-frontend-0": "private"},
+        )
+        adopted.up()
+    finally:
+        adopted.output("backend-0", f"nft delete table inet other; ip address del {private}/24 dev {device}")
+        adopted.change(servers=servers)
+    assert "the same files are here already" in adopted.output(
+        "frontend-0", "cat /var/log/chef-rollout/push-jobs-copy.log"
+    )
+
+
 def test_a_firewall_that_shuts_clients_out_is_found_before_anything_is_restarted(adopted: Stack) -> None:
     ports = adopted.settings.read_text()
     adopted.change(pushJobs={"package": package(), "commandPort": 12003})

@@ -123,13 +123,19 @@ def once(own: Lane, way: Way, folder: Path) -> dict[str, Any]:
     master = own.wait_for_master(*own.backends)
     (other,) = set(own.backends) - {master}
     with _watched(own, folder) as files:
-        time.sleep(1)
+
+        def answers() -> bool:
+            """For a second by now."""
+            seen = _read(files["client-0"])[-10:]
+            return len(seen) == 10 and all(well for _, well in seen)
+
+        until(answers, 60)
         way.lose(own, master)
         until(
             lambda: "master" in own.lab.shell(other, "cat /var/opt/opscode/keepalived/current_cluster_status").stdout,
             60,
         )
-        until(lambda: bool((seen := _read(files["client-0"])) and all(well for _, well in seen[-10:])), 60)
+        until(answers, 60)
         found = {"way": way.name, "gap": gap(_read(files["client-0"]))}
         found["both"] = both(*(_read(files[one]) for one in own.backends))
     way.bring_back(own, master)

@@ -34,6 +34,12 @@ def test_one_address_is_not_two_servers() -> None:
     assert "address '10.0.0.5' of backend-0 and web" in told
 
 
+def test_the_address_for_the_other_servers_is_nobody_elses_either() -> None:
+    assert not refused({0: {"privateAddress": "172.16.0.5"}, 1: {"privateAddress": "10.0.0.6"}})
+    (told,) = refused({0: {"privateAddress": "172.16.0.5"}, 2: {"privateAddress": "172.16.0.5"}})
+    assert "address '172.16.0.5' of backend-0 and web" in told
+
+
 @pytest.mark.parametrize("place", [1, 2])
 def test_names_that_would_give_two_tasks_one_name_are_refused(place: int) -> None:
     """push-jobs-reconfigure-primary of backend-0, and push-jobs-reconfigure of primary-backend-0."""

@@ -418,6 +418,22 @@ TABLE += [
         ("uninstallOnDestroy", "given", "it is for servers that exist already, which have an address", "take it out"),
     ),
     (
+        {
+            **EXISTING,
+            "ssh": {"keyName": "k"},
+            "servers": [
+                {"name": "a", "fqdn": "a.test", "role": "backend", "privateAddress": "172.16.0.4"},
+                {"name": "b", "fqdn": "b.test", "role": "frontend"},
+            ],
+        },
+        (
+            "servers[0].privateAddress",
+            "given",
+            "it is for servers that exist already, which have an address",
+            "take it out",
+        ),
+    ),
+    (
         {**EXISTING, "servers": [{**EXISTING["servers"][0], "address": "fe80::1"}, EXISTING["servers"][1]]},
         ("servers[0].address", "'fe80::1'", "it is an IPv4 address", "write it as, for example, 10.0.0.4"),
     ),
