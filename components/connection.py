@@ -16,6 +16,7 @@ from chef_push_jobs.runbook.script_context import ServerIdentity
 
 from .component import Component
 from .host_keys import Bastion, meet, pinned_key
+from .program_end import Refused
 from .short_trace import short_trace
 from .triggers import kept, triggers
 
@@ -127,7 +128,7 @@ def _facts(server: str, task: str, found: tuple[str, str, str, str]) -> ServerId
     try:
         return ServerIdentity.parse(*found)
     except ValueError as error:
-        raise pulumi.RunError(
+        raise Refused(
             f"{task}: {error}\n"
             "Rule: the login shell of ssh.user prints nothing of its own where there is no terminal.\n"
             f"Do:   mend its start-up files on {server}, then set repair.{task} to any text."

@@ -22,6 +22,8 @@ from chef_push_jobs.model.ssh_keys import (
     printed_keys,
 )
 
+from .program_end import Refused
+
 COMMANDS = ("command:remote:Command", "command:remote:CopyToRemote")
 # What the resource that met a server is not asked again for: nothing but another machine is a reason.
 _ASKED_ONCE = ["connection", "create", "addPreviousOutputInEnv", "logging"]
@@ -73,10 +75,10 @@ def meet(
 
 
 def _told(name: str, wanted: str | None, printed: str) -> str:
-    """Raises pulumi.RunError for another than the wanted key, and for what is no key."""
+    """Raises Refused for another than the wanted key, and for what is no key."""
     keys = printed_host_keys(printed)
     if not keys:
-        raise pulumi.RunError(
+        raise Refused(
             f"{name}: no host key was printed\n"
             f"Rule: asked for its host keys, the server prints one of {', '.join(KINDS)} at least, and the login shell "
             "runs what it is given.\n"
@@ -87,7 +89,7 @@ def _told(name: str, wanted: str | None, printed: str) -> str:
         return keys[0]
     found = next((key for key in keys if is_of(wanted, key)), None)
     if found is None:
-        raise pulumi.RunError(changed_key(name, known_by(wanted), fingerprint(keys[0])))
+        raise Refused(changed_key(name, known_by(wanted), fingerprint(keys[0])))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ from chef_push_jobs.model.ssh_keys import fingerprint
 from chef_push_jobs.runbook.script_context import ServerIdentity
 
 from .connection import ConnectedServer
+from .program_end import Refused
 
 
 def one_machine_each(servers: Mapping[str, ConnectedServer]) -> dict[str, ConnectedServer]:
@@ -26,7 +28,7 @@ def _check(names: Sequence[str]) -> Any:
         for name, identity in zip(names, known, strict=True):
             other = first.setdefault(identity.copy_key, name)
             if other != name:
-                raise pulumi.RunError(
+                raise Refused(
                     f"{other} and {name}: both have the copy key {fingerprint(identity.copy_key)}\n"
                     "Rule: each server of a stack is a machine of its own: what one is told, the other would do too.\n"
                     f"Do:   if servers[…].address of {name} leads to {other}'s machine, correct it in the stack file; "
@@ -40,9 +42,11 @@ def _check(names: Sequence[str]) -> Any:
 def _after(checked: pulumi.Output[Any], facts: pulumi.Output[ServerIdentity]) -> pulumi.Output[ServerIdentity]:
     """`facts` once the check has passed. By `Output.all` each task that needs facts would depend on all servers."""
 
-    async def value() -> ServerIdentity:
+    async def resources() -> set[pulumi.Resource]:
         await checked.future()
-        found: Any = await facts.future(with_unknowns=True)
-        return found  # type: ignore[no-any-return]
+        return await facts.resources()
 
-    return pulumi.Output(facts.resources(), value(), facts.is_known(), facts.is_secret())
+    # Tasks, and no coroutines: where the check fails, nobody would await those, of which Python complains.
+    found: Any = asyncio.ensure_future(facts.future(with_unknowns=True))
+    known, secret = asyncio.ensure_future(facts.is_known()), asyncio.ensure_future(facts.is_secret())
+    return pulumi.Output(resources(), found, known, secret)

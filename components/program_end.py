@@ -32,6 +32,19 @@ def _end(_number: int, _frame: object) -> NoReturn:
     os._exit(SHOWN)
 
 
+class Refused(pulumi.RunError):
+    """Ends the run for what shows only while resources are made; `problem` is shown at once.
+
+    By the time that the language host would show it, what else is under way has been cancelled, and the engine may
+    listen no more.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__("nothing more is begun, for the error above")
+        self.problem = problem
+        pulumi.log.error(visible(problem))
+
+
 @contextmanager
 def errors_shown() -> Iterator[None]:
     """Shows a pulumi.RunError by itself, and ends the program."""

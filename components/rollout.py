@@ -17,6 +17,7 @@ from chef_push_jobs.runbook.steps import Action
 
 from .component import Component
 from .connection import ConnectedServer
+from .program_end import Refused
 from .short_trace import short_trace
 from .triggers import kept, triggers
 
@@ -64,7 +65,7 @@ class Rollout(Component):
             try:
                 return choose(shown)
             except ValueError as error:
-                raise pulumi.RunError(str(error)) from None
+                raise Refused(str(error)) from None
 
         return pulumi.Output.all(*printed).apply(chosen)
 

@@ -28,7 +28,9 @@ def run(program: Callable[[], pulumi.Output[Any] | None], mocks: Mocks, stack: s
         pulumi.runtime.set_mocks(mocks, project="chef-push-jobs", stack=stack)
         pulumi.runtime.test(program)()  # type: ignore[no-untyped-call]  # publishes no type
     finally:
-        # A refused program leaves some; what the garbage collector ends in the middle of another test may disturb it.
+        # A refused program leaves tasks and their errors behind; the garbage collector would complain of them later, in
+        # the middle of another test. The language host keeps asyncio silent too.
+        loop.set_exception_handler(lambda *_: None)
         pending = asyncio.all_tasks(loop)
         for task in pending:
             task.cancel()

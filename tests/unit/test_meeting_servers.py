@@ -9,6 +9,7 @@ import pytest
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 
 from components.cluster import make_cluster
+from components.program_end import Refused
 from tests import programs
 from tests.unit.clusters import stack
 from tests.unit.test_components import ENTRIES, EXISTING
@@ -47,10 +48,10 @@ def test_servers_with_keys_of_their_own_are_set_up() -> None:
 @pytest.mark.parametrize("numbers", [[1, 1, 2], [1, 2, 1], [1, 2, 2]])
 def test_two_addresses_of_one_machine_are_refused_with_both_names(numbers: list[int]) -> None:
     mocks = Machines(*numbers)
-    with pytest.raises(pulumi.RunError) as refused:
+    with pytest.raises(Refused) as refused:
         run(mocks)
     twice = [name for name, number in zip(NAMES, numbers, strict=True) if numbers.count(number) == 2]
-    assert str(refused.value).startswith(f"{twice[0]} and {twice[1]}: both have the copy key SHA256:")
+    assert refused.value.problem.startswith(f"{twice[0]} and {twice[1]}: both have the copy key SHA256:")
     assert not [name for name in mocks.made if name.startswith("push-jobs-")], "nothing was begun"
 
 

@@ -50,3 +50,16 @@ def test_an_error_is_shown_once_and_the_engine_knows() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (32, "error: topology: wrong\nRule: it is ha.\n")
+
+
+def test_what_shows_while_resources_are_made_is_shown_at_once_and_told_of_once() -> None:
+    """Else what is cancelled with the run would come first, and the engine be gone."""
+    program = (
+        "from components.program_end import Refused\nrefusal = Refused('two servers: \\x1b[2Jone machine')\n"
+        "import sys; print('later', refusal, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    first, later = done.stderr.splitlines()
+    assert first.startswith("error: two servers: ")
+    assert "\x1b" not in first and "one machine" in first
+    assert later == "later nothing more is begun, for the error above"
