@@ -20,6 +20,26 @@ class SandboxError(Exception):
     """What went wrong and what to do about it, for the operator."""
 
 
+class Signals:
+    """Signals that the main thread waits for.
+
+    Python's handlers run when that thread next does: one that comes in the moment before it waits, or to another
+    thread, would not end the wait. A descriptor to which Python writes at once does. They are not blocked, which child
+    processes would inherit.
+    """
+
+    def __init__(self, *numbers: signal.Signals) -> None:
+        self._come, told = os.pipe()
+        os.set_blocking(told, False)
+        signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+        for number in numbers:
+            signal.signal(number, lambda *_: None)
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Whether one has come by then."""
+        return bool(select.select([self._come], [], [], seconds)[0])
+
+
 def run(argv: Sequence[str], stdin: str = "") -> str:
     """The command's output. Raises SandboxError with the command and what it said."""
     done = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False)

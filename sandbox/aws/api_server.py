@@ -10,12 +10,12 @@ import os
 import signal
 import sys
 from pathlib import Path
-from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from sandbox.aws.amis import moto_images
 from sandbox.hosts.host import Hosts
 from sandbox.paths import CLOUD_URL, Sandbox
+from sandbox.processes import Signals
 
 if TYPE_CHECKING:
     from moto.server import ThreadedMotoServer
@@ -46,9 +46,7 @@ def main(name: str) -> None:
     """Serve a sandbox's cloud until SIGTERM."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    ended: SimpleQueue[int] = SimpleQueue()  # an Event's lock may be the interrupted thread's
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda which, _: ended.put(which))  # not blocked: the hosts' processes would inherit that
+    end = Signals(signal.SIGTERM, signal.SIGINT)
     sandbox = Sandbox(name)
     server = serve(Hosts(sandbox), sandbox.run, router=sandbox.router)
     from sandbox.aws import metadata_service, preexisting_resources, resolver  # noqa: PLC0415 - moto reads its settings when it is imported
@@ -57,7 +55,7 @@ def main(name: str) -> None:
     metadata_service.start(sandbox.namespace_path(sandbox.router))
     resolver.start(sandbox.namespace_path(sandbox.router))
     sandbox.cloud_ready.touch()
-    ended.get()
+    end.wait()
     sandbox.cloud_ready.unlink(missing_ok=True)
     server.stop()
 

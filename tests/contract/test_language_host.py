@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -489,6 +491,21 @@ class TestPlugins:
             finally:
                 process.kill()
                 process.stdout.close()
+
+    def test_an_interrupt_ends_it_also_where_another_thread_gets_it(self) -> None:
+        """The kernel may give it to any; Python's own handlers run in the main one alone, which waits."""
+        process = subprocess.Popen([HOST, "127.0.0.1:1"], stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        process.stdout.readline()
+        threads = [int(thread) for thread in os.listdir(f"/proc/{process.pid}/task")]
+        assert len(threads) > 1
+        time.sleep(0.2)  # until it waits
+        ctypes.CDLL(None).tgkill(process.pid, max(threads), signal.SIGINT)
+        try:
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
+            process.stdout.close()
 
     def test_it_tells_its_interpreter(self, host: language_pb2_grpc.LanguageRuntimeStub) -> None:
         answer = host.About(language_pb2.AboutRequest())

@@ -9,13 +9,13 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from queue import Empty, SimpleQueue
 from typing import NoReturn
 
 import grpc  # type: ignore[import-untyped]  # publishes no types
 
 from sandbox.plugins.framework.protocol import engine_pb2, engine_pb2_grpc
 from sandbox.plugins.framework.table import Log
+from sandbox.processes import Signals
 
 WORKERS = 512  # threads are made as they are needed; a waiting command holds one
 # How often the official plugins and language host ask whether the engine is still there: until then they go on without
@@ -38,9 +38,8 @@ def serve(
 
     `engine` is the engine's address, "" where nobody has named one: then nobody is asked.
     """
-    interrupted: SimpleQueue[int] = SimpleQueue()  # an Event's lock may be the interrupted thread's
     # How the engine ends a plugin, which it runs in a group of its own.
-    signal.signal(signal.SIGINT, lambda number, _: interrupted.put(number))
+    interrupt = Signals(signal.SIGINT)
     server = grpc.server(ThreadPoolExecutor(max_workers=WORKERS), options=UNLIMITED)
     register(server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -48,19 +47,11 @@ def serve(
     print(port, flush=True)
     every = float(os.environ.get(SOONER_HEALTH_CHECK, HEALTH_CHECK_SECONDS))
     gone = False
-    while not gone and not came(interrupted, every):
+    while not gone and not interrupt.wait(every):
         gone = not healthy(engine())
     if at_end is not None:
         at_end()
     os._exit(1 if gone else 0)  # threads still at work have nobody to answer to
-
-
-def came(signals: SimpleQueue[int], seconds: float) -> bool:
-    try:
-        signals.get(timeout=seconds)
-    except Empty:
-        return False
-    return True
 
 
 def healthy(address: str) -> bool:
