@@ -8,6 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from chef_push_jobs.config.settings import Settings
+from chef_push_jobs.engine.turns import Patience
 from chef_push_jobs.model.topology import Role, Server
 from chef_push_jobs.network.existing_network import ExistingNetwork
 from chef_push_jobs.network.security_groups import egress_rules, groups, groups_of, ingress_rules
@@ -16,8 +17,9 @@ from chef_push_jobs.runbook.plan import StackPlan, TaskId
 from .connection import ServerCommand
 from .existing_servers import ExistingServerArgs, ExistingServersArgs
 from .high_availability import HighAvailability, HighAvailabilityArgs
-from .load_balancer import LoadBalancerArgs, ManagedLoadBalancerArgs
+from .load_balancer import EXISTING_HEALTH_SECONDS, HEALTH_SECONDS, LoadBalancerArgs, ManagedLoadBalancerArgs
 from .network import Network, NetworkArgs
+from .rolling import RollingArgs
 from .servers import BastionArgs, MachineArgs, ServerArgs, Servers, ServersArgs
 from .vpc import ManagedVpcArgs, PlacedSubnet, Vpc
 
@@ -143,8 +145,15 @@ def servers_args(plan: StackPlan, network: Network, availability: HighAvailabili
         protect=config.protect,
         tags=config.tags,
         metadata=config.machines.metadata,
+        rolling=RollingArgs(settings.topology, Patience(health=_health_seconds(settings)), config.allow_downtime),
         bastion=_bastion_args(settings, network),
     )
+
+
+def _health_seconds(settings: Settings) -> int:
+    if settings.config.entry.target_group_arn:
+        return EXISTING_HEALTH_SECONDS
+    return HEALTH_SECONDS if settings.makes_load_balancer else 0
 
 
 def _bastion_args(settings: Settings, network: Network) -> BastionArgs | None:

@@ -1,9 +1,9 @@
-"""Outputs of what is yet to be made, for two components that each need the other."""
+"""Outputs of what is yet to be made, for two components that each need the other; and what outputs come to be."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -37,3 +37,14 @@ def _failed(error: BaseException) -> pulumi.Output[Any]:
     future: asyncio.Future[Any] = asyncio.Future()
     future.set_exception(error)
     return pulumi.Output.from_input(future)
+
+
+async def plain(value: Any) -> Any:
+    """What it comes to be, without what marks a secret, however deep."""
+    if isinstance(value, pulumi.Output):
+        value = await value.future()
+    if isinstance(value, Awaitable):
+        value = await value
+    if isinstance(value, dict):
+        return {name: await plain(inner) for name, inner in value.items()}
+    return value

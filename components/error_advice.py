@@ -7,6 +7,8 @@ import pulumi
 from chef_push_jobs.engine.aws_advice import advice
 from chef_push_jobs.model.shown import visible
 
+from . import rolling
+
 
 def advise_on_errors() -> None:
     """For all AWS resources that are made after this call. `pulumi destroy` runs no program, so no hook either."""
@@ -22,7 +24,8 @@ def advise_on_errors() -> None:
 
 
 def _advise(args: pulumi.ErrorHookArgs) -> bool:
-    """Whether to try again: never, the provider has done that."""
+    """Whether to try again: never, the provider has done that. Nor does any machine stop that waits for its turn."""
+    rolling.give_up(f"{args.name} failed")
     remedy = advice(args.name, args.failed_operation, args.errors)
     if remedy is not None:
         pulumi.log.error(visible(remedy))

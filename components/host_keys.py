@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import pulumi
 import pulumi_command as command
@@ -22,7 +20,9 @@ from chef_push_jobs.model.ssh_keys import (
     printed_keys,
 )
 
+from .deferred import plain
 from .program_end import Refused
+from .rolling import machines_settled
 
 COMMANDS = ("command:remote:Command", "command:remote:CopyToRemote")
 # What the resource that met a server is not asked again for: nothing but another machine is a reason.
@@ -106,8 +106,8 @@ def changed_key(who: str, pinned: str, shown: str) -> str:
 def refuse_changed_keys() -> None:
     """For all remote commands that are made after this call: a changed host key is reported before anybody dials.
 
-    The plugin would dial again and again, and not say which key there is. What is deleted is left to it: the old one of
-    a task that is replaced has the old key.
+    Before that, machines that stop for a change are waited for. The plugin would dial again and again, and not say
+    which key there is. What is deleted is left to it: the old one of a task that is replaced has the old key.
     """
     hook = pulumi.ResourceHook("host-key", _check)
     binding = pulumi.ResourceHookBinding(before_create=[hook], before_update=[hook])
@@ -122,23 +122,13 @@ def refuse_changed_keys() -> None:
 
 
 async def _check(args: pulumi.ResourceHookArgs) -> None:
-    connection = await _plain((args.new_inputs or {}).get("connection"))
+    await machines_settled()
+    connection = await plain((args.new_inputs or {}).get("connection"))
     if connection is None or not connection.get("hostKey"):
         return
-    before = printed_keys(str(await _plain((args.old_outputs or {}).get("stdout"))))
+    before = printed_keys(str(await plain((args.old_outputs or {}).get("stdout"))))
     if len(before) == 2 and before[0] != connection["hostKey"]:
         # What an older version had pinned, which knew no other place for it: before the copy key.
         raise ValueError(changed_key(args.name, fingerprint(before[0]), fingerprint(connection["hostKey"])))
     if found := await shown_keys.other_than_pinned(connection):
         raise ValueError(changed_key(f"{args.name} ({found.host})", found.pinned, found.shown))
-
-
-async def _plain(value: Any) -> Any:
-    """Without what marks a secret, however deep."""
-    if isinstance(value, pulumi.Output):
-        value = await value.future()
-    if isinstance(value, Awaitable):
-        value = await value
-    if isinstance(value, dict):
-        return {name: await _plain(inner) for name, inner in value.items()}
-    return value

@@ -12,7 +12,17 @@ from .component import Component, tags
 
 PORTS = (443, 80)
 # A frontend is healthy, for the listeners of all ports, if its status page says so: that asks all that it needs.
-HEALTH: aws.lb.TargetGroupHealthCheckArgsDict = {"protocol": "HTTPS", "port": "443", "path": "/_status"}
+HEALTH: aws.lb.TargetGroupHealthCheckArgsDict = {
+    "protocol": "HTTPS",
+    "port": "443",
+    "path": "/_status",
+    "interval": 10,
+    "timeout": 6,
+    "healthy_threshold": 3,
+    "unhealthy_threshold": 3,
+}
+# Until a machine that is back is sent requests again. Of a target group that exists, AWS's defaults are taken.
+HEALTH_SECONDS, EXISTING_HEALTH_SECONDS = 3 * 10, 5 * 30
 
 
 @dataclass(frozen=True)

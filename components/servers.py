@@ -18,6 +18,7 @@ from .bastion import existing_bastion, made_bastion
 from .component import tags
 from .connection import Reachable, ServerCommand, ServerGroup, connect
 from .host_keys import Bastion
+from .rolling import Machine, Rolling, RollingArgs
 from .vpc import PlacedSubnet
 
 # EC2's names for ours.
@@ -66,6 +67,7 @@ class ServersArgs:
     """All machines boot `image` and authorize one key: `public_key` (an OpenSSH line), or the key pair `key_name`.
 
     `protect` them from being deleted, in the stack and in the cloud. `metadata` says whether it needs a session token.
+    `rolling` is how those stop that a change stops.
     """
 
     servers: Sequence[ServerArgs]
@@ -77,6 +79,7 @@ class ServersArgs:
     protect: bool
     tags: Mapping[str, str]
     metadata: Literal["required", "optional"]
+    rolling: RollingArgs
     bastion: BastionArgs | None = None
 
 
@@ -99,6 +102,7 @@ class Servers(ServerGroup):
         self._args = args
         self._key_name = self._key_pair(f"{name}-operator")
         self._image_id = self._image()
+        self._rolling, self._reached_at = Rolling(args.rolling, self.prefix), dict[str, Machine]()
         self.bastion = self._bastion(args.bastion) if args.bastion else existing_bastion(args.ssh, self)
         self.machines = {
             each.server.name: self._machine(each.server.name, str(each.server.role), each.machine)
@@ -108,6 +112,7 @@ class Servers(ServerGroup):
             each.server.name: connect(args.ssh, self._reachable(each), self, self.bastion) for each in args.servers
         }
         self.departures = {}
+        self._rolling.watch(self._reached_at)
         self.register_outputs(self.outputs)
 
     def _key_pair(self, name: str) -> pulumi.Input[str] | None:
@@ -134,7 +139,7 @@ class Servers(ServerGroup):
 
     def _bastion(self, args: BastionArgs) -> Bastion:
         machine = self._machine(BASTION, BASTION, args.machine)
-        address = machine.public_ip if args.address == "public" else machine.private_ip
+        address = self._address(BASTION, machine, args.address)
         wanted = self._args.ssh.host_keys.get(BASTION)
         return made_bastion(self._args.ssh, address, _identity(machine, wanted), wanted, self)
 
@@ -174,12 +179,19 @@ class Servers(ServerGroup):
                 ignore_changes=["ami", "userData", "keyName"],
                 replace_on_changes=["tags.Fqdn"],
                 delete_before_replace=True,
+                hooks=self._rolling.hooks,
             ),
         )
 
+    def _address(self, name: str, machine: aws.ec2.Instance, which: Literal["public", "private"]) -> pulumi.Output[str]:
+        """Where operators reach it."""
+        address = machine.public_ip if which == "public" else machine.private_ip
+        self._reached_at[name] = machine, address
+        return address
+
     def _reachable(self, args: ServerArgs) -> Reachable:
         machine = self.machines[args.server.name]
-        address = machine.public_ip if self._args.ssh.address == "public" else machine.private_ip
+        address = self._address(args.server.name, machine, self._args.ssh.address)
         return Reachable(
             args.server,
             address,

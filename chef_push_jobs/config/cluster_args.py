@@ -318,6 +318,9 @@ class ChefPushJobsClusterArgsDict(TypedDict):
     protect: NotRequired[bool]
     """Whether servers and load balancer are protected from being deleted, here and in the cloud."""
 
+    allowDowntime: NotRequired[bool]
+    """Whether machines that a change stops, such as another type, stop all at once."""
+
     pushJobs: PushJobsArgsDict
     """The push jobs server."""
 

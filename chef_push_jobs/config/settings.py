@@ -286,7 +286,7 @@ def _ports(values: Values) -> list[Problem]:
 FOR_NEW_MACHINES = (
     *("ssh.keyName", "ssh.publicKeyFile", "ssh.hostKeys", "machines.image", "machines.instanceType", "vpcCidr"),
     "machines.metadata",
-    *("network", "bastion", "entry", "protect", "highAvailability"),
+    *("network", "bastion", "entry", "protect", "allowDowntime", "highAvailability"),
 )
 
 

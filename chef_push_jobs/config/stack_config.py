@@ -464,6 +464,9 @@ class StackConfig(Section):
     protect: bool = Field(
         False, description="Whether servers and load balancer are protected from being deleted, here and in the cloud."
     )
+    allow_downtime: bool = Field(
+        False, description="Whether machines that a change stops, such as another type, stop all at once."
+    )
     push_jobs: PushJobs = Field(description="The push jobs server.")
     chef_server: ChefServer = Field(ChefServer.model_validate({}), description="The Chef server under it.")
     high_availability: HighAvailability | None = Field(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from chef_push_jobs.engine.remote_shell import login
 from chef_push_jobs.model.ssh_keys import fingerprint
 
 if TYPE_CHECKING:
@@ -74,27 +75,10 @@ async def _other(ends: list[Mapping[str, Any]]) -> OtherKey | None:
                     if is_shown != fingerprint(pinned):
                         return OtherKey(host, fingerprint(pinned), is_shown)
                 if end is not ends[-1]:
-                    tunnel = await _login(end)
+                    tunnel = await login(end)
     except (OSError, asyncssh.Error, TimeoutError):
         return None
     finally:
         if tunnel:
             tunnel.abort()
     return None
-
-
-async def _login(bastion: Mapping[str, Any]) -> asyncssh.SSHClientConnection:
-    import asyncssh  # noqa: PLC0415 - as above
-
-    key = bastion.get("privateKey")
-    own: dict[str, Any] = {"client_keys": [asyncssh.import_private_key(key)], "agent_path": None} if key else {}
-    pinned = bastion.get("hostKey")
-    return await asyncssh.connect(
-        bastion["host"],
-        int(bastion.get("port") or 22),
-        username=bastion.get("user") or "root",
-        known_hosts=([asyncssh.import_public_key(pinned)], [], []) if pinned else None,
-        config=None,
-        preferred_auth="publickey",
-        **own,
-    )

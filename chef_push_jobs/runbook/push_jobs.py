@@ -302,6 +302,8 @@ STEPS = (
             every("reconfigure", "a changed server is tested"),
             every("share", "a changed set of servers is tested"),
         ),
+        # Another one has stopped the machines.
+        rerun_token=lambda settings: settings.config.machines.instance_type,
         tail_lines=1,
     ),
 )

@@ -104,6 +104,16 @@ def test(heartbeat_port: int, command_port: int, mode: str = "suite", asked: str
     return Script("test", {**ports, "mode": mode, "asked": asked})
 
 
+def serves(part: str, seconds: int) -> Script:
+    """`part` is `frontend`, `backend`, or `master` for the backend that must be the one at work."""
+    return Script("serves", {"part": part, "seconds": str(seconds)})
+
+
+def give_way(do: str) -> Script:
+    """`stop` or `start`."""
+    return Script("give-way", {"do": do})
+
+
 def uninstall(owner: str) -> Script:
     return Script("uninstall", {"owner": owner})
 

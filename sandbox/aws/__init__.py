@@ -8,7 +8,7 @@ namespace. moto alone would accept a program that fails on AWS, for instance one
     moto_wrapping.py          how a method is patched
     ec2_validation/           checks before a change: what EC2 refuses and moto does not
     moto_fixes.py             what moto does wrongly
-    instances.py              boots, reboots and ends the host of an instance
+    instances.py              boots, stops, starts, reboots and ends the host of an instance
     host_firewalls.py         keeps each host's firewall as its security groups say
     amis.py                   the machine images
     preexisting_resources.py  what the account has before any stack: a hosted zone, and another team's VPC

@@ -1,7 +1,7 @@
-"""What a change of an instance does to its host: boot, reboot or remove it, in a thread for each.
+"""What a change of an instance does to its host: boot, stop, start, reboot or remove it, in a thread for each.
 
-The host of a stopped instance stays, behind a firewall that lets nothing in. An instance is `pending` until its host
-answers on the SSH port. One that cannot boot ends as `terminated` with EC2's reason, `Server.InternalError`.
+An instance is `pending` until its host answers on the SSH port, and `stopping` until everything in it has ended. One
+that cannot boot ends as `terminated` with EC2's reason, `Server.InternalError`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
-from moto.ec2.exceptions import EC2ClientError, OperationNotPermitted4
+from moto.ec2.exceptions import EC2ClientError, OperationDisableApiStopNotPermitted, OperationNotPermitted4
 
 from sandbox.aws.amis import LAYERS
 from sandbox.aws.host_firewalls import HostFirewalls
@@ -35,6 +35,10 @@ class Hosts(Protocol):
     def boot(self, spec: HostSpec) -> None: ...
 
     def terminate(self, host_id: str) -> None: ...
+
+    def stop(self, host_id: str) -> None: ...
+
+    def start(self, host_id: str) -> None: ...
 
     def reboot(self, host_id: str) -> None: ...
 
@@ -70,6 +74,20 @@ class Instances:
             self._later(instance, partial(self._remove, instance))
         return previous
 
+    def stop(self, backend: Any, arguments: Arguments) -> Changes:
+        chosen = backend.get_multi_instances_by_id(arguments["instance_ids"])
+        for instance in chosen:
+            if instance.disable_api_stop is True:
+                raise OperationDisableApiStopNotPermitted(instance.id)
+        return [(instance, self._stop(instance)) for instance in chosen]
+
+    def _stop(self, instance: Any) -> Any:
+        previous = copy.copy(instance._state)
+        if instance.state == "running":
+            _set_state(instance, "stopping")
+            self._later(instance, partial(self._shut_down, instance))
+        return previous
+
     def start(self, backend: Any, arguments: Arguments) -> Changes:
         return [(each, self._start(each)) for each in backend.get_multi_instances_by_id(arguments["instance_ids"])]
 
@@ -82,7 +100,7 @@ class Instances:
             raise EC2ClientError("IncorrectInstanceState", message)
         instance.start()
         _set_state(instance, "pending")
-        self._later(instance, partial(self._reboot, instance))
+        self._later(instance, partial(self._start_again, instance))
         return previous
 
     def reboot(self, backend: Any, arguments: Arguments) -> list[Any]:
@@ -106,10 +124,21 @@ class Instances:
         self._filtering.refresh()
         _change_state(instance, "pending", "running")
 
+    def _shut_down(self, instance: Any) -> None:
+        self._hosts.stop(instance.id)
+        with LOCK.held():
+            if instance.state == "stopping":
+                instance.stop()
+        self._filtering.refresh()
+
+    def _start_again(self, instance: Any) -> None:
+        self._filtering.refresh()
+        self._hosts.start(instance.id)
+        _change_state(instance, "pending", "running")
+
     def _reboot(self, instance: Any) -> None:
         self._hosts.reboot(instance.id)
         self._filtering.refresh()
-        _change_state(instance, "pending", "running")
 
     def _remove(self, instance: Any) -> None:
         self._filtering.ending(instance.id)

@@ -72,7 +72,7 @@ def methods(lifecycle: Instances, firewalls: HostFirewalls) -> Mapping[str, Wrap
             compute.instance_possible, fix=(moto_fixes.interface_of_instance, lifecycle.launched), then=refresh
         ),
         "terminate_instances": Wrap(instead=lifecycle.terminate),
-        "stop_instances": Wrap(compute.instances_stoppable, then=refresh),
+        "stop_instances": Wrap(compute.instances_stoppable, instead=lifecycle.stop, then=refresh),
         "start_instances": Wrap(instead=lifecycle.start),
         "reboot_instances": Wrap(instead=lifecycle.reboot),
         "modify_instance_attribute": Wrap(compute.instance_stopped),

@@ -4,7 +4,7 @@ A host has an address on the sandbox's bridge, a root of its own, a small init a
 user data once, reboots, and ends. Its root is an overlay: a Debian of the hosts' own, below a layer of base files, a
 layer for its image, and a disk of its own in memory.
 
-    host.py            boots, reboots, ends and lists hosts: start reading here
+    host.py            boots, stops, starts, reboots, ends and lists hosts: start reading here
     registry.py        which hosts exist: one JSON file each
     launch.py          starts pid 1 in new namespaces with few capabilities; `setup.sh` mounts its root
     root_image.py      the system below all of them: Debian, made once per user

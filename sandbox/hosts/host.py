@@ -1,4 +1,4 @@
-"""Hosts: boot, reboot, end and list them. A host is a network namespace with a root, a first boot and sshd."""
+"""Hosts: boot, stop, start, reboot, end, list. A host is a network namespace with a root, a first boot and sshd."""
 
 from __future__ import annotations
 
@@ -23,6 +23,18 @@ SSH_PORT = 22
 BOOT_SECONDS = 60.0
 VOLUMES = "/usr/lib/chef-sandbox/volumes"  # where a host has the data of all volumes
 INIT = "/usr/lib/chef-sandbox/init"
+# As systemd does it, which gives services 90 s. The signal reaches all but pid 1 and this shell.
+SHUT_DOWN = """
+kill -TERM -1
+for tenth in $(seq 50); do
+  others=0
+  for process in /proc/[0-9]*; do
+    case $process in /proc/1 | /proc/$$) ;; *) others=$((others + 1)) ;; esac
+  done
+  [ $others -gt 0 ] || break
+  sleep 0.1
+done
+"""
 
 
 @dataclass(frozen=True)
@@ -93,8 +105,19 @@ class Hosts:
             shutil.rmtree(self._sandbox.host(host_id))
         self._registry.remove(host_id)
 
+    def stop(self, host_id: str) -> None:
+        """Shut a host down: everything in it is asked to end, and ended where it does not; its disk stays."""
+        if (init := self._registry.get(host_id).init) and init.works:
+            self.exec(host_id, ["sh", "-c", SHUT_DOWN])
+        end_all([self._sandbox.namespace_path(self._sandbox.namespace(host_id))])
+        self._reap(host_id)
+
+    def start(self, host_id: str) -> None:
+        """Start a host that was shut down, with the same disk. Raises SandboxError."""
+        self._start(self._registry.get(host_id))
+
     def reboot(self, host_id: str) -> None:
-        """End everything in a host and start it again with the same disk. Raises SandboxError."""
+        """Cut a host's power and start it again with the same disk. Raises SandboxError."""
         record = self._registry.get(host_id)
         end_all([self._sandbox.namespace_path(self._sandbox.namespace(host_id))])
         self._reap(host_id)

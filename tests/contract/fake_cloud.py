@@ -43,6 +43,12 @@ class NotingHosts:
 
     def take_volume(self, host_id: str, volume: str) -> None: ...
 
+    def stop(self, host_id: str) -> None:
+        self._note("stop", id=host_id)
+
+    def start(self, host_id: str) -> None:
+        self._note("start", id=host_id)
+
     def reboot(self, host_id: str) -> None:
         self._note("reboot", id=host_id)
 

@@ -13,6 +13,8 @@ from typing import Any
 from tests.e2e.conftest import Stack
 
 COMMAND = "command:remote:Command"
+# What machines that stop for a change are asked between tasks, and whoever takes over from them: engine/turns.py.
+TURNS = {"serves", "give-way"}
 COPY = "command:remote:CopyToRemote"
 COMPONENT = "chef-push-jobs:index:"
 HOST_KEY = "host-key-"
@@ -57,7 +59,7 @@ class Host:
         # The suite of 1.x restarts the service itself, once a run: that is no start of the rollout's.
         tested = ctl.count("opscode-push-jobs-server-ctl test") if "version 1." in "".join(starts) else 0
         return cls(
-            frozenset(name.removesuffix(".sh") for name in parts["scripts"] if name),
+            frozenset(name.removesuffix(".sh") for name in parts["scripts"] if name) - TURNS,
             ctl,
             max(len(starts) - tested, 0),
             sum("Accepted " in line for line in parts["logins"]),

@@ -7,18 +7,16 @@ settings that are taken out again.
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sandbox.paths import CLONE
+from tests.e2e.clients import probed
 from tests.e2e.conftest import Stack, stack
 from tests.e2e.observed import calls, change, note, seen, tasks
 
@@ -28,7 +26,6 @@ DUMP = f"/opt/opscode/embedded/bin/veil-dump-secrets {SECRETS}"
 OF_MANAGE = "what Chef manage has made on its frontend"
 REQUESTS = "/etc/chef-standin.json"
 SERVERS = ("backend-0", "backend-1", "frontend-0", "frontend-1")
-HEARTBEAT = 10000
 EVERYWHERE = "/boot /etc /home /opt /root /run /srv /tmp /usr/local /var"
 # A restart measured in quiet, and a second for what else the machine does during an upgrade.
 MARGIN = 1.0
@@ -46,22 +43,6 @@ UPGRADE = """
     frontend-1: push-jobs install copy reconfigure
 """
 
-# Connects every 20 ms, which is less than any process takes to start, and prints when it could and when not.
-PROBE = """
-import json, socket, sys, time
-address, port = sys.argv[1], int(sys.argv[2])
-while True:
-    begun = time.time()
-    try:
-        with socket.create_connection((address, port), timeout=0.5) as connection:
-            connection.settimeout(0.5)
-            answered = connection.recv(1) == b"\\xff"  # how ZeroMQ greets
-    except OSError:
-        answered = False
-    print(json.dumps([begun, answered]), flush=True)
-    time.sleep(max(0, begun + 0.02 - time.time()))
-"""
-
 
 def package(version: str) -> dict[str, str]:
     return {"file": f".sandbox/packages/opscode-push-jobs-server_{version}-1_amd64.deb"}
@@ -74,39 +55,6 @@ def cluster(root: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
         made.up()
         made.output("frontend-0", f"echo {OF_MANAGE} | /opt/opscode/embedded/bin/veil-ingest-secret manage.key")
         yield made
-
-
-@dataclass
-class Gaps:
-    """Times without an answer, each from the last answer before it to the first one after it, in seconds."""
-
-    lengths: list[float]
-    probes: int
-
-    @classmethod
-    def of(cls, probes: list[tuple[float, bool]]) -> Gaps:
-        answers = [time for time, answered in probes if answered]
-        failures = [time for time, answered in probes if not answered]
-        between = itertools.pairwise(answers)
-        return cls([b - a for a, b in between if any(a < time < b for time in failures)], len(probes))
-
-
-@contextmanager
-def probed(cluster: Stack) -> Iterator[Gaps]:
-    """What a client of push jobs sees meanwhile."""
-    address = cluster.outputs()["servers"]["backend-0"]["address"]
-    cluster.output("client-0", f"cat > /root/probe.py <<'END'\n{PROBE}\nEND")
-    start = f"setsid python3 /root/probe.py {address} {HEARTBEAT} > /root/probe.log 2>&1 < /dev/null & echo $!"
-    process = cluster.output("client-0", start)
-    found = Gaps([], 0)
-    try:
-        cluster.output("client-0", "sleep 1")
-        yield found
-    finally:
-        cluster.output("client-0", f"sleep 1; kill {process}")
-    lines = cluster.output("client-0", "cat /root/probe.log").splitlines()
-    gaps = Gaps.of([tuple(json.loads(line)) for line in lines])
-    found.lengths, found.probes = gaps.lengths, gaps.probes
 
 
 def credentials(cluster: Stack, server: str) -> dict[str, str]:

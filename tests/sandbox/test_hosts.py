@@ -323,6 +323,19 @@ def test_a_host_drops_what_no_rule_lets_in_and_accepts_the_rest(lab: Lab) -> Non
     assert lab.reaches(host, "10.0.1.10", 9002), "a host reaches itself"
 
 
+def test_a_shutdown_lets_processes_end_in_order_and_a_start_finds_the_disk(lab: Lab) -> None:
+    host = lab.boot(spec(10))
+    orderly = "trap 'echo ended in order > /root/end; exit' TERM; : > /root/ready; while :; do sleep 0.1; done"
+    lab.output(host, f"setsid sh -c '{orderly.replace(chr(39), chr(39) + chr(92) + chr(39) * 2)}' > /dev/null 2>&1 &")
+    until(lambda: lab.shell(host, "test -e /root/ready").returncode == 0)
+    lab.hosts.stop(host)
+    assert not inside([lab.sandbox.namespace_path(lab.sandbox.namespace(host))]), "nothing runs in it"
+    with pytest.raises(HostError, match="does not run"):
+        lab.output(host, "true")
+    lab.hosts.start(host)
+    assert lab.output(host, "cat /root/end") == "ended in order"
+
+
 def test_a_new_ruleset_replaces_the_old_one_at_once_and_outlives_a_reboot(lab: Lab) -> None:
     host = lab.boot(spec(10, firewall=ruleset([], [])))
     assert not lab.reaches("client-0", "10.0.1.10", 22), "closed from the first packet"

@@ -134,7 +134,7 @@ def _address_free(backend: Any, subnet: Any, address: str) -> None:
 
 def instances_stoppable(backend: Any, arguments: Arguments) -> None:
     for instance in backend.get_multi_instances_by_id(arguments["instance_ids"]):
-        if instance.state not in ("running", "stopped"):
+        if instance.state not in ("running", "stopping", "stopped"):
             message = f"The instance '{instance.id}' is not in a state from which it can be stopped."
             refuse("IncorrectInstanceState", message)
 

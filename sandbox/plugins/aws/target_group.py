@@ -17,6 +17,7 @@ HEALTH = {
     "path": "HealthCheckPath",
     "port": "HealthCheckPort",
     "interval": "HealthCheckIntervalSeconds",
+    "timeout": "HealthCheckTimeoutSeconds",
     "healthyThreshold": "HealthyThresholdCount",
     "unhealthyThreshold": "UnhealthyThresholdCount",
 }
@@ -175,6 +176,7 @@ TARGET_GROUP = Kind(
                 "port": Input(str, default="traffic-port"),
                 "path": Input(str),
                 "interval": Input(int, default=30),
+                "timeout": Input(int),
                 **dict.fromkeys(("healthyThreshold", "unhealthyThreshold"), Input(int, default=3)),
             },
         ),

@@ -1,0 +1,201 @@
+"""Machines that a change stops take turns: the next one stops once the one before does its part again.
+
+First the frontends, one after another; then, of an ha cluster, the standby; then, once that one has become the master,
+the other backend. Knows no Pulumi: `Cluster` is what it needs of the program and of the servers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from chef_push_jobs import scripts
+from chef_push_jobs.engine.remote_shell import Answer
+from chef_push_jobs.model.machines import rank
+from chef_push_jobs.model.topology import Role, Topology
+from chef_push_jobs.scripts import Script
+
+# For what runs already; for a failover; for a machine's start, and that of its services.
+QUICK_SECONDS, FAILOVER_SECONDS, START_SECONDS = 60, 300, 900
+RETRY_SECONDS = 2.0
+
+
+class Cluster(Protocol):
+    """Machines by name: servers, and the bastion."""
+
+    @property
+    def machines(self) -> list[str]: ...
+
+    @property
+    def crowded(self) -> bool:
+        """Whether those that wait could keep the engine from what they wait for: then they go as they come."""
+
+    async def at_work(self) -> frozenset[str]:
+        """The servers on which others rely: none before a first rollout has come to its end."""
+
+    async def decided(self, name: str) -> None:
+        """Returns once it is known whether this run changes the machine."""
+
+    async def registered(self, name: str) -> None:
+        """Returns once the machine's change is done, or there is none."""
+
+    async def ask(self, name: str, script: Script, seconds: int) -> Answer:
+        """Run a script there."""
+
+    def say(self, text: str) -> None:
+        """To whoever watches."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """In seconds: a machine's return, and what a load balancer takes to see that a frontend serves."""
+
+    start: float = START_SECONDS
+    health: float = 0
+
+
+class Turns:
+    """`take` is awaited before a machine stops; `settled` before anything else is done on servers."""
+
+    def __init__(self, topology: Topology, cluster: Cluster, patience: Patience) -> None:
+        self._topology, self._cluster, self._patience = topology, cluster, patience
+        self._roles = {server.name: server.role for server in topology.servers}
+        self._turn = asyncio.Lock()
+        self._returns: dict[str, asyncio.Task[None]] = {}
+        self._failed = asyncio.Event()
+        self._failure = ""
+
+    async def take(self, name: str) -> None:
+        """Returns when `name` may stop. Raises ValueError where the others cannot do without it, or something fails."""
+        try:
+            await self._unless_failed(self._wait(name))
+            await self._unless_failed(self._turn.acquire())
+            await self._make_way(name)
+        except Exception as error:
+            self.give_up(str(error))
+            raise
+        self._cluster.say(f"{name} stops for its change, and starts again")
+        self._returns[name] = asyncio.ensure_future(self._wait_for_return(name))
+
+    async def settled(self) -> None:
+        """Returns once no machine stops any more in this run. Raises ValueError where one does not come back."""
+        if not self._cluster.crowded:
+            await self._unless_failed(asyncio.gather(*map(self._cluster.decided, self._cluster.machines)))
+        while under_way := [task for task in self._returns.values() if not task.done()]:
+            await self._unless_failed(asyncio.gather(*under_way))
+        if self._failure:
+            raise ValueError(self._failure)
+
+    def give_up(self, failure: str) -> None:
+        """Wakes all that wait, with an error: an engine ends only once none of its hooks waits."""
+        self._failure = self._failure or failure
+        self._failed.set()
+
+    async def _unless_failed(self, awaited: Awaitable[Any]) -> None:
+        waits = asyncio.ensure_future(awaited)
+        failed = asyncio.ensure_future(self._failed.wait())
+        await asyncio.wait([waits, failed], return_when=asyncio.FIRST_COMPLETED)
+        failed.cancel()
+        if not waits.done():
+            waits.cancel()
+            raise ValueError(f"nothing more is begun: {self._failure}")
+        await waits
+
+    async def _wait(self, name: str) -> None:
+        """For the machines that are to stop before it."""
+        if self._cluster.crowded:
+            return
+        for other in self._cluster.machines:
+            if rank(other, self._topology) < rank(name, self._topology):
+                await self._done_with(other)
+        if (backend := self._other_backend(name)) and await self._is_master(name):
+            await self._done_with(backend)
+
+    async def _done_with(self, name: str) -> None:
+        await self._cluster.registered(name)
+        if name in self._returns:
+            await self._returns[name]
+
+    async def _make_way(self, name: str) -> None:
+        if name not in await self._cluster.at_work():
+            return
+        if self._roles[name] is Role.FRONTEND:
+            for other in self._topology.frontends:
+                if other.name != name:
+                    await self._must_serve(name, other.name, "frontend")
+        elif backend := self._other_backend(name):
+            if await self._is_master(name):
+                await self._hand_over(name, backend)
+            else:
+                await self._must_serve(name, backend, "master")
+
+    async def _hand_over(self, name: str, standby: str) -> None:
+        await self._must_serve(name, standby, "backend")
+        self._cluster.say(f"{standby} takes over from {name}")
+        await self._cluster.ask(name, scripts.give_way("stop"), QUICK_SECONDS)
+        try:
+            await self._must_serve(name, standby, "master", FAILOVER_SECONDS)
+        except ValueError:
+            await self._cluster.ask(name, scripts.give_way("start"), QUICK_SECONDS)
+            raise
+
+    async def _wait_for_return(self, name: str) -> None:
+        """Keeps the turn until the machine does its part again."""
+        try:
+            await self._cluster.registered(name)
+            if name not in await self._cluster.at_work():
+                return
+            answer = await self._ask_until_it_serves(name)
+            if answer.status != 0:
+                self.give_up(
+                    f"{name} stopped for its change, and {self._patience.start:g} s later does not do its part: "
+                    f"{reason(answer)}\n"
+                    "Rule: the next machine stops once the one before does its part.\n"
+                    "Do:   mend what chef-push-jobs doctor finds there, then run pulumi up again: it goes on from here."
+                )
+            elif self._roles[name] is Role.FRONTEND:
+                await asyncio.sleep(self._patience.health)
+        finally:
+            self._turn.release()
+
+    async def _ask_until_it_serves(self, name: str) -> Answer:
+        """It does not answer SSH at first."""
+        now = asyncio.get_running_loop().time
+        ends = now() + self._patience.start
+        while True:
+            left = max(QUICK_SECONDS, int(ends - now()))
+            answer = await self._cluster.ask(name, scripts.serves(str(self._roles[name]), left), left)
+            if answer.status is not None or now() > ends:
+                return answer
+            await asyncio.sleep(min(RETRY_SECONDS, self._patience.start / 10))
+
+    async def _is_master(self, name: str) -> bool:
+        if name not in await self._cluster.at_work():
+            return False
+        answer = await self._cluster.ask(name, scripts.serves("backend", QUICK_SECONDS), QUICK_SECONDS)
+        return answer.last == "it is master"
+
+    async def _must_serve(self, name: str, other: str, part: str, seconds: int = QUICK_SECONDS) -> None:
+        """Raises ValueError. One that is made in this run is not asked."""
+        if other not in await self._cluster.at_work():
+            return
+        answer = await self._cluster.ask(other, scripts.serves(part, seconds), seconds)
+        if answer.status != 0:
+            raise ValueError(
+                f"{name} was not stopped for its change: {other} does not do its part: {reason(answer)}\n"
+                "Rule: a machine is stopped where the others can do without it.\n"
+                "Do:   mend what chef-push-jobs doctor finds and run pulumi up again, or set allowDowntime: true, with "
+                "which machines stop all at once."
+            )
+
+    def _other_backend(self, name: str) -> str | None:
+        backends = [server.name for server in self._topology.backends]
+        return next((other for other in backends if other != name), None) if name in backends else None
+
+
+def reason(answer: Answer) -> str:
+    """The last line of the task's own log, in what its runner prints."""
+    quoted = [text for text in answer.lines if text.startswith("| ")]
+    return quoted[-1].removeprefix("| ") if quoted else answer.last
