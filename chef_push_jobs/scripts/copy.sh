@@ -14,6 +14,15 @@ set -eu
 . library/credentials-before.sh
 . library/shared.sh
 umask 077
+tab=$(printf '\t')
+# put_back WORK: a replacement of two renames may have ended between them: what was there before is there again.
+put_back() {
+  if [ ! -e "$1/ready" ]; then return; fi
+  while IFS=$tab read -r new target; do
+    if [ -e "$new.old" ] && [ ! -e "$target" ]; then mv -T "$new.old" "$target"; fi
+  done < "$1/ready"
+}
+for left in /etc/.chef-rollout.*; do put_back "$left"; done
 rm -rf /etc/.chef-rollout.*
 cd /
 paths=$(shared_paths "$what")
@@ -23,6 +32,7 @@ for path in $paths; do
 done
 work=$(mktemp -d /etc/.chef-rollout.XXXXXX)
 clean() {
+  put_back "$work"
   if [ -e "$work/beside" ]; then while read -r beside; do rm -rf "$beside"; done < "$work/beside"; fi
   rm -rf "$work"
 }
@@ -57,7 +67,6 @@ refuse() {
     exit 1
   fi
 }
-tab=$(printf '\t')
 # shellcheck disable=SC2086  # a word each
 set -- $paths
 if [ "$(head -c 6 "$work/shared.tar" | tr -d '\000')" != SHARED ]; then
@@ -126,10 +135,12 @@ folder_to_be=$etc
 if [ "$what" = push-jobs ]; then folder_to_be=$work/new/etc/opscode-push-jobs-server; fi
 (cd / && keep_credentials "$(credentials_digest "$folder_to_be" "$work/new/$secrets")")
 
-# A folder changes places with its predecessor in one system call where the kernel can, else by two renames.
+# A folder changes places with its predecessor in one system call where the kernel can, else by two renames. Ruby is Chef
+# server's own: a server need not have Perl.
 exchange() {
   case $(uname -m) in x86_64) call=316 ;; aarch64) call=276 ;; *) return 1 ;; esac
-  perl -e 'exit(syscall($ARGV[0] + 0, -100, $ARGV[1], -100, $ARGV[2], 2) != 0)' "$call" "$1" "$2" 2> /dev/null
+  /opt/opscode/embedded/bin/ruby -e 'exit(syscall(ARGV[0].to_i, -100, ARGV[1], -100, ARGV[2], 2) == 0)' \
+    "$call" "$1" "$2" 2> /dev/null
 }
 # A link that is here stays, and what it leads to is replaced. On another disk than /etc, all is there before anything is
 # replaced.

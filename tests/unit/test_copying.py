@@ -6,13 +6,17 @@ import io
 import json
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,9 +28,12 @@ from chef_push_jobs import scripts
 
 FOLDER, SECRETS = "etc/opscode-push-jobs-server", "etc/opscode/private-chef-secrets.json"
 Disk = Path
-# In place of library/secrets.sh's programs, on a file that is no secret. Those themselves run in tests/e2e.
+# In place of the programs of library/secrets.sh and copy.sh, on a file that is no secret. Those run in tests/e2e.
 RUBY = """#!{python}
-import json, os, sys
+import ctypes, json, os, sys
+if sys.argv[1] == "-e":
+    call, one, other = int(sys.argv[3]), *map(os.fsencode, sys.argv[4:])
+    sys.exit(ctypes.CDLL(None).syscall(call, -100, one, -100, other, 2) != 0)
 program, files = sys.stdin.read(), sys.argv[sys.argv.index("-") + 1:]
 first, *second = (json.load(open(path)) for path in files if os.path.isfile(path))
 if "File.write" in program:
@@ -79,15 +86,36 @@ class Pair:
     primary: Disk
     copier: Disk
 
-    def copy(self, what: str = "push-jobs") -> subprocess.CompletedProcess[str]:
-        ssh = self.copier / "bin" / "ssh"
-        ssh.write_text(SSH.format(primary=self.primary))
-        ssh.chmod(0o755)
+    def copy(self, what: str = "push-jobs", kill_after: float | None = None) -> subprocess.CompletedProcess[str]:
+        """As the task runs it; `kill_after` so many seconds nothing of it is left."""
+        self.put("ssh", SSH.format(primary=self.primary))
         script = there(scripts.copy(what, "ubuntu", 22, "10.0.0.4", "ssh-ed25519 AAAA").text, self.copier)
         path = f"{self.copier / 'bin'}:{os.environ['PATH']}"
-        return subprocess.run(
-            ["sh"], input=script, text=True, capture_output=True, check=False, env={**os.environ, "PATH": path}
+        running = subprocess.Popen(
+            ["sh"],
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PATH": path},
+            start_new_session=True,
         )
+        assert running.stdin
+        running.stdin.write(script)
+        running.stdin.close()
+        running.stdin = None
+        if kill_after is not None:
+            with suppress(subprocess.TimeoutExpired):
+                running.wait(kill_after)
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
+        said, errors = running.communicate()
+        return subprocess.CompletedProcess(["sh"], running.returncode, said, errors)
+
+    def put(self, name: str, script: str) -> None:
+        """A program that the copier runs in place of its own."""
+        (self.copier / "bin" / name).write_text(script)
+        (self.copier / "bin" / name).chmod(0o755)
 
     def gives(self, *members: tuple[tarfile.TarInfo, bytes]) -> None:
         """From now on the primary's answer is this archive, with a list that fits it."""
@@ -105,13 +133,14 @@ def pair(tmp_path: Path) -> Pair:
     return Pair(disk(tmp_path / "primary"), disk(tmp_path / "copier"))
 
 
-def tree(folder: Path) -> dict[str, tuple[int, bytes | None]]:
-    """Everything below, links as what they lead to: mode, and content of files."""
+def tree(folder: Path) -> dict[str, tuple[int, int, int, bytes | None]]:
+    """Everything below, links as what they lead to: mode and owner, and content of files."""
     found = {}
     for at, _, files in os.walk(folder, followlinks=True):
         for path in (Path(at), *(Path(at, name) for name in files)):
             content = path.read_bytes() if path.is_file() else None
-            found[str(path.relative_to(folder))] = stat.S_IMODE(path.stat().st_mode), content
+            is_ = path.stat()
+            found[str(path.relative_to(folder))] = stat.S_IMODE(is_.st_mode), is_.st_uid, is_.st_gid, content
     return found
 
 
@@ -229,7 +258,9 @@ def test_a_link_that_is_here_stays_and_what_it_leads_to_is_replaced(pair: Pair, 
 
 Tree = Mapping[str, object]
 NAMES = st.text("ab -.$'\"é", min_size=1, max_size=4).filter(lambda name: name.strip(".") != "")
-FILES = st.tuples(st.binary(min_size=1, max_size=40), st.sampled_from([0o400, 0o600, 0o640, 0o755]))
+CONTENTS = st.binary(max_size=40) | st.sampled_from([4096, 300_000]).map(lambda size: b"x" * size)
+OWNERS = st.sampled_from([0, 1, 2] if os.geteuid() == 0 else [os.geteuid()])  # by number, as every Debian has them
+FILES = st.tuples(CONTENTS, st.sampled_from([0o400, 0o600, 0o640, 0o755]), OWNERS)
 LINKS = st.sampled_from(["link to a file", "link to a folder", "link by a link"])
 TREES = st.recursive(FILES | LINKS, lambda inner: st.dictionaries(NAMES, inner, max_size=4), max_leaves=12)
 
@@ -247,6 +278,7 @@ def plant(folder: Path, content: object, outside: Path) -> None:
         )
     elif isinstance(content, tuple):
         folder.write_bytes(content[0])
+        os.chown(folder, content[2], content[2] if os.geteuid() == 0 else -1)
         folder.chmod(content[1])
 
 
@@ -265,6 +297,116 @@ def test_whatever_the_tree_what_comes_over_is_what_scp_would_bring(content: Tree
         assert done.returncode == 0, done.stdout + done.stderr
         assert tree(pair.copier / FOLDER) == tree(pair.primary / FOLDER)
         assert not [path for path in (pair.copier / FOLDER).rglob("*") if path.is_symlink()]
+
+
+# A kill
+
+PLACES = st.sampled_from(["a folder", "links", "links to another filesystem"])
+WORST = ["moves by one system call", "moves in two steps"]
+BREAKS = """#!/bin/sh
+n=$(($(cat {calls}) + 1))
+echo "$n" > {calls}
+[ "$n" != "$(cat {at})" ] || kill -KILL 0
+{act}
+"""
+
+
+@cache
+def seconds() -> float:
+    """How long a copy takes on this machine now."""
+    with tempfile.TemporaryDirectory() as base:
+        pair = Pair(disk(Path(base, "primary")), disk(Path(base, "copier")))
+        started = time.monotonic()
+        assert pair.copy().returncode == 0
+        return time.monotonic() - started
+
+
+def lead_elsewhere(pair: Pair, data: str) -> None:
+    for name in (FOLDER, SECRETS):
+        moved = Path(data, Path(name).name)
+        shutil.move(pair.copier / name, moved)
+        (pair.copier / name).symlink_to(moved)
+
+
+def assert_whole(pair: Pair, before: object, after: object, old: object) -> None:
+    """Each of the two that are replaced is as it was, or as it is to be."""
+    assert (pair.copier / FOLDER).exists(), "there is no less than before"
+    assert tree(pair.copier / FOLDER) in (before, after)
+    assert secrets(pair.copier) in (old, MERGED)
+
+
+def finish(pair: Pair, after: object) -> None:
+    done = pair.copy()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert tree(pair.copier / FOLDER) == after
+    assert secrets(pair.copier) == MERGED
+    assert not [left for left in (pair.copier / "etc").rglob(".chef-rollout*") if left.exists()]
+
+
+@profile(deadline=None, max_examples=12, suppress_health_check=list(HealthCheck))
+@given(
+    st.dictionaries(NAMES, TREES, max_size=4),
+    st.dictionaries(NAMES, TREES, max_size=4),
+    PLACES,
+    st.floats(0, 1),
+    st.sampled_from(WORST),
+)
+def test_a_kill_at_any_moment_leaves_the_old_or_the_new_and_the_next_run_finishes(
+    old: Tree, new: Tree, place: str, moment: float, way: str
+) -> None:
+    with tempfile.TemporaryDirectory() as base, tempfile.TemporaryDirectory(dir="/dev/shm") as shm:
+        pair = Pair(disk(Path(base, "primary")), disk(Path(base, "copier")))
+        outside = Path(base, "outside")
+        (outside / "folder").mkdir(parents=True)
+        (outside / "file").write_text("a file")
+        (outside / "folder" / "link").symlink_to("../file")
+        plant(pair.copier / FOLDER, dict(old), outside)
+        plant(pair.primary / FOLDER, dict(new), outside)
+        if place != "a folder":
+            lead_elsewhere(pair, shm if "filesystem" in place else str(outside))
+        if way != WORST[0]:
+            pair.put("uname", "#!/bin/sh\necho another\n")
+        before, after, own = tree(pair.copier / FOLDER), tree(pair.primary / FOLDER), secrets(pair.copier)
+        pair.copy(kill_after=moment * seconds())
+        if way == WORST[0]:
+            assert_whole(pair, before, after, own)
+        finish(pair, after)
+
+
+@pytest.mark.parametrize("way", WORST)
+def test_a_kill_at_each_step_of_the_replacement_leaves_the_old_or_the_new(pair: Pair, way: str, tmp_path: Path) -> None:
+    """Where the kernel cannot exchange two folders, there is a moment with none: the next run puts the old one back."""
+    calls, at = tmp_path / "calls", tmp_path / "at"
+    if way != WORST[0]:
+        pair.put("uname", "#!/bin/sh\necho another\n")
+    for name in ("mv", "rm", "chown"):
+        pair.put(name, BREAKS.format(calls=calls, at=at, act=f'exec {shutil.which(name)} "$@"'))
+    before, own = tree(pair.copier / FOLDER), secrets(pair.copier)
+    after = tree(pair.primary / FOLDER)
+    gaps, step = 0, 0
+    while True:
+        step += 1
+        calls.write_text("0")
+        at.write_text(str(step))
+        done = pair.copy()
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+        at.write_text("0")
+        if not (pair.copier / FOLDER).exists():
+            gaps += 1
+            primary = (pair.primary / FOLDER).rename(tmp_path / "away")
+            assert pair.copy().returncode != 0, "the primary gives nothing"
+            primary.rename(pair.primary / FOLDER)
+        assert_whole(pair, before, after, own)
+        shutil.rmtree(pair.copier / FOLDER)
+        (pair.copier / FOLDER).mkdir()
+        (pair.copier / FOLDER / "pushy_priv.pem").write_text("key of copier")
+        (pair.copier / SECRETS).write_text(json.dumps({"veil": own}))
+    at.write_text("0")
+    assert step > 6, "steps were found"
+    assert gaps == (0 if way == WORST[0] else 1)
+    finish(pair, after)
 
 
 # What cannot be used is not taken
