@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pulumi
 
+from components.before_dialling import look_before_dialling, warn_without_agent
 from components.cluster import make_cluster
 from components.error_advice import advise_on_errors
-from components.host_keys import refuse_changed_keys
 from components.stack_configuration import read_stack
 
 with errors_shown():
     stack = read_stack(Path(__file__).parent)
     advise_on_errors()
-    refuse_changed_keys()
+    look_before_dialling(boots=not stack.settings.existing)
+    warn_without_agent(stack.settings.config.ssh.private_key)
     for name, value in make_cluster(stack).items():
         pulumi.export(name, value)

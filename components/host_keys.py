@@ -9,7 +9,6 @@ import pulumi
 import pulumi_command as command
 
 from chef_push_jobs import scripts
-from chef_push_jobs.engine import shown_keys
 from chef_push_jobs.model.ssh_keys import (
     KINDS,
     fingerprint,
@@ -17,12 +16,9 @@ from chef_push_jobs.model.ssh_keys import (
     is_of,
     known_by,
     printed_host_keys,
-    printed_keys,
 )
 
-from .deferred import plain
 from .program_end import Refused
-from .rolling import machines_settled
 
 COMMANDS = ("command:remote:Command", "command:remote:CopyToRemote")
 # What the resource that met a server is not asked again for: nothing but another machine is a reason.
@@ -101,34 +97,3 @@ def changed_key(who: str, pinned: str, shown: str) -> str:
         f"set servers[…].hostKey, ssh.hostKeys or ssh.proxy.hostKey to {shown}: see New host keys in "
         "docs/operations.md."
     )
-
-
-def refuse_changed_keys() -> None:
-    """For all remote commands that are made after this call: a changed host key is reported before anybody dials.
-
-    Before that, machines that stop for a change are waited for. The plugin would dial again and again, and not say
-    which key there is. What is deleted is left to it: the old one of a task that is replaced has the old key.
-    """
-    hook = pulumi.ResourceHook("host-key", _check)
-    binding = pulumi.ResourceHookBinding(before_create=[hook], before_update=[hook])
-    hooked = pulumi.ResourceOptions(hooks=binding)
-
-    def add(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
-        if args.type_ not in COMMANDS:
-            return None
-        return pulumi.ResourceTransformationResult(args.props, pulumi.ResourceOptions.merge(args.opts, hooked))
-
-    pulumi.runtime.register_stack_transformation(add)
-
-
-async def _check(args: pulumi.ResourceHookArgs) -> None:
-    await machines_settled()
-    connection = await plain((args.new_inputs or {}).get("connection"))
-    if connection is None or not connection.get("hostKey"):
-        return
-    before = printed_keys(str(await plain((args.old_outputs or {}).get("stdout"))))
-    if len(before) == 2 and before[0] != connection["hostKey"]:
-        # What an older version had pinned, which knew no other place for it: before the copy key.
-        raise ValueError(changed_key(args.name, fingerprint(before[0]), fingerprint(connection["hostKey"])))
-    if found := await shown_keys.other_than_pinned(connection):
-        raise ValueError(changed_key(f"{args.name} ({found.host})", found.pinned, found.shown))

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-import asyncssh
-import pulumi
 import pytest
 
-from chef_push_jobs.engine import shown_keys
-from chef_push_jobs.engine.shown_keys import OtherKey
 from chef_push_jobs.model.ssh_keys import fingerprint, printed_keys
 from chef_push_jobs.runbook.plan import plan
 from components import host_keys
@@ -21,7 +16,7 @@ from tests import programs
 from tests.programs import COPY_KEY, HOST_KEY
 from tests.unit.clusters import settings
 from tests.unit.test_components import EXISTING, registered
-from tests.unit.test_doctor_visit import KEY, OTHER, RSA, a_server, answers, line
+from tests.unit.test_doctor_visit import KEY, RSA, line
 
 PROXY = {"host": "bastion.test"}
 OTHER_PROXY = {"host": "bastion.test", "hostKey": fingerprint(HOST_KEY)}
@@ -118,58 +113,6 @@ def test_a_fingerprint_is_that_of_openssh() -> None:
     for key in (KEY, RSA):
         assert fingerprint(line(key)) == key.get_fingerprint()
         assert printed_keys(f"{line(key)} root@backend-0\r\n") == [line(key)]
-
-
-@pytest.fixture(autouse=True)
-def _new_run() -> None:
-    shown_keys._KNOWN.clear()
-
-
-def checked(shown: asyncssh.SSHKey, old: str | None = None, pinned: asyncssh.SSHKey = KEY) -> str | None:
-    """What the hook says of a task on a server that shows a key: nothing, or why it is refused."""
-
-    async def act() -> None:
-        async with a_server(answers, host_key=shown) as port:
-            connection = {"host": "127.0.0.1", "port": float(port), "user": "ubuntu", "hostKey": line(pinned)}
-            inputs = {"connection": pulumi.Output.secret(connection), "create": "true"}
-            outputs = None if old is None else {"stdout": old}
-            await host_keys._check(
-                pulumi.ResourceHookArgs("urn", "id", "install-x", "t", inputs, inputs, None, outputs)
-            )
-
-    try:
-        asyncio.run(act())
-    except ValueError as refused:
-        return str(refused)
-    return None
-
-
-def test_a_task_on_a_server_that_shows_its_key_goes_on() -> None:
-    assert checked(KEY) is None
-    assert checked(KEY, old=f"{line(KEY)}\n{COPY_KEY}\n") is None
-    assert checked(KEY, old=f"{COPY_KEY}\n") is None
-    assert checked(KEY, old="4 examples, 0 failures") is None
-
-
-@pytest.mark.parametrize("shown", [OTHER, RSA], ids=["of the same kind", "of another kind"])
-def test_a_task_on_a_server_that_shows_another_key_is_refused_before_anybody_dials(shown: asyncssh.SSHKey) -> None:
-    told = checked(shown)
-    assert told is not None
-    for part in ("install-x (127.0.0.1)", KEY.get_fingerprint(), "Do:"):
-        assert part in told
-    assert (OTHER.get_fingerprint() if shown is OTHER else "of another kind") in told
-
-
-def test_what_an_older_version_had_pinned_is_not_given_up_for_who_is_met_now() -> None:
-    told = checked(OTHER, old=f"{line(KEY)}\n{COPY_KEY}\n", pinned=OTHER)
-    assert told is not None and KEY.get_fingerprint() in told and OTHER.get_fingerprint() in told
-
-
-def test_who_does_not_answer_is_left_to_the_plugin_that_dials_again() -> None:
-    async def act() -> OtherKey | None:
-        return await shown_keys.other_than_pinned({"host": "127.0.0.1", "port": 1, "hostKey": line(KEY)})
-
-    assert asyncio.run(act()) is None
 
 
 def test_the_mocks_print_what_servers_do() -> None:

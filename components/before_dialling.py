@@ -1,0 +1,115 @@
+"""What is looked at before pulumi-command dials: is there a key to log in with, who answers, and do we get in?"""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pulumi
+
+from chef_push_jobs import scripts
+from chef_push_jobs.engine import first_contact
+from chef_push_jobs.engine.first_contact import NoKey, NotThere, OtherKey, TurnedAway
+from chef_push_jobs.model.shown import visible
+from chef_push_jobs.model.ssh_keys import fingerprint, printed_keys
+
+from .deferred import plain
+from .host_keys import COMMANDS, changed_key
+from .rolling import machines_settled
+
+# The first words of a server that boots are no news; what lasts longer is told for good.
+PATIENCE = 3
+_WAITING: set[asyncio.Task[None]] = set()
+
+
+def look_before_dialling(*, boots: bool) -> None:
+    """For all remote commands that are made after this call: what dialling cannot mend is refused before anybody dials.
+
+    Before that, machines that stop for a change are waited for. The plugin would dial again and again, and not say why. What is deleted is left to it: the old one of a task that is
+    replaced has the old key. `boots` is where the stack makes machines: their first boot may take a while to let us in.
+    """
+
+    async def check(args: pulumi.ResourceHookArgs) -> None:
+        await _check(args, boots=boots)
+
+    hook = pulumi.ResourceHook("before-dialling", check)
+    binding = pulumi.ResourceHookBinding(before_create=[hook], before_update=[hook])
+    hooked = pulumi.ResourceOptions(hooks=binding)
+
+    def add(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
+        if args.type_ not in COMMANDS:
+            return None
+        return pulumi.ResourceTransformationResult(args.props, pulumi.ResourceOptions.merge(args.opts, hooked))
+
+    pulumi.runtime.register_stack_transformation(add)
+
+
+def warn_without_agent(private_key: object) -> None:
+    """Before machines are made, which takes minutes; a run that connects to no server needs none."""
+    if private_key is None and not pulumi.runtime.is_dry_run() and (why := first_contact.agent_trouble()):
+        pulumi.log.warn(f"{why}: every task on a server will be refused\n{KEY_NEEDED}")
+
+
+async def _check(args: pulumi.ResourceHookArgs, *, boots: bool = False) -> None:
+    await machines_settled()
+    inputs = args.new_inputs or {}
+    connection = await plain(inputs.get("connection"))
+    if connection is None:
+        return
+    pinned = connection.get("hostKey")
+    before = printed_keys(str(await plain((args.old_outputs or {}).get("stdout"))))
+    if pinned and len(before) == 2 and before[0] != pinned:
+        # What an older version had pinned, which knew no other place for it: before the copy key.
+        raise ValueError(changed_key(args.name, fingerprint(before[0]), fingerprint(pinned)))
+    try:
+        await first_contact.contact(connection)
+    except OtherKey as found:
+        raise ValueError(changed_key(f"{args.name} ({found.host})", found.pinned, found.shown)) from None
+    except NoKey as why:
+        raise ValueError(f"{args.name}: {why}\n{KEY_NEEDED}") from None
+    except TurnedAway as turned:
+        if turned.on_the_way or not (boots and inputs.get("create") == scripts.HOST_KEY):
+            raise ValueError(turned_away(args.name, turned)) from None
+        _wait(args, connection)
+    except NotThere:
+        _wait(args, connection)
+
+
+KEY_NEEDED = (
+    "Rule: servers are logged in to with the keys of an SSH agent, or with ssh.privateKey of the settings.\n"
+    'Do:   start one where there is none (eval "$(ssh-agent)"), give it the key (ssh-add FILE), run pulumi up again.'
+)
+
+
+def turned_away(task: str, turned: TurnedAway) -> str:
+    user = "ssh.proxy.user" if turned.on_the_way else "ssh.user"
+    return (
+        f"{task} ({turned.host}): {turned}\n"
+        f"Rule: the user {turned.user} ({user}) is there, and lets in one of the agent's keys (ssh-add -l), or "
+        "ssh.privateKey.\n"
+        f"Do:   see sshd's log there. Likely another user (ubuntu, ec2-user, rocky, …), another key, more keys in the "
+        "agent than sshd tries (6), or AllowUsers and the like."
+    )
+
+
+def _wait(args: pulumi.ResourceHookArgs, connection: dict[str, Any]) -> None:
+    """The plugin dials; beside its resource stands why the last attempt came to nothing."""
+    resource = cast(pulumi.Resource, SimpleNamespace(urn=pulumi.Output.from_input(args.urn)))
+
+    def tell(why: Exception, number: int) -> None:
+        text = turned_away(args.name, why) if isinstance(why, TurnedAway) else f"{args.name}: {why}"
+        lasting = number == PATIENCE
+        say = pulumi.log.warn if lasting and isinstance(why, TurnedAway) else pulumi.log.info
+        say(
+            visible(f"{text}\nIt is dialled again." if lasting else f"{text}: dialled again"),
+            resource,
+            None,
+            not lasting,
+        )
+
+    task = asyncio.ensure_future(first_contact.attempts(connection, tell))
+    # The last one of a run may still sleep when the run ends.
+    task._log_destroy_pending = False  # type: ignore[attr-defined]
+    _WAITING.add(task)
+    task.add_done_callback(_WAITING.discard)
