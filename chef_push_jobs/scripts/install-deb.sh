@@ -31,6 +31,12 @@ case $is in
   none | *" not-installed "* | *" config-files "*) ;;
   *) if [ "$upgrades" = no ]; then refuse_upgrade "$name" "${is##* }" "$version"; fi ;;
 esac
+place=$(stat -c %m /var/lib/dpkg)
+if awk -v place="$place" '$2 == place { options = $4 } END { exit "," options "," !~ /,noexec,/ }' /proc/self/mounts; then
+  echo "$place is mounted noexec, and dpkg runs a package's own scripts there. Nothing was changed here."
+  echo "Do:   sudo mount -o remount,exec $place, run pulumi up again, then sudo mount -o remount,noexec $place"
+  exit 1
+fi
 export DEBIAN_FRONTEND=noninteractive
 out=/var/lib/chef-rollout/dpkg.out
 # Another user of dpkg (unattended upgrades after the first boot) is waited for; the task's timeout ends the wait.

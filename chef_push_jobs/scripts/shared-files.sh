@@ -9,11 +9,12 @@ paths=$(shared_paths "${1-}")
 # shellcheck disable=SC2086  # a word each
 set -- $paths
 umask 077
+# What was killed has left its folder, which has its number. Other readers are at work.
 for left in /var/lib/chef-rollout/share.*; do
-  # Another reader's folder may go while this looks at it.
-  if [ -n "$(find "$left" -maxdepth 0 -mmin +60 2> /dev/null)" ]; then rm -rf "$left"; fi
+  reader=${left##*/share.}
+  if [ ! -e "/proc/${reader%.*}" ]; then rm -rf "$left"; fi
 done
-work=$(mktemp -d /var/lib/chef-rollout/share.XXXXXX)
+work=$(mktemp -d "/var/lib/chef-rollout/share.$$.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cp -RL --preserve=mode,ownership,timestamps --parents "$@" "$work"
 if [ "$1" != etc/opscode ]; then push_jobs_secrets "$secrets" > "$work/$secrets"; fi

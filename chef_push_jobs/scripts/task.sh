@@ -10,13 +10,12 @@
 # `timeout` holds the lock, so neither a lost connection nor a killed runner lets a second task in beside the first. Where
 # both are killed, the note of what runs is looked at.
 set -u
+. library/clock.sh
 name=$1 timeout=$2 tail_lines=$3 bytes=${4-}
 script=/var/lib/chef-rollout/$name.sh log=/var/log/chef-rollout/$name.log
 lock=/var/lib/chef-rollout/lock running=/var/lib/chef-rollout/running
 wanted=$script.wanted new=$script.$$
 
-# Of the monotonic clock: the other one may be set while a task runs.
-now() { read -r up _ < /proc/uptime; echo "${up%.*}"; }
 here() { hostname -f 2> /dev/null || hostname; }
 record() { echo "$(date -u +%FT%TZ) $name $*" 2> /dev/null >> /var/log/chef-rollout/history; }
 started=$(now)

@@ -12,14 +12,18 @@ folder=/var/opt/opscode/keepalived
 said() { cat "$folder/$1_cluster_status" 2> /dev/null || echo nothing; }
 settled() {
   is=$(said current)
-  [ "$is" = "$(said requested)" ] || return 1
+  if [ "$is" != "$(said requested)" ]; then
+    since=
+    return 1
+  fi
   case $is in
     master) ;;
-    backup) [ $(($(date +%s) - $(stat -c %Y "$folder/current_cluster_status"))) -ge "$seconds" ] ;;
+    # Counted here: the clock that a file is dated by may be set meanwhile.
+    backup) since=${since:-$waited} && [ $((waited - since)) -ge "$seconds" ] ;;
     *) return 1 ;;
   esac
 }
-waited=0
+waited=0 since=
 until settled; do
   if [ "$waited" = 300 ]; then
     echo "keepalived has not settled within 300 s: it asked this backend to be $(said requested), which is $(said current)"

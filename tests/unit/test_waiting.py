@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,9 +19,10 @@ case $1 in *H*) echo "ss: invalid option -- 'H'" >&2; exit 255 ;; esac
 echo 'State      Recv-Q Send-Q Local Address:Port               Peer Address:Port'
 case $2 in "sport = :10000") echo 'LISTEN     0      128          *:10000                    *:*' ;; esac
 """
-# Time passes only where something waits.
-CLOCK = {"date": "cat clock", "sleep": "echo $(($(cat clock) + $1)) > clock"}
-SILENT = 'echo $(($(cat clock) + 10)) > clock; echo "curl: (28) timed out"; exit 28'
+# Time passes only where something waits, and somebody sets the other clock all the while.
+PASSES = 'echo "$(($(cut -d " " -f 1 clock) + {})) 0" > clock'
+CLOCK = {"date": "echo $$", "sleep": PASSES.format("$1")}
+SILENT = f'{PASSES.format(10)}; echo "curl: (28) timed out"; exit 28'
 REFUSED = 'echo "curl: (7) refused"; exit 7'
 
 
@@ -29,12 +31,12 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """With a folder that stands for the server's /var, `places` for others, and each tool a line of shell."""
     (folder / "bin").mkdir(exist_ok=True)
-    (folder / "clock").write_text("0\n")
+    (folder / "clock").write_text("0 0\n")
     for name, does in tools.items():
         (folder / "bin" / name).write_text(f"#!/bin/sh\n{does}\n")
         (folder / "bin" / name).chmod(0o755)
     environment = {**os.environ, "PATH": f"{folder}/bin:{os.environ['PATH']}"}
-    text = script.text.replace("/var/", f"{folder}/var/")
+    text = script.text.replace("/var/", f"{folder}/var/").replace("/proc/uptime", f"{folder}/clock")
     for place, stands_in in (places or {}).items():
         text = text.replace(place, stands_in)
     return subprocess.run(
@@ -63,7 +65,7 @@ def test_a_test_gives_the_api_five_minutes_by_the_clock_however_long_each_try_ta
     assert done.returncode == 1
     assert done.stdout.startswith("https://one.chef.test/_status does not answer this backend within 300 s: curl: (")
     assert "\nRule: " in done.stdout and "\nDo:   " in done.stdout
-    assert 300 <= int((tmp_path / "clock").read_text()) <= 311
+    assert 300 <= int((tmp_path / "clock").read_text().split()[0]) <= 311
 
 
 def test_a_keepalived_that_does_not_decide_is_told_of_with_what_it_said(tmp_path: Path) -> None:
@@ -76,6 +78,19 @@ def test_a_keepalived_that_does_not_decide_is_told_of_with_what_it_said(tmp_path
     assert "asked this backend to be master, which is nothing" in done.stdout
     assert "\nno master\n" in done.stdout
     assert "\nRule: " in done.stdout and "\nDo:   " in done.stdout
+
+
+@pytest.mark.parametrize("dated", [-7200, 7200], ids=["set forward", "set back"])
+def test_how_long_a_backend_is_standby_is_counted_whatever_the_clock_is_set_to(tmp_path: Path, dated: int) -> None:
+    folder = tmp_path / "var/opt/opscode/keepalived"
+    folder.mkdir(parents=True)
+    for name in ("requested", "current"):
+        file = folder / f"{name}_cluster_status"
+        file.write_text("backup\n")
+        os.utime(file, (time.time() + dated, time.time() + dated))
+    done = run(Script("wait-for-keepalived", {"seconds": "10"}), tmp_path, {"sleep": PASSES.format("$1")})
+    assert done.stdout == "keepalived made this backend backup\n"
+    assert (tmp_path / "clock").read_text().split()[0] == "10"
 
 
 @pytest.mark.parametrize(

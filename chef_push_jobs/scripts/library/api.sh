@@ -1,3 +1,5 @@
+. library/clock.sh
+
 # wait_for_page PATH [SECONDS]: wait until the entry answers PATH by the name that push jobs and its test call it by, and set
 # page to what it says. The way may lead over a load balancer, which takes some checks to find that a frontend serves.
 wait_for_page() {
@@ -5,7 +7,7 @@ wait_for_page() {
   name=$(tr -d '\n' < /etc/opscode/chef-server-running.json | sed -n 's/.*"lb": *{[^}]*"api_fqdn": *"\([^"]*\)".*/\1/p')
   [ -n "$name" ] || name=$(hostname -f)
   curl=$(command -v curl || echo /opt/opscode/embedded/bin/curl)
-  answers=0 deadline=$(($(date +%s) + seconds))
+  answers=0 deadline=$(($(now) + seconds))
   while [ "$answers" -lt 3 ]; do
     # The certificate may be self-signed; what is asked is whether anybody serves.
     if page=$("$curl" --silent --show-error --insecure --fail --max-time 10 "https://$name$1" 2>&1); then
@@ -13,7 +15,7 @@ wait_for_page() {
       continue
     fi
     answers=0
-    if [ "$(date +%s)" -ge "$deadline" ]; then
+    if [ "$(now)" -ge "$deadline" ]; then
       echo "https://$name$1 does not answer this backend within $seconds s: $page"
       echo "Rule: push jobs and its test call the API by that name, from the backends."
       echo "Do:   look at the name's address here (getent hosts $name), at the load balancer and at the frontends"

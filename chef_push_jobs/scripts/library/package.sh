@@ -6,9 +6,22 @@ fetch_package() {
   if [ -n "$url" ]; then
     file=/var/lib/chef-rollout/$file
     trap 'rm -f "$file"' EXIT
-    curl -fsSL --retry 3 --max-time 600 --output "$file" "$url"
+    curl=$(command -v curl || echo /opt/opscode/embedded/bin/curl)
+    if [ ! -x "$curl" ]; then
+      echo "there is no curl on this server, to fetch the package with. Nothing was changed here."
+      echo "Do:   install curl, or set the package's file in place of its url: that is uploaded"
+      exit 1
+    fi
+    "$curl" -fsSL --retry 3 --max-time 600 --output "$file" "$url"
   else
-    file=$(getent passwd "$user" | cut -d: -f6)/$file
+    home=$(getent passwd "$user" | cut -d: -f6)
+    if [ ! -e "$home/$file" ]; then
+      echo "the package was uploaded, and is not in $home. Nothing was changed here."
+      echo "Rule: SFTP of $user begins in the home (in sshd_config neither internal-sftp -d nor ChrootDirectory)."
+      echo "Do:   mend that, or set the package's url in place of its file"
+      exit 1
+    fi
+    file=$home/$file
   fi
 }
 

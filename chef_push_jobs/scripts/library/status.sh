@@ -12,9 +12,9 @@ not_well() {
 
 # holds COMMAND…: within a minute; a service that keepalived has just started is not there at once.
 holds() {
-  deadline=$(($(date +%s) + 60))
+  deadline=$(($(now) + 60))
   until "$@"; do
-    [ "$(date +%s)" -lt "$deadline" ] || return 1
+    [ "$(now)" -lt "$deadline" ] || return 1
     sleep 1
   done
 }
