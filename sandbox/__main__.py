@@ -26,7 +26,7 @@ from sandbox import job_clients, lifecycle, prerequisites
 from sandbox.aws import fault_injection
 from sandbox.hosts import network
 from sandbox.hosts.host import Hosts, HostStatus
-from sandbox.hosts.traits import TRAITS
+from sandbox.hosts.traits import TRAITS, give
 from sandbox.operator import engine, workstation
 from sandbox.operator.plugins import EngineError
 from sandbox.paths import Sandbox
@@ -110,9 +110,7 @@ def give_trait(sandbox: Sandbox, host: str, name: str) -> None:
     prerequisites.need_root()
     if name not in TRAITS:
         raise ValueError(f"there is no trait {name}; `python -m sandbox trait` lists them")
-    done = Hosts(sandbox).exec(host, ["sh", "-c", TRAITS[name].script])
-    if done.returncode != 0:
-        raise SandboxError(f"host {host} did not take the trait {name}: {done.stderr.strip()}")
+    give(Hosts(sandbox), host, name)
     say(f"{host}: {TRAITS[name].title}")
 
 

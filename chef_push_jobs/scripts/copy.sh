@@ -139,7 +139,7 @@ if [ "$what" = push-jobs ]; then folder_to_be=$work/new/etc/opscode-push-jobs-se
 # server's own: a server need not have Perl.
 exchange() {
   case $(uname -m) in x86_64) call=316 ;; aarch64) call=276 ;; *) return 1 ;; esac
-  /opt/opscode/embedded/bin/ruby -e 'exit(syscall(ARGV[0].to_i, -100, ARGV[1], -100, ARGV[2], 2) == 0)' \
+  /opt/opscode/embedded/bin/ruby -e 'exit(syscall(ARGV[0].to_i, -100, ARGV[1].dup, -100, ARGV[2].dup, 2) == 0)' \
     "$call" "$1" "$2" 2> /dev/null
 }
 # A link that is here stays, and what it leads to is replaced. On another disk than /etc, all is there before anything is

@@ -31,10 +31,15 @@ case $is in
   none | *" not-installed "* | *" config-files "*) ;;
   *) if [ "$upgrades" = no ]; then refuse_upgrade "$name" "${is##* }" "$version"; fi ;;
 esac
-place=$(stat -c %m /var/lib/dpkg)
-if awk -v place="$place" '$2 == place { options = $4 } END { exit "," options "," !~ /,noexec,/ }' /proc/self/mounts; then
-  echo "$place is mounted noexec, and dpkg runs a package's own scripts there. Nothing was changed here."
-  echo "Do:   sudo mount -o remount,exec $place, run pulumi up again, then sudo mount -o remount,noexec $place"
+tried=/var/lib/dpkg/chef-rollout-tried
+printf '#!/bin/sh\n' > "$tried"
+chmod 0700 "$tried"
+runs=yes
+"$tried" 2> /dev/null || runs=no
+rm "$tried"
+if [ "$runs" = no ]; then
+  echo "/var/lib/dpkg is mounted noexec, and dpkg runs a package's own scripts there. Nothing was changed here."
+  echo "Do:   let them run (sudo mount -o remount,exec /var, or what is mounted there), then run pulumi up again"
   exit 1
 fi
 export DEBIAN_FRONTEND=noninteractive

@@ -130,6 +130,12 @@ class Hosts:
             raise HostError(f"there is no host {host_id}, so it has no firewall to set")
         run([*network.enter(namespace), "nft", "-f", "-"], stdin=ruleset)
 
+    def forbid_programs(self, host: str, place: str) -> None:
+        """Mount a folder noexec, until the host reboots: its own root may mount nothing. Raises SandboxError."""
+        init = self._init(host)
+        for options in (["--bind", place, place], ["-o", "remount,bind,noexec", place]):
+            run(["nsenter", f"--target={init.pid}", "--mount", "mount", *options])
+
     def take_volume(self, host_id: str, volume: str) -> None:
         """End what works on a volume's data: its disk is gone. Nothing happens where there is no host."""
         namespace, place = self._sandbox.namespace(host_id), f"{VOLUMES}/{volume}"
@@ -139,10 +145,13 @@ class Hosts:
 
     def command(self, host: str, argv: Sequence[str]) -> list[str]:
         """The command that runs `argv` as root inside a host (id or name) from this machine. Raises HostError."""
+        return launch.join(self._init(host), argv)
+
+    def _init(self, host: str) -> Process:
         record = self._registry.find(host)
         if record.init is None or not record.init.works:
             raise HostError(f"host {host} does not run; `python -m sandbox status` shows what does")
-        return launch.join(record.init, argv)
+        return record.init
 
     def exec(self, host: str, argv: Sequence[str], **options: Any) -> subprocess.CompletedProcess[str]:
         """Run something as root inside a host; `options` are subprocess.run's. Raises HostError."""

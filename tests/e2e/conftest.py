@@ -36,8 +36,8 @@ class Stack:
     log: Path
     commands: set[str] = field(default_factory=set)  # every command line that the machine saw while `watched`
 
-    def pulumi(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """The CLI as the operator runs it, but without questions."""
+    def pulumi(self, *arguments: str, check: bool = True, without: str = "") -> subprocess.CompletedProcess[str]:
+        """The CLI as the operator runs it, but without questions; `without` is a variable that is not set."""
         done = subprocess.run(
             [
                 sys.executable,
@@ -45,6 +45,7 @@ class Stack:
                 "sandbox",
                 "run",
                 "--",
+                *(("env", "-u", without) if without else ()),
                 "pulumi",
                 *arguments,
                 "--stack",
@@ -64,10 +65,9 @@ class Stack:
     def environment(self) -> dict[str, str]:
         return {**os.environ, "SANDBOX": self.sandbox.name}
 
-    def up(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        return self.pulumi(
-            "up", "--yes", "--skip-preview", "--config-file", str(self.settings), *arguments, check=check
-        )
+    def up(self, *arguments: str, check: bool = True, without: str = "") -> subprocess.CompletedProcess[str]:
+        settings = ("--config-file", str(self.settings))
+        return self.pulumi("up", "--yes", "--skip-preview", *settings, *arguments, check=check, without=without)
 
     def preview(self, *arguments: str) -> list[dict[str, Any]]:
         """The steps of the engine's plan."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,25 @@ def fingerprint(adopted: Stack) -> dict[str, str]:
     files = f"{FOLDER}/*-secrets.json {FOLDER}/*.pem {FOLDER}/*.rb /etc/opscode/private-chef-secrets.json"
     told = "cat /var/log/opscode/opscode-pushy-server/current 2> /dev/null | grep -c 'started pid'"
     return {name: adopted.output(name, f"sha256sum {files}; {told} || [ $? = 1 ]") for name in NAMES}
+
+
+@pytest.mark.parametrize(
+    ("user", "without", "told"),
+    [
+        ("nobody-of-here", "", "sshd lets none of the 1 keys in as nobody-of-here"),
+        ("ubuntu", "SSH_AUTH_SOCK", "there is no SSH agent (SSH_AUTH_SOCK is not set)"),
+    ],
+)
+def test_where_nobody_gets_in_the_run_ends_within_seconds(adopted: Stack, user: str, without: str, told: str) -> None:
+    before = fingerprint(adopted)
+    adopted.change(ssh={"user": user})
+    begun = time.monotonic()
+    refused = adopted.up(check=False, without=without)
+    assert time.monotonic() - begun < 60, "the plugin by itself dials for five minutes"
+    adopted.change(ssh={"user": "ubuntu"})
+    assert refused.returncode != 0
+    assert told in refused.stdout and "Do:" in refused.stdout
+    assert fingerprint(adopted) == before
 
 
 def test_a_backend_that_does_not_reach_the_api_is_refused_before_anything_is_begun(adopted: Stack) -> None:

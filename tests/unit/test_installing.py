@@ -38,6 +38,7 @@ def install(disk: Path, version: str, status: str = "", others: tuple[str, ...] 
     for number, content in enumerate(others):
         (disk / "home" / f"chef-rollout-{number:012}-x.deb").write_text(f"{content}\n")
     script = scripts.install(package, "u").text.replace(scripts.HOME, str(disk / "work"))
+    script = script.replace("/var/lib/dpkg", str(disk / "work"))
     environment = {**os.environ, "PATH": f"{disk}/bin:{os.environ['PATH']}", "DISK": str(disk)}
     done = subprocess.run(["sh"], input=script, text=True, env=environment, capture_output=True, check=False)
     installed = disk / "installed"
