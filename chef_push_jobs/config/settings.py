@@ -46,6 +46,10 @@ class Settings:
     chef_ha_package: Package | None = None
 
     @property
+    def packages(self) -> tuple[Package, ...]:
+        return tuple(each for each in (self.push_jobs_package, self.chef_server_package, self.chef_ha_package) if each)
+
+    @property
     def vip(self) -> str | None:
         """The backends' address that moves on failover, where there is one."""
         chosen = self.config.high_availability

@@ -7,7 +7,8 @@
 #   files     the files, a line each
 #   ports     the ports, with spaces between them
 #   user      the login user, whose authorized_keys lets the other servers copy
-: "${nonce?}" "${packages?}" "${files?}" "${ports?}" "${user?}"
+#   uploads   the names of the files that the stack uploads to that user's home, with spaces between them
+: "${nonce?}" "${packages?}" "${files?}" "${ports?}" "${user?}" "${uploads?}"
 set -u
 . library/logins.sh
 . library/ports.sh
@@ -21,7 +22,11 @@ answer() {
 }
 keyed() { { printf %s "$nonce"; cat; } | sha256sum | cut -d ' ' -f 1; }
 home=/var/lib/chef-rollout
-if [ -s $home/task ] && [ -s $home/id_ed25519 ] && [ -s $home/id_ed25519.pub ]; then answer prepared yes; else answer prepared no; fi
+prepared=yes
+for file in task manifest id_ed25519 id_ed25519.pub; do
+  if [ ! -s "$home/$file" ]; then prepared=no; fi
+done
+answer prepared $prepared
 if [ -s $home/owner ]; then answer owner "$(printf %s "$(cat $home/owner)" | keyed)"; fi
 printf '%s\n' "$packages" | while read -r package wanted; do
   newer=no
@@ -40,7 +45,7 @@ printf '%s\n' "$files" | while read -r file; do
       */private-chef-secrets.json) digest=$(push_jobs_secrets "$file" 2> /dev/null | keyed) ;;
       *) digest=$(keyed < "$file") ;;
     esac
-    answer file "$file" "$(stat -c %U "$file")" "$(stat -c %a "$file")" "$digest"
+    answer file "$file" "$(stat -L -c %U "$file")" "$(stat -L -c %a "$file")" "$digest"
   fi
 done
 service=
@@ -58,11 +63,19 @@ if [ -d $keepalived/bin ]; then
 fi
 if [ -s $home/id_ed25519.pub ]; then answer copy-key "$(awk '{ printf "%s", $2 }' $home/id_ed25519.pub | keyed)"; fi
 keys=$(authorized_keys_of "$user")
-if [ -f "$keys" ]; then
+if [ -f "$keys" ] && [ -s $home/shared-files ]; then
   awk '/ chef-rollout$/ { print $(NF - 1) }' "$keys" | while read -r key; do
     answer reader "$(printf %s "$key" | keyed)"
   done
 fi
+old=0
+for file in "$(getent passwd "$user" | cut -d: -f6)"/chef-rollout-????????????-*; do
+  case " $uploads " in
+    *" ${file##*/} "*) ;;
+    *) if [ -f "$file" ]; then old=$((old + 1)); fi ;;
+  esac
+done
+answer uploads $old
 df -P / /var/opt /var/lib /var/log /etc /tmp 2> /dev/null | awk 'NR > 1 { print $6, $5 + 0 }' | sort -u |
   while read -r place used; do answer used "$place" "$used"; done
 answer time "$(date +%s)"

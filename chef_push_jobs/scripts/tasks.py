@@ -134,10 +134,22 @@ def prepare_volume(device: str, vip: str) -> Script:
     return Script("prepare-volume", {"device": device, "vip": vip})
 
 
-def probe(nonce: str, files: Iterable[str], ports: Iterable[int], versions: Mapping[str, str], user: str) -> Script:
-    """What doctor asks; `versions` are those that the stack wants, by package, empty where it wants none."""
+def probe(
+    nonce: str,
+    files: Iterable[str],
+    ports: Iterable[int],
+    versions: Mapping[str, str],
+    user: str,
+    *,
+    uploads: Iterable[str] = (),
+) -> Script:
+    """What doctor asks; `versions` are those that the stack wants, by package, empty where it wants none.
+
+    `uploads` are the names of the package files that belong in the home of `user`.
+    """
     packages = "\n".join(f"{name} {version}".strip() for name, version in versions.items())
     values = {"nonce": nonce, "packages": packages, "files": "\n".join(files), "ports": _words(ports), "user": user}
+    values["uploads"] = " ".join(uploads)
     return Script("probe", values)
 
 

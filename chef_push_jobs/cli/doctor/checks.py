@@ -5,7 +5,7 @@ What concerns the whole stack is in `diagnosis.py`. Tasks are named by the same 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, ip_address
 from shlex import quote
@@ -23,6 +23,7 @@ from chef_push_jobs.model.topology import Kind, Role, Server
 from chef_push_jobs.runbook import chef_server, push_jobs
 from chef_push_jobs.runbook.plan import StackPlan, TaskId
 from chef_push_jobs.runbook.servers import owner
+from chef_push_jobs.scripts.commands import MARK
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def package(case: Case, server: Server, answers: ServerFacts) -> Cell:
             wrong.append(f"{name} is {version}, not {is_to_be.version}")
             repair.append(install)
     if not wrong:
-        return Cell(shown)
+        return _left_over(case, server, answers, shown)
     if case.pending & set(repair):
         return Cell(shown, CellState.DRIFT)
     if answers.newer:
@@ -119,6 +120,16 @@ def package(case: Case, server: Server, answers: ServerFacts) -> Cell:
         text = f"{'; '.join(wrong)}: install does not upgrade Chef server, Chef's own procedure does"
         return _drift(shown, Finding(server.name, "package", text, tuple(repair), _follow(answers, PACKAGES[1])))
     return _drift(shown, Finding(server.name, "package", "; ".join(wrong), tuple(repair)))
+
+
+def _left_over(case: Case, server: Server, answers: ServerFacts, shown: str) -> Cell:
+    if not answers.old_uploads:
+        return Cell(shown)
+    text = f"{answers.old_uploads} package files of other versions are in the home of {case.way.user}"
+    kept = [word for each in case.settings.packages if each.file for word in ("-not", "-name", scripts.uploaded(each))]
+    words = ["find", ".", "-maxdepth", "1", "-name", f"'{MARK}-????????????-*'", *kept, "-delete"]
+    take_away = case.ssh(server, *words)
+    return _drift(shown, Finding(server.name, "package", text, commands=(take_away,), up=False))
 
 
 def _newer(case: Case, server: Server, answers: ServerFacts, text: str, repair: tuple[TaskId, ...]) -> Finding:
@@ -148,18 +159,48 @@ def credentials(case: Case, server: Server, answers: ServerFacts) -> Cell:
     mine = _credentials(answers)
     if source is None:
         return Cell("?", CellState.UNKNOWN)
-    if server == case.primary:
-        if len(known) < 2 or mine in known or any(other != known[0] for other in known):
-            return Cell("the primary's" if others else "its own")
-        text = f"{_difference(mine, known[0])}, compared with all other servers; the primary's are handed out again"
-        return _drift("differ", Finding(server.name, "credentials", text, (_reconfigure(case, server),)))
     theirs = _credentials(source)
+    alone = _stands_alone(theirs, known)
+    if server == case.primary:
+        return _of_primary(case, mine, known[0]) if alone else Cell("the primary's" if others else "its own")
     if mine == theirs:
         return Cell("equal")
-    if len(known) > 1 and theirs not in known and all(other == mine for other in known):
-        return Cell("differ", CellState.DRIFT)  # it is the primary that stands alone, and is reported
+    if alone:
+        return Cell("differ", CellState.DRIFT)  # it is the primary that is reported
     text = f"{_difference(mine, theirs)}, compared with the primary"
     return _drift("differ", Finding(server.name, "credentials", text, (task("copy", server),)))
+
+
+def _own(files: Mapping[str, File | None]) -> dict[str, File | None]:
+    """Push jobs' own."""
+    return {path: file for path, file in files.items() if path.startswith(f"{probe.ETC}/")}
+
+
+def _stands_alone(primary: Mapping[str, File | None], others: Sequence[Mapping[str, File | None]]) -> bool:
+    """Whether all others have the same, and it is another. Where they have none, it is they that lack something."""
+    same = len(others) > 1 and all(other == others[0] for other in others)
+    return same and primary != others[0] and any(_own(others[0]).values())
+
+
+def _of_primary(case: Case, mine: Mapping[str, File | None], theirs: Mapping[str, File | None]) -> Cell:
+    primary = case.primary
+    if lost := _lost(mine, theirs):
+        return _drift("LOST", _put_back(case, primary, case.settings.topology.others[0], lost))
+    text = f"{_difference(mine, theirs)}, compared with all other servers; the primary's are handed out again"
+    return _drift("differ", Finding(primary.name, "credentials", text, (_reconfigure(case, primary),)))
+
+
+def _lost(mine: Mapping[str, File | None], theirs: Mapping[str, File | None]) -> list[str]:
+    """What is missing of push jobs' own files, where nothing else is wrong: no reconfigure makes them again."""
+    differ = [path for path in CREDENTIALS if mine[path] != theirs[path]]
+    return differ if all(path in _own(mine) and mine[path] is None for path in differ) else []
+
+
+def _put_back(case: Case, primary: Server, other: Server, lost: Sequence[str]) -> Finding:
+    text = f"{', '.join(lost)} is missing, or leads nowhere; the other servers have it: put it back from {other.name}"
+    names = [path.lstrip("/") for path in lost]
+    fetch, store = case.ssh(other, "sudo", "tar", "-chC", "/", *names), case.ssh(primary, "sudo", "tar", "-xpC", "/")
+    return Finding(primary.name, "credentials", text, commands=(f"{fetch} | {store}",), up=False)
 
 
 def _credentials(answers: ServerFacts) -> dict[str, File | None]:

@@ -28,6 +28,7 @@ from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.engine import stack_state
 from chef_push_jobs.engine.pulumi_cli import Place, Pulumi
 from chef_push_jobs.runbook import push_jobs
+from chef_push_jobs.scripts import uploaded
 
 
 class Format(StrEnum):
@@ -68,7 +69,8 @@ async def _doctor(pulumi: Pulumi, chosen: Place, seconds: float, form: Format) -
     of = await stack_state.read_stack(pulumi, chosen)
     ports = list(push_jobs.ports(of.settings).values())
     files, versions = [push_jobs.SETTINGS_FILE, *probe.CREDENTIALS], _versions(of.settings)
-    script = probe.script(nonce, files, ports, versions, of.ssh.user)
+    uploads = [uploaded(package) for package in of.settings.packages if package.file]
+    script = probe.script(nonce, files, ports, versions, of.ssh.user, uploads=uploads)
     asked = visit.visit_all(of.targets, of.ssh, script, ports, seconds)
     groups, machines = (list(of.ids(kind).values()) for kind in (diagnosis.GROUP, diagnosis.INSTANCE))
     looked = asyncio.to_thread(cloud.look, of.aws, groups, machines) if groups else _no_cloud()

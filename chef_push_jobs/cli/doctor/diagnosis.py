@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from shlex import join, quote
 
+from chef_push_jobs import scripts
 from chef_push_jobs.cli.doctor.checks import Case, examine, ssh_command
+from chef_push_jobs.cli.doctor.checks import connect as connect_of
 from chef_push_jobs.cli.doctor.checks import task as task_of
 from chef_push_jobs.cli.doctor.findings import Cell, Diagnosis, Finding
 from chef_push_jobs.cli.doctor.observations import Cloud, ProbeResult
@@ -39,7 +41,7 @@ def diagnose(stack: Stack, visits: Mapping[str, ProbeResult], cloud: Cloud, nonc
     in_cells = [cell.finding for row in cells.values() for cell in row.values() if cell.finding]
     strays = _strays(stack, cloud)
     findings += [_with_strays(finding, stack, visits, cloud, strays) for finding in in_cells]
-    findings += [*_master(case), *_readers(case), *strays.values(), *_rules(stack, cloud)]
+    findings += [*_master(case), *_readers(case), *_one_machine(case), *strays.values(), *_rules(stack, cloud)]
     findings += _machines(stack, visits, cloud)
     return Diagnosis(cells, tuple(findings))
 
@@ -107,6 +109,23 @@ def _readers(case: Case) -> Iterator[Finding]:
     if shut:
         text = f"its authorized_keys does not let {', '.join(shut)} copy: the next change would fail there"
         yield Finding(case.primary.name, "credentials", text, (share,))
+
+
+def _one_machine(case: Case) -> Iterator[Finding]:
+    """As `components/one_machine_each.py` refuses it."""
+    first: dict[str, str] = {}
+    for server in everywhere(case.settings.topology):
+        answers = case.answers(server)
+        if answers is None or not answers.prepared or answers.copy_key is None:
+            continue
+        other = first.setdefault(answers.copy_key, server.name)
+        if other != server.name:
+            text = (
+                f"it has the copy key of {other}: they are one machine, and one is to leave the settings; or "
+                "its disk was made of the other's, and it is to have a key of its own"
+            )
+            forget = case.ssh(server, "sudo", "rm", f"{scripts.HOME}/id_ed25519", f"{scripts.HOME}/id_ed25519.pub")
+            yield Finding(server.name, "reachable", text, (connect_of(server),), commands=(forget,))
 
 
 def _strays(stack: Stack, cloud: Cloud) -> dict[str, Finding]:

@@ -50,6 +50,7 @@ LINES: Mapping[str, tuple[str, ...]] = {
     "keepalived": (YES_NO,),
     "copy-key": (DIGEST,),
     "reader": (DIGEST,),
+    "uploads": (NUMBER,),
     "used": (PATH, NUMBER),
     "time": (NUMBER,),
     "certificate": (NUMBER,),
@@ -78,6 +79,7 @@ class ServerFacts:
     ends with. `copy_key` is the keyed digest of the key that it copies with, `readers` are those of the keys that may
     copy from it. `used` is how full its file systems are, in percent; `time` its clock, `certificates` when those of
     the API end, both as Unix time (0: it cannot be read). `owner` is the keyed digest of whose it notes to be.
+    `old_uploads` is how many package files of other versions are in the login user's home.
     """
 
     source: str
@@ -96,12 +98,21 @@ class ServerFacts:
     time: int | None = None
     certificates: tuple[int, ...] = ()
     owner: str | None = None
+    old_uploads: int = 0
 
 
-def script(nonce: str, files: Iterable[str], ports: Iterable[int], versions: Mapping[str, str], user: str) -> str:
+def script(
+    nonce: str,
+    files: Iterable[str],
+    ports: Iterable[int],
+    versions: Mapping[str, str],
+    user: str,
+    *,
+    uploads: Iterable[str] = (),
+) -> str:
     """Answers in lines of words with tabs between them. `nonce` is hexadecimal, `versions` the stack's by package."""
     wanted = {name: versions.get(name, "") for name in PACKAGES}
-    return scripts.probe(nonce, files, ports, wanted, user).text
+    return scripts.probe(nonce, files, ports, wanted, user, uploads=uploads).text
 
 
 def keyed(nonce: str, content: str) -> str:
@@ -139,6 +150,7 @@ def parse_facts(text: str) -> ServerFacts:
         time=int(one["time"]) if "time" in one else None,
         certificates=tuple(int(words[1]) for words in lines if words[0] == "certificate"),
         owner=one.get("owner"),
+        old_uploads=int(one.get("uploads", 0)),
     )
 
 
