@@ -133,6 +133,8 @@ def test_a_server_with_it_is_taken_over_or_refused_with_the_reason(lab: Lab, pee
     before = lab.output(HOST, "find /etc/opscode -type f -exec sha256sum {} +")
     try:
         server.meet()
+        if trait == "no-lang":
+            assert server.ssh("sh -c 'echo ${LANG-unset} ${LC_ALL-unset}'") == "unset unset\n"
         assert server.task("id -u; umask\n").split()[-2:] == ["0", "0022"]  # the shell may greet
         log = f"tail -n 1 {scripts.LOGS}/chef-install.log"
         assert server.ssh(f"{scripts.NOTHING}; {scripts.as_root(log)}", "not run\n").split()[-1:] == ["0022"]
