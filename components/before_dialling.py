@@ -26,8 +26,9 @@ _WAITING: set[asyncio.Task[None]] = set()
 def look_before_dialling(*, boots: bool) -> None:
     """For all remote commands that are made after this call: what dialling cannot mend is refused before anybody dials.
 
-    Before that, machines that stop for a change are waited for. The plugin would dial again and again, and not say why. What is deleted is left to it: the old one of a task that is
-    replaced has the old key. `boots` is where the stack makes machines: their first boot may take a while to let us in.
+    Before that, machines that stop for a change are waited for. The plugin would dial again and again, and not say why.
+    What is deleted is left to it: the old one of a task that is replaced has the old key. `boots` is where the stack
+    makes machines: their first boot may take a while to let us in.
     """
 
     async def check(args: pulumi.ResourceHookArgs) -> None:
