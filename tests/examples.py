@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -30,8 +31,9 @@ def examples() -> Iterator[tuple[str, str]]:
     """(name of the file, its text)."""
     yield "report.html", page(_report())
     yield "up.svg", _terminal()
+    before = json.loads((FILES / "previews" / "nothing-changed.json").read_text())["config"]
     for preview in sorted((FILES / "previews").glob("*.json")):
-        yield f"review-{preview.stem}.md", comment(review_of(preview.read_text(), "sandbox"))
+        yield f"review-{preview.stem}.md", comment(review_of(preview.read_text(), "sandbox", before))
 
 
 def _report() -> Record:

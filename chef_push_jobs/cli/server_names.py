@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from chef_push_jobs.model.order import natural
+
+
+def counted(servers: Iterable[str]) -> list[str]:
+    """In the order in which people count."""
+    return sorted(servers, key=natural)
 
 
 def listed(servers: Sequence[str]) -> str:

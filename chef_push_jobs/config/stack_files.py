@@ -51,7 +51,7 @@ class Configuration:
         """
         project = next((key.partition(":")[0] for key in values if key.endswith(":topology")), "")
         opened = {key: _without_secrets(decoded(value)) for key, value in values.items()}
-        return cls(project, {key: _as_given(value) for key, value in opened.items() if value is not None})
+        return cls(project, {key: as_given(value) for key, value in opened.items() if value is not None})
 
 
 def read(configuration: Configuration, root: Path, *, files: bool = True) -> Reading:
@@ -118,7 +118,7 @@ def read_configuration(stack: str, root: Path, file: Path | None = None) -> Conf
     values = {key: _open(value, key, secrets) for key, value in _named(given, prefix, path.name)}
     return Configuration(
         name,
-        {key: _as_given(value) for key, value in values.items() if value is not HIDDEN},
+        {key: as_given(value) for key, value in values.items() if value is not HIDDEN},
         tuple(secret.removeprefix(prefix) for secret in secrets if secret.startswith(prefix)),
     )
 
@@ -133,7 +133,7 @@ def _named(given: Mapping[Any, Any], prefix: str, file: str) -> Iterator[tuple[s
         yield (f"{namespace}:{name.removeprefix('config:')}" if colon else f"{prefix}{key}"), value
 
 
-def _as_given(value: Any) -> str:
+def as_given(value: Any) -> str:
     """Null is empty text to the engine."""
     if value is None:
         return ""

@@ -9,14 +9,21 @@ from datetime import datetime
 from typing import Any
 
 from chef_push_jobs.config.parser import decoded
+from chef_push_jobs.config.stack_files import HIDDEN
+from chef_push_jobs.model.order import natural
 
 NEAR = 60  # seconds: between what the engine's log and its history say of the start
 ABSENT = "not set"
+SECRET = "(secret)"  # noqa: S105 - stands for one
+
+
+# Of the provider's settings, those that say where everything is; others may be credentials.
+PLACES = ("aws:region", "aws:profile", "aws:allowedAccountIds")
 
 
 @dataclass(frozen=True)
 class Update:
-    """`config` is flat, by the path of a setting; times are Unix time."""
+    """`values` is the configuration as the engine gives it, HIDDEN for what is secret; times are Unix time."""
 
     number: int
     kind: str
@@ -25,21 +32,25 @@ class Update:
     message: str
     result: str
     environment: Mapping[str, str]
-    config: Mapping[str, str]
+    values: Mapping[str, str]
+
+    @property
+    def config(self) -> dict[str, str]:
+        """Flat, by the path of a setting."""
+        return flat(self.values)
 
 
 def parse_history(text: str) -> tuple[Update, ...]:
-    """Updates that changed something or were to: no previews, no refreshes."""
-    return tuple(_update(raw) for raw in json.loads(text) if raw["kind"] == "update")
+    """Updates that changed something or were to: no previews, no refreshes. Raises ValueError."""
+    try:
+        return tuple(_update(raw) for raw in json.loads(text) if raw["kind"] == "update")
+    except (KeyError, TypeError, AttributeError, RecursionError, ValueError):
+        raise ValueError("it is not the output of `pulumi stack history --json`") from None
 
 
 def _update(raw: Mapping[str, Any]) -> Update:
     started, ended = (_time(raw.get(name)) for name in ("startTime", "endTime"))
-    config: dict[str, str] = {}
-    for key, entry in (raw.get("config") or {}).items():
-        if not key.startswith("aws:"):
-            value = "(secret)" if entry.get("secret") else entry.get("value", "")
-            config.update(_flat(key.split(":", 1)[1], value))
+    given = (raw.get("config") or {}).items()
     return Update(
         raw.get("version", 0),
         raw["kind"],
@@ -48,7 +59,7 @@ def _update(raw: Mapping[str, Any]) -> Update:
         raw.get("message", ""),
         raw.get("result", ""),
         raw.get("environment") or {},
-        config,
+        {str(key): HIDDEN if entry.get("secret") else str(entry.get("value", "")) for key, entry in given},
     )
 
 
@@ -56,18 +67,30 @@ def _time(text: str | None) -> float:
     return datetime.fromisoformat(text).timestamp() if text else 0.0
 
 
+def flat(values: Mapping[str, str]) -> dict[str, str]:
+    """A stack's own settings, and where everything is, by their paths."""
+    found: dict[str, str] = {}
+    for key, value in values.items():
+        if key in PLACES:
+            found[key] = value
+        elif not key.startswith("aws:"):
+            found.update(_flat(key.partition(":")[2] or key, value))
+    return found
+
+
 def _flat(path: str, value: object) -> Iterator[tuple[str, str]]:
     """A list of plain values is one setting; what is inside a structure is a setting of its own."""
     if isinstance(value, str):
         value = decoded(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and value:
         for name, inner in value.items():
             yield from _flat(f"{path}.{name}", inner)
     elif isinstance(value, list) and any(isinstance(one, Mapping) for one in value):
         for number, inner in enumerate(value):
             yield from _flat(f"{path}[{number}]", inner)
     else:
-        yield path, ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        yield path, SECRET if text == HIDDEN else text
 
 
 def of(updates: Sequence[Update], started: float | None) -> tuple[Update | None, Update | None]:
@@ -79,9 +102,14 @@ def of(updates: Sequence[Update], started: float | None) -> tuple[Update | None,
     return updates[nearest], updates[nearest + 1] if nearest + 1 < len(updates) else None
 
 
-def differences(now: Update, before: Update) -> Iterator[tuple[str, str, str]]:
-    """(setting, what it was, what it is)."""
-    for path in sorted({*now.config, *before.config}):
-        was, is_ = before.config.get(path, ABSENT), now.config.get(path, ABSENT)
+def last_success(updates: Sequence[Update]) -> Update | None:
+    """The last update that did all that it was to do."""
+    return next((one for one in updates if one.result == "succeeded"), None)
+
+
+def differences(now: Mapping[str, str], before: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """(setting, what it was, what it is) of flat settings, in the order in which people count."""
+    for path in sorted({*now, *before}, key=natural):
+        was, is_ = before.get(path, ABSENT), now.get(path, ABSENT)
         if was != is_:
             yield path, was, is_

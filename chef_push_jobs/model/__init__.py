@@ -8,5 +8,6 @@ subnets.py      the address blocks of a VPC, and the address that moves between 
 flows.py        who connects to whom, by topology and version: the table behind firewall and docs/chef.md
 aws_strings.py  what AWS allows in names, tags and descriptions
 prices.py       what AWS takes, and how much an account may have at first: the tables of docs/aws.md
+order.py        frontend-2 before frontend-10
 problems.py     a mistake in the settings: what was given, the rule, what to do
 """

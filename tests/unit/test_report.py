@@ -135,7 +135,7 @@ def test_the_update_of_a_rollout_is_the_one_that_began_with_it() -> None:
     assert before is not None
     assert (now.result, before.result) == ("failed", "succeeded")
     assert of(UPDATES, 1.0) == (None, None)
-    assert list(differences(now, now)) == []
+    assert list(differences(now.config, now.config)) == []
 
 
 # Where it is

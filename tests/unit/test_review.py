@@ -14,6 +14,7 @@ from hypothesis import given
 from chef_push_jobs import scripts
 from chef_push_jobs.cli.app import main
 from chef_push_jobs.cli.review import picture
+from chef_push_jobs.cli.review.changed_settings import ChangedSettings
 from chef_push_jobs.cli.review.comment import LIMIT, comment
 from chef_push_jobs.cli.review.preview_review import PreviewReview, review_of
 from chef_push_jobs.cli.review.reasons import reasons
@@ -52,15 +53,38 @@ WARNINGS = {
 }
 
 
+BEFORE: dict[str, str] = json.loads((PREVIEWS / "nothing-changed.json").read_text())["config"]
+
+
 def recorded(name: str) -> PreviewReview:
-    return review_of((PREVIEWS / f"{name}.json").read_text(), "sandbox")
+    return review_of((PREVIEWS / f"{name}.json").read_text(), "sandbox", BEFORE)
 
 
-def changed(name: str, edit: Any) -> PreviewReview:
+def changed(name: str, edit: Any, before: dict[str, str] | None = BEFORE) -> PreviewReview:
     """A recording with something else in it."""
     content = json.loads((PREVIEWS / f"{name}.json").read_text())
     edit(content)
-    return review_of(json.dumps(content), "sandbox")
+    return review_of(json.dumps(content), "sandbox", before)
+
+
+def with_settings(**sections: Any) -> Callable[[Any], None]:
+    """The keys of a section, or a value, in the configuration of a recording."""
+
+    def edit(content: Any) -> None:
+        for name, value in sections.items():
+            key = f"chef-push-jobs:{name}"
+            section = isinstance(value, dict)
+            content["config"][key] = (
+                json.dumps({**json.loads(content["config"].get(key, "{}")), **value}) if section else value
+            )
+
+    return edit
+
+
+def history_of(values: dict[str, str], result: str = "succeeded") -> str:
+    """As `pulumi stack history --json` tells one update."""
+    config = {key: {"value": value, "secret": False} for key, value in values.items()}
+    return json.dumps([{"kind": "update", "result": result, "config": config}])
 
 
 def test_there_are_ten_recordings() -> None:
@@ -102,7 +126,84 @@ def test_a_task_that_nothing_but_the_command_line_replaces_is_said_to_be_so() ->
 def test_a_changed_setting_is_shown_as_the_script_has_it() -> None:
     text = comment(recorded("settings-changed"))
     assert "+opscode_pushy_server['heartbeat_interval'] = 2000" in text
+    assert "| `pushJobs.settings.heartbeat_interval` | not set | `2000` |" in text
+    assert "| `pushJobs.commandPort` | not set (`10003`) | `11003` |" in comment(recorded("ports-changed"))
+    why = "the setting `pushJobs.settings.heartbeat_interval` changed"
+    assert f"| `push-jobs configure` | backend-0 | {why} |" in text
+
+
+def test_a_setting_is_shown_with_was_and_is_whatever_else_changed() -> None:
+    """The script's other addresses are not known yet, so the engine shows nothing of it."""
+    text = comment(changed("frontend-added", with_settings(chefServer={"apiFqdn": "other.test"})))
+    assert "| `chefServer.apiFqdn` | `chef.test` | `other.test` |\n| `frontends` | `2` | `3` |" in text
+    why = "its script names the servers: frontend-2 comes<br>the setting `chefServer.apiFqdn` changed<br>"
+    assert f"| `chef configure` | backend-0 | {why}" in text
+    assert "| `chef share` | backend-0 | its script names the servers: frontend-2 comes<br>`reconf" in text
+    for line in ('-api_fqdn \\"chef.test', '+api_fqdn \\"other.test', '+server \\"frontend-2.chef.test'):
+        assert f"\n{line}" in text
+
+
+def test_a_task_is_not_explained_by_a_count_that_it_does_not_follow() -> None:
+    def form(content: Any) -> None:
+        with_settings(frontends="3")(content)
+
+    told = comment(changed("settings-changed", form))
+    assert "| `push-jobs configure` | backend-0 | the setting `pushJobs.settings.heartbeat_interval` changed |" in told
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "row"),
+    [
+        ({"bastion": None}, {"bastion": {}}, "| `bastion` | not set | `{}` |"),
+        ({"clientCidrs": ["10.1.0.0/24"]}, {"clientCidrs": ["a|b"]}, r"| `clientCidrs` | `10.1.0.0/24` | `a\|b` |"),
+        ({"domain": "x"}, {"domain": r"a\|`b`"}, r"| `domain` | `x` | `a\|'b'` |"),
+        ({"ssh": {"privateKey": "[secret]"}}, {"ssh": {"privateKey": "[secret]"}}, ""),
+        ({"ssh": "[secret]"}, {"ssh": {"privateKey": "[secret]", "user": "x"}}, ""),
+        ({}, {"ssh": {"privateKey": "[secret]"}}, "| `ssh.privateKey` | not set | (secret) |"),
+        ({"aws:secretKey": "x"}, {"aws:secretKey": "y"}, ""),
+        ({"aws:region": "eu-west-1"}, {"aws:region": "us-east-1"}, "| `aws:region` | `eu-west-1` | `us-east-1` |"),
+    ],
+)
+def test_settings_of_every_form_are_shown_and_secrets_are_not(was: Any, now: Any, row: str) -> None:
+    def given(values: Any) -> dict[str, str]:
+        named = {key if ":" in key else f"chef-push-jobs:{key}": value for key, value in values.items()}
+        named |= {"chef-push-jobs:topology": "ha"}
+        return {key: one if isinstance(one, str) else json.dumps(one) for key, one in named.items() if one is not None}
+
+    settings = ChangedSettings(given(was), given(now))
+    rows = comment(PreviewReview("s", of_nothing(), Preview(()), settings)).partition("| --- | --- | --- |\n")[2]
+    assert rows.strip() == row
+
+
+def of_nothing() -> StackPlan:
+    return recorded("nothing-changed").plan
+
+
+def test_what_ran_last_with_other_settings_or_of_another_version_is_not_laid_to_a_setting() -> None:
+    def form(content: Any) -> None:
+        with_settings(pushJobs={"settings": {}})(content)
+
+    subject = changed("settings-changed", form)
+    [configure] = [one for one in subject.running if one.name == "push-jobs-configure-backend-0"]
+    assert reasons(subject, configure) == ("its script changed (below)",)
+
+
+def test_where_the_history_is_not_to_be_had_it_is_said() -> None:
+    text = comment(changed("settings-changed", lambda content: None, before=None))
+    assert "What the settings were is not known here" in text
     assert "| `push-jobs configure` | backend-0 | its script changed (below) |" in text
+
+
+@pytest.mark.parametrize("told", ["", "{}", "[1]", '[{"kind": "update", "config": [1]}]'])
+def test_a_history_that_is_none_is_refused_in_one_line(
+    told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "history.json").write_text(told)
+    arguments = ["--preview", str(PREVIEWS / "ports-changed.json"), "--history", str(tmp_path / "history.json")]
+    assert main(["review", *arguments]) == (0 if told == "{}" else 2)
+    if told != "{}":
+        said = capsys.readouterr().err
+        assert said.endswith("history.json: it is not the output of `pulumi stack history --json`\n")
 
 
 def test_servers_that_come_and_go_are_the_reason_where_a_script_names_them() -> None:
@@ -234,12 +335,17 @@ def test_a_secret_that_the_preview_does_not_show_is_no_mistake_in_its_settings()
         content["config"] |= {"chef-push-jobs:ssh": json.dumps({**ssh, "privateKey": "[secret]"})}
         content["config"] |= {"aws:secretKey": "[secret]", "other:topology-of": "x"}
 
-    assert comment(changed("ports-changed", closed)) == comment(recorded("ports-changed"))
+    told = comment(changed("ports-changed", closed))
+    assert told.replace("| `ssh.privateKey` | not set | (secret) |\n", "") == comment(recorded("ports-changed"))
 
 
 def test_the_command_writes_the_comment_to_a_file(tmp_path: Path) -> None:
+    (tmp_path / "history.json").write_text(history_of(BEFORE))
     arguments = ["--preview", str(PREVIEWS / "ports-changed.json"), "--stack", "sandbox"]
-    assert main(["review", *arguments, "-o", str(tmp_path / "comment.md")]) == 0
+    assert (
+        main(["review", *arguments, "--history", str(tmp_path / "history.json"), "-o", str(tmp_path / "comment.md")])
+        == 0
+    )
     assert (tmp_path / "comment.md").read_text() == (EXAMPLES / "review-ports-changed.md").read_text()
 
 

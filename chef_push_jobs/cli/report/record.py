@@ -82,7 +82,7 @@ def record(
         timeline(rollout, names, [server.name for server in plan.topology.servers] if plan else []),
         tuple((rollout.tasks[n].step, rollout.tasks[n].server, _took(rollout.tasks[n])) for n in names),
         tuple(_durations(rollout, before[-LAST:])),
-        tuple(differences(now, previous)) if now and previous else None,
+        tuple(differences(now.config, previous.config)) if now and previous else None,
         tuple(_cloud(rollout)),
         tuple(_versions(rollout, now)),
         tuple(_ports(rollout)),

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from itertools import takewhile
 
 from chef_push_jobs.cli.review import cloud, picture
+from chef_push_jobs.cli.review.changed_settings import script
 from chef_push_jobs.cli.review.preview_review import PreviewReview
 from chef_push_jobs.cli.review.reasons import reasons
 from chef_push_jobs.cli.review.services import interrupts, services
 from chef_push_jobs.cli.review.warnings import warnings
 from chef_push_jobs.cli.server_names import listed
+from chef_push_jobs.config.setting_list import settings
 from chef_push_jobs.engine.preview import UNKNOWN, Op
+from chef_push_jobs.engine.stack_history import ABSENT, SECRET
 from chef_push_jobs.model.shown import code, fenced, line, prose
+from chef_push_jobs.runbook.plan import TaskId
 
+PIPE = re.compile(r"\\*\|")  # with backslashes before it, which would take ours for themselves
 LINES = 60  # of a script's changes; more are counted only
+NO_HISTORY = (
+    "What the settings were is not known here: `pulumi stack history` has no update that succeeded, or cannot be asked."
+)
 LIMIT = 60_000  # characters; GitHub takes 65,536
 
 
@@ -37,6 +47,7 @@ def comment(subject: PreviewReview, policies: str = "") -> str:
     for part in (
         _warnings(subject, broken),
         _policies(broken),
+        _settings(subject),
         _cloud(subject),
         _tasks(subject),
         _services(subject),
@@ -84,6 +95,27 @@ def violations(printed: str) -> str:
 
 def _policies(broken: str) -> str:
     return f"#### Policies\n\n{fenced(broken, 'text')}" if broken else ""
+
+
+def _settings(subject: PreviewReview) -> str:
+    if subject.settings is None:
+        return "" if subject.is_new else NO_HISTORY
+    rows = [(code(path), _value(path, was), _value(path, now)) for path, was, now in subject.settings.rows]
+    return f"#### Settings\n\n{_table(('setting', 'was', 'is'), rows)}" if rows else ""
+
+
+def _value(path: str, value: str) -> str:
+    default = _defaults().get(path)
+    if value == ABSENT:
+        return f"{ABSENT} ({code(default)})" if default else ABSENT
+    return SECRET if value == SECRET else code(value)
+
+
+@cache
+def _defaults() -> dict[str, str]:
+    """Of the settings that have one which is a single value."""
+    found = {one.path: one.default for one in settings()}
+    return {path: str(default).lower() for path, default in found.items() if isinstance(default, str | int)}
 
 
 def _cloud(subject: PreviewReview) -> str:
@@ -139,15 +171,23 @@ def _scripts(subject: PreviewReview) -> Iterator[str]:
     """What is another in the scripts, where both are known; servers with the same difference share it."""
     found: dict[tuple[str, str], list[str]] = {}
     for change in subject.running:
+        task = subject.task(change)
         old, new = change.before.get("stdin"), change.after.get("stdin")
-        if old and new and UNKNOWN not in (old, new) and old != new:
-            task = subject.task(change)
+        if UNKNOWN in (old, new):
+            old, new = _planned_scripts(subject, task)
+        if old and new and old != new:
             found.setdefault((task.title, _difference(old, new)), []).append(task.server)
     for (title, difference), servers in found.items():
         head = (
             f"<summary>What changes in the script of <code>{prose(title)}</code> on {prose(listed(servers))}</summary>"
         )
         yield f"<details>{head}\n\n{fenced(difference, 'diff')}\n</details>"
+
+
+def _planned_scripts(subject: PreviewReview, task: TaskId) -> tuple[str | None, str | None]:
+    """Where addresses are not known yet, with placeholders for them."""
+    before = subject.settings and subject.settings.plan_before
+    return (script(before, task), script(subject.plan, task)) if before else (None, None)
 
 
 def _difference(old: str, new: str) -> str:
@@ -157,5 +197,5 @@ def _difference(old: str, new: str) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    body = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    body = [[PIPE.sub(r"\\|", cell) for cell in row] for row in rows]
     return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *body])

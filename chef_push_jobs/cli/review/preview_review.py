@@ -5,11 +5,12 @@ Package files and keys are not looked for: a preview may have been made on anoth
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from chef_push_jobs.cli.review.changed_settings import ChangedSettings
 from chef_push_jobs.config.settings import SettingsError
 from chef_push_jobs.config.stack_files import Configuration
 from chef_push_jobs.engine import preview as parser
@@ -24,11 +25,12 @@ STACK = "pulumi:pulumi:Stack"
 
 @dataclass(frozen=True)
 class PreviewReview:
-    """`plan` is the one after the change."""
+    """`plan` is the one after the change; `settings` is None where it is not known what they were."""
 
     stack: str
     plan: StackPlan
     preview: Preview
+    settings: ChangedSettings | None = None
 
     @property
     def topology(self) -> Topology:
@@ -79,13 +81,16 @@ def _is_moved(subject: PreviewReview, server: str, connect: Change) -> bool:
     return connect.op is Op.REPLACE and (Op.REPLACE in made if made else CAUSE in connect.triggers)
 
 
-def review_of(text: str, stack: str | None = None) -> PreviewReview:
-    """From the output of `pulumi preview --json`. Raises PreviewError."""
+def review_of(text: str, stack: str | None = None, before: Mapping[str, str] | None = None) -> PreviewReview:
+    """From the output of `pulumi preview --json`. Raises PreviewError.
+
+    `before` is the configuration at the last update that succeeded, where it is known.
+    """
     found = parser.parse_preview(text)
-    urns = [change.urn for change in found.changes]
-    name = stack or (urns[0].split("::")[0].removeprefix("urn:pulumi:") if urns else "")
     configuration = Configuration.recorded(found.config)
+    changed = None if before is None else ChangedSettings(before, found.config)
     try:
-        return PreviewReview(name, load_stack(configuration, Path(), files=False), found)
+        plan = load_stack(configuration, Path(), files=False)
     except SettingsError as error:
         raise PreviewError(f"its configuration is not one of this program: {error}") from None
+    return PreviewReview(stack or found.stack or "", plan, found, changed)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from chef_push_jobs.cli.review.changed_settings import SERVERS
 from chef_push_jobs.cli.review.preview_review import PreviewReview
-from chef_push_jobs.cli.server_names import listed
+from chef_push_jobs.cli.server_names import counted, listed
 from chef_push_jobs.engine.preview import CAUSE, REPAIR, UNKNOWN, Change, Op
-from chef_push_jobs.model.shown import prose
+from chef_push_jobs.model.shown import code, prose
+from chef_push_jobs.runbook.plan import PlannedTask
 from chef_push_jobs.runbook.steps import Edge
 
 
@@ -30,21 +32,40 @@ def _reasons(subject: PreviewReview, change: Change) -> Iterator[str]:
         if task.is_connect and CAUSE in change.triggers:
             yield "another machine"
         elif CAUSE in change.triggers:
-            yield _own(subject, change)
+            yield from _own(subject, change)
         yield from _followed(subject, change)
 
 
-def _own(subject: PreviewReview, change: Change) -> str:
+def _own(subject: PreviewReview, change: Change) -> Iterator[str]:
     """What is behind another fingerprint."""
-    old, new = change.before.get("stdin"), change.after.get("stdin")
-    task = subject.planned(change)
+    task, settings = subject.planned(change), subject.settings
+    causes = settings.causes(task) if settings and task else ()
+    named = _servers_named(subject, task) if settings is None or set(causes) & set(SERVERS) else ""
+    if named:
+        yield named
+    others = [cause for cause in causes if not named or cause not in SERVERS]
+    if others:
+        yield f"{'settings' if len(others) > 1 else 'the setting'} {' and '.join(map(code, others))} changed"
+    if not named and not others:
+        yield _unknown_cause(change)
+
+
+def _servers_named(subject: PreviewReview, task: PlannedTask | None) -> str:
+    """Empty where its script names none that comes or goes."""
     moved = {server for server, op in subject.changed_machines.items() if op in (Op.CREATE, Op.DELETE)}
-    if task and moved and task.step.facts(subject.topology):
-        comes = [server for server in sorted(moved) if subject.changed_machines[server] is Op.CREATE]
-        goes = [server for server in sorted(moved) if subject.changed_machines[server] is Op.DELETE]
-        changes = [f"{prose(', '.join(some))} {verb}" for some, verb in ((comes, "comes"), (goes, "goes")) if some]
-        return f"its script names the servers: {' and '.join(changes)}"
-    return "a setting that it follows changed" if new in (old, UNKNOWN) else "its script changed (below)"
+    if not task or not moved or not task.step.facts(subject.topology):
+        return ""
+    comes = [server for server in moved if subject.changed_machines[server] is Op.CREATE]
+    goes = [server for server in moved if subject.changed_machines[server] is Op.DELETE]
+    changes = [f"{prose(listed(counted(some)))} {verb}" for some, verb in ((comes, "comes"), (goes, "goes")) if some]
+    return f"its script names the servers: {' and '.join(changes)}"
+
+
+def _unknown_cause(change: Change) -> str:
+    old, new = change.before.get("stdin"), change.after.get("stdin")
+    if new in (old, UNKNOWN):
+        return "a setting that it follows changed, or this program's version of it"
+    return "its script changed (below)"
 
 
 def _followed(subject: PreviewReview, change: Change) -> Iterator[str]:
