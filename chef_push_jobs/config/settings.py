@@ -17,6 +17,7 @@ from chef_push_jobs.config.parser import Values, build, decoded, is_given, parse
 from chef_push_jobs.config.stack_config import ServerEntry, StackConfig
 from chef_push_jobs.model import packages, topology
 from chef_push_jobs.model.flows import RESERVED
+from chef_push_jobs.model.order import natural
 from chef_push_jobs.model.packages import Package, Source, Version
 from chef_push_jobs.model.problems import Problem, report, without_use
 from chef_push_jobs.model.subnets import Subnet, backend_subnet, default_vip, is_usable, planned
@@ -337,7 +338,10 @@ def _host_keys(raw: Mapping[str, object], values: Values, servers: Sequence[Serv
         if name not in known:
             rule = "it names a server of the stack, or `bastion` where the stack makes one"
             yield Problem(
-                f"ssh.hostKeys.{name}", "given", rule, f"take it out, or choose of {', '.join(sorted(known))}"
+                f"ssh.hostKeys.{name}",
+                "given",
+                rule,
+                f"take it out, or choose of {', '.join(sorted(known, key=natural))}",
             )
 
 

@@ -15,6 +15,7 @@ from chef_push_jobs.config import settings, yaml_reader
 from chef_push_jobs.config.parser import decoded, is_given
 from chef_push_jobs.config.settings import Reading
 from chef_push_jobs.config.yaml_reader import YamlError
+from chef_push_jobs.model.order import natural
 from chef_push_jobs.model.problems import Problem
 
 HIDDEN = "[secret]"  # the engine's word for a value that it does not show
@@ -98,9 +99,8 @@ def folder(root: Path) -> Path:
 
 def names(root: Path) -> list[str]:
     """Of the stacks that have a file, in order. Raises StackFileError."""
-    return sorted(
-        path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in folder(root).glob("Pulumi.*.yaml")
-    )
+    found = (path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in folder(root).glob("Pulumi.*.yaml"))
+    return sorted(found, key=natural)
 
 
 def read_configuration(stack: str, root: Path, file: Path | None = None) -> Configuration:

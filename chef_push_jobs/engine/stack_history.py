@@ -86,8 +86,8 @@ def _flat(path: str, value: object) -> Iterator[tuple[str, str]]:
         for name, inner in value.items():
             yield from _flat(f"{path}.{name}", inner)
     elif isinstance(value, list) and any(isinstance(one, Mapping) for one in value):
-        for number, inner in enumerate(value):
-            yield from _flat(f"{path}[{number}]", inner)
+        for place, inner in zip(_places(value), value, strict=True):
+            yield from _flat(f"{path}[{place}]", inner)
     else:
         text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
         yield path, SECRET if text == HIDDEN else text
@@ -100,6 +100,12 @@ def of(updates: Sequence[Update], started: float | None) -> tuple[Update | None,
         return None, None
     nearest = min(found, key=lambda number: abs(updates[number].started - (started or 0)))
     return updates[nearest], updates[nearest + 1] if nearest + 1 < len(updates) else None
+
+
+def _places(entries: Sequence[Any]) -> Sequence[str]:
+    """By which entries of a list are told apart: their names, where each has one of its own."""
+    names = [str(one.get("name", "")) if isinstance(one, Mapping) else "" for one in entries]
+    return names if all(names) and len(set(names)) == len(names) else [str(number) for number in range(len(entries))]
 
 
 def last_success(updates: Sequence[Update]) -> Update | None:

@@ -161,6 +161,12 @@ def test_a_command_that_is_no_task_of_ours_is_left_out() -> None:
 # The table
 
 
+def test_servers_stand_in_the_order_in_which_people_count() -> None:
+    names = [f"connect-frontend-{number}" for number in (10, 2, 1)]
+    found = made(*(engine_event("resourcePreEvent", name, "create") for name in names))
+    assert list(table(found, {}, 0).rows) == ["frontend-1", "frontend-2", "frontend-10"]
+
+
 def test_a_step_that_has_no_column_yet_is_still_shown() -> None:
     task = TaskProgress("push-jobs-new-backend-0", "backend-0", "push-jobs new", 1.0)
     assert table(RolloutProgress(tasks={task.name: task}), {}, 2.0).columns == (("", "other"),)

@@ -129,6 +129,16 @@ def test_a_secret_setting_is_not_shown() -> None:
     assert update.config == {"ssh": "(secret)"}
 
 
+def test_servers_stand_in_the_order_in_which_people_count() -> None:
+    tasks = {
+        name: TaskProgress(name, name, "connect", 1.0, TaskState.DONE, 2.0)
+        for name in ("frontend-10", "frontend-2", "frontend-1")
+    }
+    found = record("s", RolloutProgress(started=1.0, ended=2.0, result="succeeded", tasks=tasks))
+    assert found.durations[0].servers == "frontend-1, frontend-2, frontend-10"
+    assert [lane.name for lane in found.timeline.lanes] == ["frontend-1", "frontend-2", "frontend-10"]
+
+
 def test_the_update_of_a_rollout_is_the_one_that_began_with_it() -> None:
     now, before = of(UPDATES, recorded("failed").started)
     assert now is not None

@@ -26,17 +26,18 @@ from chef_push_jobs.model.topology import Topology
 from chef_push_jobs.runbook.plan import StackPlan, TaskId
 from chef_push_jobs.runbook.steps import Action
 from tests.examples import EXAMPLES, examples
-from tests.unit.clusters import of, topologies
+from tests.unit.clusters import EXISTING, of, topologies
 
 PREVIEWS = Path(__file__).parent / "files" / "previews"
 RECORDED = sorted(file.stem for file in PREVIEWS.glob("*.json"))
 RESTART = "Push jobs is restarted in stack sandbox"
+CHEF = "Chef server is reconfigured"
 # What each comment warns of, in its order.
 WARNINGS = {
     "client-cidr-added": ["The firewall is widened"],
     "credentials-rotated": [RESTART, "The push jobs credentials are made anew"],
-    "frontend-added": [],
-    "frontend-removed": ["frontend-1 goes, with what is on it."],
+    "frontend-added": [CHEF],
+    "frontend-removed": ["frontend-1 goes, with what is on it.", CHEF],
     "nothing-changed": [],
     "package-upgraded": [
         "Another package is installed",
@@ -44,11 +45,12 @@ WARNINGS = {
         RESTART,
     ],
     "ports-changed": [RESTART, "The firewall is widened"],
-    "primary-replaced": ["The primary is replaced", RESTART],
+    "primary-replaced": ["The primary is replaced", RESTART, CHEF],
     "settings-changed": [RESTART],
     "standby-replaced": [
         "backend-1 is replaced, with what is on it.",
         "Push jobs is restarted on backend-1 if it is the master now",
+        CHEF,
     ],
 }
 
@@ -160,6 +162,11 @@ def test_a_task_is_not_explained_by_a_count_that_it_does_not_follow() -> None:
         ({"ssh": {"privateKey": "[secret]"}}, {"ssh": {"privateKey": "[secret]"}}, ""),
         ({"ssh": "[secret]"}, {"ssh": {"privateKey": "[secret]", "user": "x"}}, ""),
         ({}, {"ssh": {"privateKey": "[secret]"}}, "| `ssh.privateKey` | not set | (secret) |"),
+        (
+            {"servers": [{"name": "a", "address": "10.0.0.1"}, {"name": "b", "hostKey": "SHA256:x"}]},
+            {"servers": [{"name": "b", "hostKey": "SHA256:y"}, {"name": "a", "address": "10.0.0.1"}]},
+            "| `servers[b].hostKey` | `SHA256:x` | `SHA256:y` |",
+        ),
         ({"aws:secretKey": "x"}, {"aws:secretKey": "y"}, ""),
         ({"aws:region": "eu-west-1"}, {"aws:region": "us-east-1"}, "| `aws:region` | `eu-west-1` | `us-east-1` |"),
     ],
@@ -249,14 +256,21 @@ def test_another_form_of_the_script_that_rotates_makes_no_new_credentials(settin
         ("10.1.0.0/24", "10.1.0.0/25", False),
         ("10.1.0.0/24", "10.1.0.0/16", True),
         ("10.1.0.0/24", "10.2.0.0/24", True),
+        ("10.1.0.0/24", "pl-1", True),
+        ("pl-1", "pl-1", False),
+        ("10.1.0.0/24", "::/0", True),
+        ("fd00::/64", "fd00::/65", False),
     ],
 )
 def test_a_changed_rule_widens_where_it_lets_in_more_than_before(before: str, after: str, widened: bool) -> None:
+    sides = before, after
+
     def update(content: Any) -> None:
         step = content["steps"][0]
-        rule = step["newState"]["inputs"]
-        step |= {"op": "update", "oldState": {"inputs": {**rule, "cidrIpv4": before}}}
-        rule["cidrIpv4"] = after
+        rule = {key: value for key, value in step["newState"]["inputs"].items() if key != "cidrIpv4"}
+        kinds = ["prefixListId" if peer.startswith("pl") else f"cidrIpv{6 if ':' in peer else 4}" for peer in sides]
+        states = [{"inputs": {**rule, kind: peer}} for kind, peer in zip(kinds, sides, strict=True)]
+        step |= {"op": "update", "oldState": states[0], "newState": states[1]}
         content["steps"] = [step]
 
     assert bool(warnings(changed("client-cidr-added", update))) == widened
@@ -286,6 +300,132 @@ def test_an_address_that_aws_chooses_is_no_door_to_others(before: str | None) ->
     text = comment(subject)
     assert "TCP 443 from an address that AWS chooses: Chef server API" in text
     assert UNKNOWN not in text
+
+
+def step(op: str, kind: str, name: str, before: Any = None, after: Any = None) -> dict[str, Any]:
+    states = {"oldState": before, "newState": after}
+    found = {key: {"inputs": inputs} for key, inputs in states.items() if inputs is not None}
+    return {"op": op, "urn": f"urn:pulumi:sandbox::chef-push-jobs::{kind}::{name}", **found}
+
+
+def connect(name: str, before: str | None, after: str | None) -> dict[str, Any]:
+    """Its identity: the machine, and the host key that the settings give, if they do."""
+    op = "create" if before is None else "delete" if after is None else "replace"
+    states = [value and {"create": "x", "triggers": ["", value]} for value in (before, after)]
+    return step(op, COMMAND, f"connect-{name}", *states)
+
+
+INSTANCE, VOLUME, BALANCER = (
+    "aws:ec2/instance:Instance",
+    "aws:ebs/volume:Volume",
+    "aws:lb/loadBalancer:LoadBalancer",
+)
+SEEN: dict[str, tuple[list[dict[str, Any]], list[str]]] = {
+    "the whole stack is destroyed": (
+        [
+            *(connect(f"{name}-{number}", "i-1", None) for name in ("backend", "frontend") for number in (0, 1)),
+            step("delete", VOLUME, "availability-data", {"size": 100}),
+        ],
+        [
+            "**The data volume is deleted** (`availability-data`), and with it Chef server's data: have a backup.",
+            "**The primary goes** (`backend-0`), with what is on it: have a backup.",
+            "**backend-1, frontend-0, frontend-1 go, with what is on them.**",
+        ],
+    ),
+    "the data volume is replaced": (
+        [step("create-replacement", VOLUME, "availability-data", {"size": 100}, {"size": 100})],
+        ["**The data volume is replaced** (`availability-data`), and with it Chef server's data: have a backup."],
+    ),
+    "another host key": (
+        [connect("frontend-1", "i-1 SHA256:a", "i-1 SHA256:b"), connect("frontend-0", "i-2", "i-2 SHA256:c")],
+        [
+            "**Another host key is trusted** for frontend-0, frontend-1: compare it on the console "
+            "(docs/operations.md, New host keys). The server is set up anew."
+        ],
+    ),
+    "no host key any more": (
+        [connect("backend-1", "i-1 SHA256:a", "i-1")],
+        [
+            "**Whoever answers is trusted** as backend-1: its host key is not in the settings any more. The server is "
+            "set up anew."
+        ],
+    ),
+    "another machine with a key of its own": (
+        [step("replace", INSTANCE, "frontend-1"), connect("frontend-1", "i-1 SHA256:a", "i-2 SHA256:b")],
+        ["**frontend-1 is replaced, with what is on it.**"],
+    ),
+    "protection is taken off": (
+        [
+            step("update", INSTANCE, "backend-0", {"disableApiTermination": True}, {"disableApiTermination": False}),
+            step("update", BALANCER, "entry", {"enableDeletionProtection": True}, {}),
+        ],
+        ["**Protection is taken off** backend-0, entry: they can be deleted from now on."],
+    ),
+    "the load balancer and a server are reached from the internet": (
+        [
+            step("create-replacement", BALANCER, "entry", {"internal": True}, {"internal": False}),
+            step(
+                "create-replacement",
+                INSTANCE,
+                "frontend-0",
+                {"associatePublicIpAddress": False},
+                {"associatePublicIpAddress": True},
+            ),
+        ],
+        [
+            "**The network is opened**:\n  - the load balancer entry has public addresses"
+            "\n  - frontend-0 has a public address"
+        ],
+    ),
+    "metadata without a session token": (
+        [
+            step(
+                "update",
+                INSTANCE,
+                "frontend-0",
+                {"metadataOptions": {"httpTokens": "required"}},
+                {"metadataOptions": {"httpTokens": "optional"}},
+            )
+        ],
+        ["**Metadata is given without a session token** on frontend-0."],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SEEN)
+def test_what_a_reviewer_must_not_overlook_is_warned_of(case: str) -> None:
+    steps, expected = SEEN[case]
+    subject = changed("nothing-changed", lambda content: content.update(steps=steps))
+    assert list(warnings(subject)) == expected
+
+
+def test_a_host_key_that_changed_is_no_other_machine() -> None:
+    steps = [connect("frontend-1", "i-1 SHA256:a", "i-1 SHA256:b")]
+    text = comment(changed("nothing-changed", lambda content: content.update(steps=steps)))
+    assert "| `connect` | frontend-1 | another host key is demanded |" in text
+
+
+TAKEN_OVER = {
+    "chef-push-jobs:topology": "tier",
+    "chef-push-jobs:servers": json.dumps(EXISTING["servers"]),
+    **dict.fromkeys(f"chef-push-jobs:{key}" for key in ("backends", "frontends", "domain", "highAvailability")),
+    "chef-push-jobs:machines": None,
+    "chef-push-jobs:ssh": json.dumps({"user": "ubuntu"}),
+}
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_servers_that_are_taken_over_are_warned_of_also_where_the_stack_is_new(is_new: bool) -> None:
+    def take(content: Any) -> None:
+        given = {**content["config"], **TAKEN_OVER}
+        content["config"] = {key: value for key, value in given.items() if value is not None}
+        content["steps"] = [connect("frontend-0", None, "10.0.0.5"), connect("backend-0", None, "10.0.0.4")]
+        if is_new:
+            content["steps"].append(step("create", "pulumi:pulumi:Stack", "s", None, {}))
+
+    [text] = warnings(changed("package-upgraded", take))
+    assert text.startswith("**Servers that exist are taken over**: backend-0, frontend-0. ")
+    assert "Push jobs that is older than `opscode-push-jobs-server_2.2.8-1_amd64.deb` is upgraded" in text
 
 
 def test_a_new_stack_has_nothing_to_lose_and_only_its_doors_are_told() -> None:
@@ -364,6 +504,21 @@ def test_commands_of_others_and_a_bastion_are_told_of_and_are_nobodys_reason() -
 def test_servers_in_a_row_are_folded() -> None:
     many = [f"frontend-{number}" for number in range(20)]
     assert listed(["backend-0", "backend-1", *many]) == "backend-0, backend-1, frontend-0 to frontend-19"
+
+
+def test_servers_stand_in_the_order_in_which_people_count() -> None:
+    def twelve(content: Any) -> None:
+        with_settings(frontends="1")(content)
+        gone = [step for step in content["steps"] if step["op"] == "delete" and "frontend-1" in step["urn"]]
+        for number in (10, 2, 11, 3):
+            content["steps"] += [
+                {**step, "urn": step["urn"].replace("frontend-1", f"frontend-{number}")} for step in gone
+            ]
+
+    subject = changed("frontend-removed", twelve)
+    assert warnings(subject)[0] == "**frontend-1 to frontend-3, frontend-10, frontend-11 go, with what is on them.**"
+    text = comment(subject)
+    assert "| remove | machine | frontend-1 to frontend-3, frontend-10, frontend-11 |" in text
 
 
 # The picture

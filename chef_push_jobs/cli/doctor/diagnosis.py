@@ -12,6 +12,7 @@ from chef_push_jobs.cli.doctor.checks import connect as connect_of
 from chef_push_jobs.cli.doctor.checks import task as task_of
 from chef_push_jobs.cli.doctor.findings import Cell, Diagnosis, Finding
 from chef_push_jobs.cli.doctor.observations import Cloud, ProbeResult
+from chef_push_jobs.cli.server_names import counted
 from chef_push_jobs.engine.stack_state import RULES, ObservedRule, Stack
 from chef_push_jobs.model.topology import Kind, Server
 from chef_push_jobs.runbook.plan import TaskId
@@ -60,7 +61,7 @@ def _changed(stack: Stack) -> Iterator[TaskId]:
 
 def _not_rolled_out(stack: Stack, changed: frozenset[TaskId]) -> Iterator[Finding]:
     known = {target.name for target in stack.targets}
-    new = sorted(server.name for server in stack.settings.topology.servers if server.name not in known)
+    new = counted(server.name for server in stack.settings.topology.servers if server.name not in known)
     if new:
         yield Finding("", "settings", f"{', '.join(new)} of the settings were not made yet")
     tasks = [str(task) for task in stack.plan.tasks if task in changed and task.server not in new]

@@ -10,7 +10,7 @@ from statistics import median
 from chef_push_jobs.cli.report import critical_path
 from chef_push_jobs.cli.report.timeline import Timeline, timeline
 from chef_push_jobs.cli.review.warnings import FILE
-from chef_push_jobs.cli.server_names import listed
+from chef_push_jobs.cli.server_names import counted, listed
 from chef_push_jobs.cli.up.table import blocks
 from chef_push_jobs.engine.history import LAST
 from chef_push_jobs.engine.progress import RolloutProgress, TaskProgress, TaskState
@@ -114,7 +114,7 @@ def _slowest(rollout: RolloutProgress) -> Mapping[str, tuple[float, list[str]]]:
     for task in rollout.tasks.values():
         if task.state is TaskState.DONE:
             seconds, servers = found.get(task.step, (0.0, []))
-            found[task.step] = (max(seconds, _took(task)), sorted([*servers, task.server]))
+            found[task.step] = (max(seconds, _took(task)), counted([*servers, task.server]))
     return found
 
 
@@ -145,7 +145,7 @@ def _ports(rollout: RolloutProgress) -> Iterator[tuple[int, str, str]]:
 def _verified(rollout: RolloutProgress) -> str:
     """How far this rollout itself looked at the ports."""
     found = {
-        step: sorted(
+        step: counted(
             task.server for task in rollout.tasks.values() if task.step == step and task.state is TaskState.DONE
         )
         for step in (RESTART, FIREWALL)

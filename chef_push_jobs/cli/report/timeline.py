@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from chef_push_jobs.cli.server_names import counted
 from chef_push_jobs.engine.progress import RolloutProgress, TaskProgress, TaskState
 
 WIDTH, LEFT, RIGHT = 1000.0, 92.0, 14.0
@@ -54,7 +55,7 @@ def timeline(rollout: RolloutProgress, critical: Iterable[str], servers: Sequenc
     start, span = _span(rollout)
     scale = (WIDTH - LEFT - RIGHT) / span
     on_path, y, lanes = frozenset(critical), TOP, []
-    known = [*servers, *sorted({task.server for task in rollout.tasks.values()} - set(servers))]
+    known = [*servers, *counted({task.server for task in rollout.tasks.values()} - set(servers))]
     for server in known:
         tasks = sorted((task for task in rollout.tasks.values() if task.server == server), key=lambda t: t.started)
         if tasks:

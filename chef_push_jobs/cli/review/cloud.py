@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from chef_push_jobs.cli.review.ingress import INGRESS, describe
 from chef_push_jobs.cli.review.preview_review import PreviewReview
-from chef_push_jobs.cli.server_names import listed
+from chef_push_jobs.cli.server_names import counted, listed
 from chef_push_jobs.engine.preview import Change, Op
+from chef_push_jobs.model.order import natural
 from chef_push_jobs.model.shown import prose
 
 UPLOAD = "command:remote:CopyToRemote"
@@ -33,8 +34,8 @@ def rows(subject: PreviewReview) -> Iterator[tuple[str, str, str]]:
 
 def _which(kind: str, op: Op, changes: list[Change]) -> list[str]:
     if kind == INGRESS:
-        return [describe(change) for change in changes]
-    names = prose(listed([change.name for change in changes]))
+        return sorted((describe(change) for change in changes), key=natural)
+    names = prose(listed(counted(change.name for change in changes)))
     inputs = sorted({path for change in changes for path in change.changed})
     return [f"{names} ({prose(', '.join(inputs))})" if op in (Op.UPDATE, Op.REPLACE) and inputs else names]
 
@@ -48,5 +49,5 @@ def uploads(subject: PreviewReview) -> dict[tuple[str, ...], list[str]]:
             servers.setdefault(task.runbook, []).append(task.server)
     found: dict[tuple[str, ...], list[str]] = {}
     for runbook, on in sorted(servers.items()):
-        found.setdefault(tuple(sorted(on)), []).append(runbook)
+        found.setdefault(tuple(counted(on)), []).append(runbook)
     return found

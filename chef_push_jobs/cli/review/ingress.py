@@ -21,7 +21,7 @@ def opened(subject: PreviewReview) -> Iterator[str]:
     """
     for change in subject.of(INGRESS):
         rule = change.after
-        lets_in = change.op is not Op.DELETE and rule.get("cidrIpv4") not in (None, "", UNKNOWN)
+        lets_in = change.op is not Op.DELETE and _peer(rule) not in ("", UNKNOWN)
         if lets_in and not _covers(change.before, rule):
             yield describe(change)
 
@@ -33,7 +33,7 @@ def describe(change: Change) -> str:
         what = "VRRP" if protocol == VRRP else protocol.upper()
     else:
         what = f"{protocol.upper()} {first:.0f}" + ("" if first == last else f" to {last:.0f}")
-    network = str(rule.get("cidrIpv4") or "")
+    network = _peer(rule)
     if network == UNKNOWN:
         peer = "an address that AWS chooses"
     else:
@@ -42,7 +42,26 @@ def describe(change: Change) -> str:
 
 
 def _covers(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    if not old.get("cidrIpv4") or old.get("ipProtocol") != new.get("ipProtocol"):
+    if not _peer(old) or old.get("ipProtocol") != new.get("ipProtocol"):
         return False
-    inside = ipaddress.IPv4Network(new["cidrIpv4"]).subnet_of(ipaddress.IPv4Network(old["cidrIpv4"]))
-    return bool(inside and old["fromPort"] <= new["fromPort"] and new["toPort"] <= old["toPort"])
+    (first, last), (low, high) = (_ports(rule) for rule in (old, new))
+    return first <= low and high <= last and _inside(_peer(new), _peer(old))
+
+
+def _ports(rule: Mapping[str, Any]) -> tuple[float, float]:
+    """All, where a protocol has none."""
+    first, last = (rule.get(name) for name in ("fromPort", "toPort"))
+    return (0, 65535) if first in (None, -1) or last is None else (float(str(first)), float(last))
+
+
+def _peer(rule: Mapping[str, Any]) -> str:
+    """A network, or a list of them; empty for what is of the cluster."""
+    return next((str(rule[name]) for name in ("cidrIpv4", "cidrIpv6", "prefixListId") if rule.get(name)), "")
+
+
+def _inside(new: str, old: str) -> bool:
+    try:
+        inner, outer = ipaddress.ip_network(new, strict=False), ipaddress.ip_network(old, strict=False)
+    except ValueError:  # a list, of which nobody knows what is in it
+        return new == old
+    return inner.version == outer.version and inner[0] in outer and inner[-1] in outer

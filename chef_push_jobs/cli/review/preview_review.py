@@ -15,6 +15,7 @@ from chef_push_jobs.config.settings import SettingsError
 from chef_push_jobs.config.stack_files import Configuration
 from chef_push_jobs.engine import preview as parser
 from chef_push_jobs.engine.preview import CAUSE, Change, Op, Preview, PreviewError
+from chef_push_jobs.model.order import natural
 from chef_push_jobs.model.topology import Topology
 from chef_push_jobs.runbook.plan import PlannedTask, StackPlan, TaskId
 from chef_push_jobs.runbook.stack import load_stack
@@ -54,7 +55,7 @@ class PreviewReview:
         """The commands that act on a server, in an order that obeys the runbooks; others after them."""
         order = {name: number for number, name in enumerate(self.plan.names())}
         found = [self.by_name[name] for name in self.preview.running]
-        return tuple(sorted(found, key=lambda change: (order.get(change.name, len(order)), change.name)))
+        return tuple(sorted(found, key=lambda change: (order.get(change.name, len(order)), natural(change.name))))
 
     @property
     def is_new(self) -> bool:
@@ -76,9 +77,22 @@ class PreviewReview:
 
 
 def _is_moved(subject: PreviewReview, server: str, connect: Change) -> bool:
-    """A machine's id is unknown until there is one; a machine that exists already has another address or host key."""
+    """A machine's id is unknown until there is one; a server that exists already has another address."""
     made = [change.op for change in subject.of(INSTANCE) if change.name == server]
-    return connect.op is Op.REPLACE and (Op.REPLACE in made if made else CAUSE in connect.triggers)
+    if connect.op is not Op.REPLACE or Op.REPLACE in made:
+        return connect.op is Op.REPLACE
+    (machine, _), (other, _) = identities(connect)
+    return machine != other
+
+
+def identities(connect: Change) -> tuple[tuple[str, str], tuple[str, str]]:
+    """(machine, host key that the settings give) of a server or bastion, before and after; empty where it has none."""
+    found = []
+    for inputs in (connect.before, connect.after):
+        triggers = [str(one) for one in inputs.get("triggers") or ()]
+        machine, _, key = (triggers[CAUSE] if len(triggers) > CAUSE else "".join(triggers[:1])).partition(" ")
+        found.append((machine, key))
+    return found[0], found[1]
 
 
 def review_of(text: str, stack: str | None = None, before: Mapping[str, str] | None = None) -> PreviewReview:

@@ -30,7 +30,7 @@ def _reasons(subject: PreviewReview, change: Change) -> Iterator[str]:
         if REPAIR in change.triggers:
             yield "the stack's setting `repair` asks for it"
         if task.is_connect and CAUSE in change.triggers:
-            yield "another machine"
+            yield "another machine" if machine else "another host key is demanded"
         elif CAUSE in change.triggers:
             yield from _own(subject, change)
         yield from _followed(subject, change)

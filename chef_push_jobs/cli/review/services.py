@@ -32,6 +32,11 @@ def interrupts(subject: PreviewReview) -> bool:
     return subject.topology.primary.name in restarting(subject)
 
 
+def reconfigured(subject: PreviewReview) -> Iterator[tuple[str, str]]:
+    """(service, server) of those that restart if their configuration changed."""
+    return ((service, task.server.name) for task, service in _restarts(subject) if not task.step.always_restarts)
+
+
 def services(subject: PreviewReview) -> Iterator[tuple[str, str, str]]:
     """(service, servers, when)."""
     pushy = restarting(subject)

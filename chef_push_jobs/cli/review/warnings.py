@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chef_push_jobs.cli.review.ingress import opened
-from chef_push_jobs.cli.review.preview_review import PreviewReview
-from chef_push_jobs.cli.review.services import interrupts, restarting
-from chef_push_jobs.cli.server_names import listed
+from chef_push_jobs.cli.review.preview_review import INSTANCE, PreviewReview, identities
+from chef_push_jobs.cli.review.services import interrupts, reconfigured, restarting
+from chef_push_jobs.cli.server_names import counted, listed
 from chef_push_jobs.engine.preview import Op
 from chef_push_jobs.model.packages import Package, numbers
 from chef_push_jobs.model.shown import code, prose
-from chef_push_jobs.runbook import push_jobs
+from chef_push_jobs.runbook import chef_server, push_jobs
 
 # The setting in the script that rotates; the rest of it may change form.
 WANTED = re.compile(r"^wanted=.*", re.MULTILINE)
@@ -21,17 +21,58 @@ WANTED = re.compile(r"^wanted=.*", re.MULTILINE)
 FILE = re.compile(r"(?<![\w.+~-])(?:chef-rollout-[0-9a-f]{12}-)?([\w.+~-]+\.(?:deb|rpm))\b")
 
 
+VOLUME = "aws:ebs/volume:Volume"
+PUBLIC = "associatePublicIpAddress"
+BALANCER = "aws:lb/loadBalancer:LoadBalancer"
+
+
 def warnings(subject: PreviewReview) -> tuple[str, ...]:
-    """Each a sentence or two in Markdown. A stack that is new has nothing to lose: only its open doors are listed."""
+    """Each a sentence or two in Markdown. A stack that is new has nothing to lose, but for servers that exist."""
     about_servers = (
-        () if subject.is_new else (*_primary(subject), *_machines(subject), *_packages(subject), *_running(subject))
+        ()
+        if subject.is_new
+        else (
+            *_data(subject),
+            *_primary(subject),
+            *_machines(subject),
+            *_packages(subject),
+            *_running(subject),
+            *_chef_server(subject),
+            *_host_keys(subject),
+            *_weaker(subject),
+        )
     )
-    return (*about_servers, *_firewall(subject))
+    return (*_taken_over(subject), *about_servers, *_firewall(subject))
+
+
+def _taken_over(subject: PreviewReview) -> Iterator[str]:
+    """Of what is on them, nothing is known before they are met."""
+    existing = subject.plan.settings.existing
+    found = [name for name, op in subject.changed_machines.items() if op is Op.CREATE and name in existing]
+    if found:
+        package = code(subject.plan.settings.push_jobs_package.name)
+        yield (
+            f"**Servers that exist are taken over**: {prose(listed(counted(found)))}. Push jobs that is older than "
+            f"{package} is upgraded to it, and restarts wherever it runs; settings of push jobs and Chef server that "
+            "were made by hand are replaced by the stack's."
+        )
+
+
+def _data(subject: PreviewReview) -> Iterator[str]:
+    for change in subject.of(VOLUME):
+        if change.op in (Op.DELETE, Op.REPLACE):
+            done = "deleted" if change.op is Op.DELETE else "replaced"
+            yield (
+                f"**The data volume is {done}** ({code(change.name)}), and with it Chef server's data: have a backup."
+            )
 
 
 def _primary(subject: PreviewReview) -> Iterator[str]:
     name = subject.topology.primary.name
-    if subject.changed_machines.get(name) in (Op.REPLACE, Op.CREATE):
+    op = subject.changed_machines.get(name)
+    if op is Op.DELETE:
+        yield f"**The primary goes** ({code(name)}), with what is on it: have a backup."
+    elif op in (Op.REPLACE, Op.CREATE) and name not in subject.plan.settings.existing:
         yield (
             f"**The primary is replaced** ({code(name)}). What is only on it is lost: have a backup. The credentials "
             "are made anew and copied to every other server."
@@ -41,10 +82,63 @@ def _primary(subject: PreviewReview) -> Iterator[str]:
 def _machines(subject: PreviewReview) -> Iterator[str]:
     primary = subject.topology.primary.name
     for op, what in ((Op.DELETE, "go, with what is on them"), (Op.REPLACE, "are replaced, with what is on them")):
-        found = sorted(name for name, seen in subject.changed_machines.items() if seen is op and name != primary)
+        found = counted(name for name, seen in subject.changed_machines.items() if seen is op and name != primary)
         if found:
             text = what if len(found) > 1 else what.replace("go,", "goes,").replace("are ", "is ").replace("them", "it")
             yield f"**{prose(listed(found))} {text}.**"
+
+
+def _chef_server(subject: PreviewReview) -> Iterator[str]:
+    on = [server for service, server in reconfigured(subject) if service == chef_server.SERVICES]
+    if on:
+        yield (
+            f"**Chef server is reconfigured** on {prose(listed(counted(set(on))))}: its services restart there if "
+            "their configuration changed."
+        )
+
+
+def _host_keys(subject: PreviewReview) -> Iterator[str]:
+    """Of servers and bastions that are the same machines as before."""
+    other: list[str] = []
+    gone: list[str] = []
+    for change in subject.by_name.values():
+        task = subject.task(change)
+        if change.op is not Op.REPLACE or not task.is_connect or task.server in subject.changed_machines:
+            continue
+        (_, before), (_, after) = identities(change)
+        if before != after:
+            (other if after else gone).append(task.server)
+    if other:
+        yield (
+            f"**Another host key is trusted** for {prose(listed(counted(other)))}: compare it on the console "
+            "(docs/operations.md, New host keys). The server is set up anew."
+        )
+    if gone:
+        yield (
+            f"**Whoever answers is trusted** as {prose(listed(counted(gone)))}: its host key is not in the settings "
+            "any more. The server is set up anew."
+        )
+
+
+def _weaker(subject: PreviewReview) -> Iterator[str]:
+    protections = {INSTANCE: "disableApiTermination", BALANCER: "enableDeletionProtection"}
+    off = [
+        change.name
+        for kind, name in protections.items()
+        for change in subject.of(kind)
+        if change.op is not Op.DELETE and change.before.get(name) and not change.after.get(name)
+    ]
+    if off:
+        yield f"**Protection is taken off** {prose(listed(counted(off)))}: they can be deleted from now on."
+    tokens = [(change.name, *map(_tokens, (change.before, change.after))) for change in subject.of(INSTANCE)]
+    without = [name for name, before, after in tokens if before == "required" and after == "optional"]
+    if without:
+        yield f"**Metadata is given without a session token** on {prose(listed(counted(without)))}."
+
+
+def _tokens(inputs: Mapping[str, Any]) -> str:
+    options = inputs.get("metadataOptions")
+    return str(options.get("httpTokens", "")) if isinstance(options, Mapping) else ""
 
 
 def _packages(subject: PreviewReview) -> Iterator[str]:
@@ -99,3 +193,15 @@ def _firewall(subject: PreviewReview) -> Iterator[str]:
     if rules:
         what = "lets in" if subject.is_new else "is widened"
         yield f"**The firewall {what}**:" + "".join(f"\n  - {rule}" for rule in rules)
+    public = [] if subject.is_new else list(_made_public(subject))
+    if public:
+        yield "**The network is opened**:" + "".join(f"\n  - {prose(one)}" for one in public)
+
+
+def _made_public(subject: PreviewReview) -> Iterator[str]:
+    for change in subject.of(BALANCER):
+        if change.before.get("internal") is True and change.op is not Op.DELETE and not change.after.get("internal"):
+            yield f"the load balancer {change.name} has public addresses"
+    for change in subject.of(INSTANCE):
+        if change.before and not change.before.get(PUBLIC) and change.after.get(PUBLIC) is True:
+            yield f"{change.name} has a public address"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from chef_push_jobs.cli.server_names import counted
 from chef_push_jobs.engine.progress import MACHINE, RolloutProgress, TaskState
 from chef_push_jobs.runbook.plan import UPLOAD, TaskId, steps
 from chef_push_jobs.runbook.steps import Action
@@ -78,7 +79,7 @@ def table(rollout: RolloutProgress, usual: Mapping[str, float], now: float) -> T
         cells[task.server, known.get(task.step, OTHER)] = Cell(mark, task.seconds(now), usual.get(task.name))
     used = {column for _, column in cells}
     shown = [column for column in dict.fromkeys([*known.values(), OTHER]) if column in used]
-    servers = sorted({server for server, _ in cells})
+    servers = counted({server for server, _ in cells})
     return Table(tuple(shown), {server: tuple(cells.get((server, column)) for column in shown) for server in servers})
 
 
