@@ -109,7 +109,9 @@ def _subnet(settings: Settings, network: Network, server: Server) -> PlacedSubne
     return subnets[tier.index(server) % len(subnets)]
 
 
-def servers_args(plan: StackPlan, network: Network, availability: HighAvailability | None) -> ServersArgs:
+def servers_args(
+    plan: StackPlan, network: Network, availability: HighAvailability | None, image_id: pulumi.Input[str]
+) -> ServersArgs:
     settings, config = plan.settings, plan.settings.config
 
     def server_args(server: Server) -> ServerArgs:
@@ -139,6 +141,7 @@ def servers_args(plan: StackPlan, network: Network, availability: HighAvailabili
         servers=[server_args(server) for server in settings.topology.servers],
         ssh=config.ssh,
         image=config.machines.image,
+        image_id=image_id,
         architecture=config.machines.architecture,
         public_key=settings.public_key,
         key_name=config.ssh.key_name,

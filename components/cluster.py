@@ -37,6 +37,7 @@ from .deferred import deferred_outputs
 from .existing_network import fetch_existing_network
 from .existing_servers import ExistingServers
 from .high_availability import HighAvailability
+from .image import find_image
 from .load_balancer import LoadBalancer
 from .network import Network
 from .rollout import Resources, Rollout, RolloutArgs
@@ -200,12 +201,13 @@ def _existing(plan: StackPlan, opts: pulumi.ResourceOptions | None, prefix: str)
 
 def _managed(plan: StackPlan, opts: pulumi.ResourceOptions | None, prefix: str) -> _Made:
     settings = plan.settings
-    found = fetch_existing_network(settings, opts.parent if opts else None)
+    parent = opts.parent if opts else None
+    found, image_id = fetch_existing_network(settings, parent), find_image(settings, parent)
     named = callers(settings)
     with deferred_outputs(len(named)) as (addresses, resolve):
         args = network_args(settings, found, dict(zip(named, addresses, strict=True)))
         network = Network(f"{prefix}network", args, opts, prefix=prefix)
-        servers = _servers(plan, network, opts, prefix)
+        servers = _servers(plan, network, image_id, opts, prefix)
         resolve([servers.machines[server].public_ip for server in named])
     entry = LoadBalancer(f"{prefix}entry", load_balancer_args(settings, network, servers), opts, prefix=prefix)
     outputs: Outputs = {"entry": {"apiFqdn": settings.api_fqdn, "loadBalancer": entry.address}}
@@ -214,15 +216,17 @@ def _managed(plan: StackPlan, opts: pulumi.ResourceOptions | None, prefix: str) 
     return _Made(servers, [*network.push_jobs_rules, *entry.way_in], outputs)
 
 
-def _servers(plan: StackPlan, network: Network, opts: pulumi.ResourceOptions | None, prefix: str) -> Servers:
+def _servers(
+    plan: StackPlan, network: Network, image_id: str, opts: pulumi.ResourceOptions | None, prefix: str
+) -> Servers:
     """With what fails over, if anything does."""
     name, settings = f"{prefix}servers", plan.settings
     if settings.config.high_availability is None:
-        return Servers(name, servers_args(plan, network, None), opts, prefix=prefix)
+        return Servers(name, servers_args(plan, network, None, image_id), opts, prefix=prefix)
     with deferred_outputs(len(settings.topology.backends)) as (backends, resolve):
         args = high_availability_args(settings, network, backends)
         availability = HighAvailability(f"{prefix}availability", args, opts, prefix=prefix)
-        servers = Servers(name, servers_args(plan, network, availability), opts, prefix=prefix)
+        servers = Servers(name, servers_args(plan, network, availability, image_id), opts, prefix=prefix)
         machines = [servers.machines[server.name] for server in settings.topology.backends]
         resolve([pulumi.Output.from_input(machine) for machine in machines])
     return servers

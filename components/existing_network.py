@@ -10,12 +10,15 @@ from chef_push_jobs.model.problems import report
 from chef_push_jobs.network import existing_network
 from chef_push_jobs.network.existing_network import ExistingNetwork, ExistingSubnet
 
+from .lookups import looked_up
+
 HAVE_ADDRESS = ["pending", "running", "stopping", "stopped"]
 
 
 def fetch_existing_network(settings: Settings, parent: pulumi.Resource | None = None) -> ExistingNetwork:
     """By the provider of `parent`. Raises pulumi.RunError, which is shown without a stack trace, with every problem."""
-    found = _found(settings, pulumi.InvokeOptions(parent=parent))
+    with looked_up("network.zones" if settings.config.network.vpc_id is None else "network.vpcId"):
+        found = _found(settings, pulumi.InvokeOptions(parent=parent))
     if wrong := existing_network.problems(settings, found):
         raise pulumi.RunError(report(wrong))
     return found

@@ -22,10 +22,10 @@ SHOWN = 32
 
 def end_when_interrupted() -> None:
     """Ends at once, without a traceback: threads that wait for the engine would hold it up until the host kills it."""
-    signal.signal(signal.SIGINT, _end)
+    signal.signal(signal.SIGINT, lambda _number, _frame: _end())
 
 
-def _end(_number: int, _frame: object) -> NoReturn:
+def _end() -> NoReturn:
     with suppress(RuntimeError):  # what was interrupted may be writing there itself
         sys.stdout.flush()
         sys.stderr.flush()
@@ -47,9 +47,12 @@ class Refused(pulumi.RunError):
 
 @contextmanager
 def errors_shown() -> Iterator[None]:
-    """Shows a pulumi.RunError by itself, and ends the program."""
+    """Shows a pulumi.RunError by itself, and ends the program.
+
+    At once: what was begun would be waited for, fail for the same reason, and show it again.
+    """
     try:
         yield
     except pulumi.RunError as error:
         pulumi.log.error(visible(str(error)))
-        sys.exit(SHOWN)
+        _end()

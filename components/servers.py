@@ -21,9 +21,6 @@ from .host_keys import Bastion
 from .rolling import Machine, Rolling, RollingArgs
 from .vpc import PlacedSubnet
 
-# EC2's names for ours.
-ARCHITECTURES = {"amd64": "x86_64", "arm64": "arm64"}
-
 
 @dataclass(frozen=True)
 class MachineArgs:
@@ -64,15 +61,17 @@ class BastionArgs:
 
 @dataclass(frozen=True)
 class ServersArgs:
-    """All machines boot `image` and authorize one key: `public_key` (an OpenSSH line), or the key pair `key_name`.
+    """All machines boot `image`, found as `image_id`.
 
-    `protect` them from being deleted, in the stack and in the cloud. `metadata` says whether it needs a session token.
-    `rolling` is how those stop that a change stops.
+    They authorize one key: `public_key` (an OpenSSH line), or the key pair `key_name`. `protect` them from being
+    deleted, in the stack and in the cloud. `metadata` says whether it needs a session token. `rolling` is how those
+    stop that a change stops.
     """
 
     servers: Sequence[ServerArgs]
     ssh: Ssh
     image: Image
+    image_id: pulumi.Input[str]
     architecture: Literal["amd64", "arm64"]
     public_key: str | None
     key_name: str | None
@@ -101,7 +100,6 @@ class Servers(ServerGroup):
         super().__init__("ChefServers", name, props, opts, prefix)
         self._args = args
         self._key_name = self._key_pair(f"{name}-operator")
-        self._image_id = self._image()
         self._rolling, self._reached_at = Rolling(args.rolling, self.prefix), dict[str, Machine]()
         self.bastion = self._bastion(args.bastion) if args.bastion else existing_bastion(args.ssh, self)
         self.machines = {
@@ -122,21 +120,6 @@ class Servers(ServerGroup):
             name, public_key=self._args.public_key, tags=dict(self._args.tags), opts=self.child_opts
         ).key_name
 
-    def _image(self) -> pulumi.Input[str]:
-        image = self._args.image
-        if image.id is not None:
-            return image.id
-        filters: Sequence[aws.ec2.GetAmiFilterArgsDict] = [
-            {"name": "name", "values": [image.name]},
-            {"name": "architecture", "values": [ARCHITECTURES[self._args.architecture]]},
-        ]
-        lookup = pulumi.InvokeOutputOptions(parent=self)
-        # Two years after they were made, as those for systems of this age were, images are shown only to who asks so.
-        found = aws.ec2.get_ami_output(
-            owners=[image.owner], filters=filters, most_recent=True, include_deprecated=True, opts=lookup
-        )
-        return found.id
-
     def _bastion(self, args: BastionArgs) -> Bastion:
         machine = self._machine(BASTION, BASTION, args.machine)
         address = self._address(BASTION, machine, args.address)
@@ -148,7 +131,7 @@ class Servers(ServerGroup):
         its_tags = tags(self._args.tags, name, Fqdn=args.fqdn, Role=role)
         return aws.ec2.Instance(
             name,
-            ami=self._image_id,
+            ami=self._args.image_id,
             instance_type=args.instance_type,
             key_name=self._key_name,
             subnet_id=args.subnet.id,

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from chef_push_jobs.model import prices
 from chef_push_jobs.model.prices import Quota
+from chef_push_jobs.model.problems import Problem
 
 CODE = re.compile(r"api error ([A-Za-z]+(?:\.[A-Za-z]+)*)")
 AGAIN = "Then run `pulumi up` again: it goes on from there. What was made is in the state; `pulumi destroy` removes it."
@@ -54,6 +55,22 @@ ADVICE: Mapping[str, str] = {
     "VolumeLimitExceeded": _quota(prices.STORAGE, "Delete a volume that is not used"),
     "VpcLimitExceeded": _quota(prices.VPCS, "Delete one that is not used"),
 }
+
+
+# How the SDK, the engine and the plugin introduce what AWS, or the plugin itself, says of a look-up.
+SAID_BY = re.compile(r"^.*\breturned an error: |^.*\binvoke of \S+ failed: ", re.DOTALL)
+
+
+def refused(setting: str, error: str) -> Problem:
+    """A look-up for `setting` that failed, in AWS's words."""
+    code = CODE.search(error)
+    remedy = ADVICE.get(str(code[1])) if code else None
+    return Problem(
+        setting,
+        SAID_BY.sub("", error).removesuffix(" ()").strip().rstrip("."),
+        "what it names is looked up in AWS before anything is made",
+        remedy or "see that aws:region and the credentials are those of the account that you mean",
+    )
 
 
 def advice(resource: str, operation: str, errors: Sequence[str]) -> str | None:

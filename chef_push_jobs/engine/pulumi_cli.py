@@ -30,6 +30,12 @@ REMEDIES: tuple[tuple[str, str], ...] = (
     (r"PULUMI_ACCESS_TOKEN", "say where the state is: PULUMI_BACKEND_URL or pulumi login"),
     (r"unable to open (state directory|bucket)", "correct PULUMI_BACKEND_URL, or log in elsewhere: pulumi login"),
     (r"no Pulumi.yaml project file", "change to the project's folder, where Pulumi.yaml is"),
+    (r"invalid AWS Region", "correct aws:region in the stack's file, or AWS_REGION"),
+    (r"[Mm]issing [Rr]egion", "set it: pulumi config set aws:region eu-central-1, for example"),
+    (
+        r"No valid credential sources|ExpiredToken|InvalidClientTokenId|SignatureDoesNotMatch|AuthFailure",
+        "log in to AWS as somebody that it knows: aws sts get-caller-identity",
+    ),
     (r"currently locked", "wait for the update that holds the lock; if nobody runs one: pulumi cancel"),
 )
 
@@ -161,8 +167,13 @@ def explain(said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     errors = [line.removeprefix("error:").strip() for line in lines if line.startswith("error:")]
     message = (errors or lines or ["it said nothing"])[-1]
-    remedy = next((remedy for pattern, remedy in REMEDIES if re.search(pattern, message)), None)
-    return f"{message}; {remedy}" if remedy else message
+    found = remedy(message)
+    return f"{message}; {found}" if found else message
+
+
+def remedy(message: str) -> str | None:
+    """What to do about a complaint of the CLI, or of the engine."""
+    return next((remedy for pattern, remedy in REMEDIES if re.search(pattern, message)), None)
 
 
 def _failure(arguments: tuple[str, ...], said: str) -> PulumiError:

@@ -98,6 +98,23 @@ def test_a_preview_that_cannot_be_made_is_the_comment_and_fails_the_step(cluster
     assert "### Stack `never-made`: the preview failed\n" in file.read_text()
 
 
+def test_an_image_that_there_is_none_of_is_told_by_its_setting_and_without_a_traceback(
+    cluster: Stack, tmp_path: Path
+) -> None:
+    settings = tmp_path / "Pulumi.wrong.yaml"
+    settings.write_text(cluster.settings.read_text().replace("sandbox-ubuntu-chef-ha", "no-such-image-*"))
+    done = run(cluster, inside("pulumi", "preview", "--stack", cluster.name, "--config-file", str(settings)))
+    assert done.returncode != 0
+    said = done.stdout + done.stderr
+    assert said.count("machines.image.name: 'no-such-image-*' of self") >= 1
+    assert "Traceback" not in said and "unhandled error" not in said
+    review = inside(sys.executable, "-m", "chef_push_jobs", "review", "--stack", cluster.name)
+    told = run(cluster, [*review, "--config-file", str(settings)])
+    assert (told.returncode, told.stderr) == (1, "")
+    assert told.stdout.count("machines.image.name: 'no-such-image-*' of self") == 1
+    assert "Traceback" not in told.stdout
+
+
 def test_a_review_makes_the_preview_itself(cluster: Stack) -> None:
     cluster.change(pushJobs={**cluster.setting("pushJobs"), "settings": {"heartbeat_interval": 2000}})
     options = ["--stack", cluster.name, "--config-file", str(cluster.settings)]

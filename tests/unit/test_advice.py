@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chef_push_jobs.engine.aws_advice import ADVICE, advice
+from chef_push_jobs.engine.aws_advice import ADVICE, advice, refused
 
 REFUSED = (
     "creating EC2 VPC: operation error EC2: CreateVpc, https response error StatusCode: 400, RequestID: 1b2c, "
@@ -38,3 +38,18 @@ def test_the_newest_of_several_errors_decides() -> None:
     older = REFUSED.replace("VpcLimitExceeded", "RequestLimitExceeded")
     told = advice("it", "create", [REFUSED, older])
     assert told is not None and "VpcLimitExceeded" in told
+
+
+INVOKED = "invoke of aws:ec2/getAmi:getAmi failed: invocation of aws:ec2/getAmi:getAmi returned an error: {}"
+
+
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        (REFUSED.replace("VpcLimitExceeded", "UnauthorizedOperation"), ADVICE["UnauthorizedOperation"]),
+        ("something else", "see that aws:region and the credentials are those of the account that you mean"),
+    ],
+)
+def test_a_look_up_that_failed_is_a_problem_of_its_setting_in_the_words_of_aws(said: str, remedy: str) -> None:
+    problem = refused("machines.image", INVOKED.format(said))
+    assert (problem.setting, problem.given, problem.remedy) == ("machines.image", said.rstrip("."), remedy)

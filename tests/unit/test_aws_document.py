@@ -119,7 +119,7 @@ CALLS: dict[str, set[str]] = {
         *("CreateInstanceProfile", "GetInstanceProfile", "DeleteInstanceProfile", "AddRoleToInstanceProfile"),
         *("RemoveRoleFromInstanceProfile", "TagInstanceProfile", "UntagInstanceProfile", "ListInstanceProfileTags"),
     ),
-    "ec2.get_ami_output": ec2("GetInstanceUefiData"),
+    "ec2.get_ami": ec2("GetInstanceUefiData"),
     "the provider itself": {"sts:GetCallerIdentity"},
     "tags": ec2("CreateTags", "DeleteTags") | elb("AddTags", "RemoveTags"),
 }

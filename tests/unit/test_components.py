@@ -282,6 +282,47 @@ def test_resources_and_look_ups_use_the_provider_in_the_clusters_options(monkeyp
     }
 
 
+LOOK_UPS = {
+    "aws:ec2/getAmi:getAmi": (
+        "Your query returned no results. Please change your search criteria and try again.",
+        "machines.image.name: 'ubuntu/images/hvm-ssd/ubuntu-xenial-16.04-amd64-server-*' of 099720109477",
+    ),
+    "aws:ec2/getVpcs:getVpcs": ("api error UnauthorizedOperation: no", "network.vpcId: api error UnauthorizedOp"),
+    "aws:index/getAvailabilityZones:getAvailabilityZones": ("no credentials", "network.zones: no credentials\n"),
+}
+
+
+@pytest.mark.parametrize("token", LOOK_UPS)
+def test_a_look_up_that_fails_is_told_by_its_setting_and_without_a_stack_trace(
+    token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer, (said, told) = Notes.call, LOOK_UPS[token]
+
+    def call(self: Notes, args: Any) -> Any:
+        if args.token == token:
+            return {}, [("", f"invocation of {token} returned an error: {said}")]
+        return answer(self, args)
+
+    monkeypatch.setattr(Notes, "call", call)
+    there: Any = {
+        "vpcId": "vpc-0e57a7e000000001",
+        "backendSubnetId": "subnet-0a1b2c3d",
+        "frontendSubnetIds": ["subnet-0a1b2c3d"],
+    }
+    network: Any = {"Zones": {"zones": ["us-east-1a"]}, "Vpcs": there}
+    given = next((network[what] for what in network if what in token), None)
+    settings: Any = {**PACKAGED["made"], "network": given} if given else PACKAGED["made"]
+    if given is there:
+        settings = {**DEFAULTS, "topology": "tier", "backends": "1", "highAvailability": None, "network": there}
+
+    def program() -> None:
+        ChefPushJobsCluster("chef", settings, root=ROOT)
+
+    with pytest.raises(pulumi.RunError, match="1 problem in the stack's settings; nothing was changed") as refused:
+        registered(program, monkeypatch)
+    assert told in str(refused.value)
+
+
 def noting(used: dict[str, set[str]], method: Callable[..., Any], kind: str) -> Callable[..., Any]:
     def noted(self: Notes, args: Any) -> Any:
         used.setdefault(getattr(args, kind), set()).add(args.provider)

@@ -15,7 +15,7 @@ from chef_push_jobs import scripts
 from chef_push_jobs.cli.app import main
 from chef_push_jobs.cli.review import picture
 from chef_push_jobs.cli.review.changed_settings import ChangedSettings
-from chef_push_jobs.cli.review.comment import LIMIT, comment
+from chef_push_jobs.cli.review.comment import LIMIT, comment, failed
 from chef_push_jobs.cli.review.preview_review import PreviewReview, review_of
 from chef_push_jobs.cli.review.reasons import reasons
 from chef_push_jobs.cli.review.warnings import warnings
@@ -459,6 +459,19 @@ def test_a_preview_that_failed_is_told_with_what_it_said(tmp_path: Path, capsys:
         "<!-- chef-push-jobs: review of stack production -->\n### Stack `production`: the preview failed"
     )
     assert told["message"] in said
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        ("Preview failed: invalid AWS Region: us-esat-1", "correct aws:region in the stack's file, or AWS_REGION"),
+        ("Preview failed: No valid credential sources found", "log in to AWS as somebody that it knows"),
+        ("topology: 'x'\n     Do:   set it.", ""),
+    ],
+)
+def test_a_preview_that_failed_is_told_with_what_to_do(error: str, remedy: str) -> None:
+    text = failed("production", [error])
+    assert f"```\n\nWhat to do: {remedy}" in text if remedy else "What to do" not in text
 
 
 def test_what_is_no_preview_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,7 @@ from chef_push_jobs.cli.review.warnings import warnings
 from chef_push_jobs.cli.server_names import listed
 from chef_push_jobs.config.setting_list import settings
 from chef_push_jobs.engine.preview import UNKNOWN, Op
+from chef_push_jobs.engine.pulumi_cli import remedy
 from chef_push_jobs.engine.stack_history import ABSENT, SECRET
 from chef_push_jobs.model.shown import code, fenced, line, prose
 from chef_push_jobs.runbook.plan import TaskId
@@ -36,8 +37,13 @@ def marker(stack: str) -> str:
 
 def failed(stack: str, errors: Iterable[str]) -> str:
     """The comment where there is no plan to review."""
-    said = "\n\n".join(fenced(error, "text") for error in errors)
+    said = "\n\n".join(fenced(error, "text") + _remedy(error) for error in errors)
     return f"{marker(stack)}\n### Stack {code(stack)}: the preview failed\n\n{said or 'It said nothing.'}\n"
+
+
+def _remedy(error: str) -> str:
+    found = remedy(error)
+    return f"\n\nWhat to do: {found}." if found else ""
 
 
 def comment(subject: PreviewReview, policies: str = "") -> str:

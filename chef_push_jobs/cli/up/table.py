@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from chef_push_jobs.cli.server_names import counted
 from chef_push_jobs.engine.progress import MACHINE, RolloutProgress, TaskState
+from chef_push_jobs.engine.pulumi_cli import remedy
 from chef_push_jobs.runbook.plan import UPLOAD, TaskId, steps
 from chef_push_jobs.runbook.steps import Action
 
@@ -139,7 +140,10 @@ def blocks(rollout: RolloutProgress) -> Iterator[str]:
     """Every failure whole, as the task runner on the server wrote it; what concerns no task after them."""
     for task in rollout.failed:
         yield task.error or f"{task.step} on {task.server} did not end: the engine was told to stop"
-    yield from (error for error in rollout.errors if error != "update failed")
+    for error in rollout.errors:
+        if error != "update failed":
+            found = remedy(error)
+            yield f"{error}\nwhat next: {found}" if found else error
 
 
 def titles(columns: Sequence[Column]) -> list[str]:
