@@ -16,6 +16,8 @@ STACK = "pulumi:pulumi:Stack"
 # The engine's words for what happens to a resource, once; a replacement's other steps are on its old self.
 LATEST = 1e11  # seconds of Unix time that are a time
 ACTS = ("create", "create-replacement", "update", "delete")
+# What has nothing to do is told at its end alone, and kept only of what can be a task.
+TASKS = ("command:remote:", "aws:ec2/instance:")
 
 
 @dataclass(frozen=True)
@@ -92,16 +94,17 @@ def _reduced(raw: Mapping[str, Any]) -> dict[str, Any] | None:
         return {"diagnosticEvent": {name: said.get(name, "") for name in ("urn", "severity", "message")}}
     for name in ("resourcePreEvent", "resOutputsEvent", "resOpFailedEvent"):
         if name in raw:
-            metadata = _metadata(raw[name]["metadata"])
+            metadata = _metadata(raw[name]["metadata"], ended=name == "resOutputsEvent")
             return {name: {"metadata": metadata}} if metadata else None
     if summary := raw.get("summaryEvent"):
         return {"summaryEvent": {name: summary.get(name) for name in ("result", "resourceChanges")}}
     return None
 
 
-def _metadata(metadata: Mapping[str, Any]) -> dict[str, Any] | None:
+def _metadata(metadata: Mapping[str, Any], *, ended: bool) -> dict[str, Any] | None:
     is_stack = metadata["type"] == STACK
-    if not is_stack and metadata["op"] not in ACTS:
+    unchanged = ended and metadata["op"] == "same" and metadata["type"].startswith(TASKS)
+    if not is_stack and not unchanged and metadata["op"] not in ACTS:
         return None
     new = metadata.get("new") or {}
     inputs = {name: value for name, value in (new.get("inputs") or {}).items() if name in ("update", "delete")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from chef_push_jobs.engine.event_log import STACK, Began, Done, Ended, Event, Fa
 from chef_push_jobs.engine.preview import COMMAND
 from chef_push_jobs.runbook.plan import StackPlan, identify
 from chef_push_jobs.runbook.stack import load_stack
+from chef_push_jobs.runbook.steps import Action
 from chef_push_jobs.scripts import does_nothing
 
 INSTANCE = "aws:ec2/instance:Instance"
 COPY = "command:remote:CopyToRemote"
 MACHINE = "machine"
+SAME = "same"
 
 
 class TaskState(StrEnum):
@@ -48,20 +51,34 @@ class TaskProgress:
 
 
 @dataclass(frozen=True)
+class Making:
+    """A resource of the cloud, other than a machine, that is being made, changed or removed since a Unix time."""
+
+    kind: str
+    name: str
+    started: float
+
+
+@dataclass(frozen=True)
 class RolloutProgress:
     """`tasks` by the names of their resources, in the order they started in. `errors` concern no task.
 
-    `others` counts what else was changed, as `create SecurityGroupIngressRule`; `result` is empty while it runs. `plan`
-    is that of `config`, the stack's settings, unless they were refused.
+    `making` are resources of the cloud that are under way, by what tells them apart; `others` counts those that are
+    done, as `create SecurityGroupIngressRule`. `unchanged` are names of tasks that had nothing to do. `result` is empty
+    while it runs; `at` is when the last event came. `plan` is that of `config`, the stack's settings, unless they were
+    refused.
     """
 
     started: float | None = None
+    at: float = 0.0
     ended: float | None = None
     result: str = ""
     config: Mapping[str, str] = field(default_factory=dict)
     tasks: Mapping[str, TaskProgress] = field(default_factory=dict)
     errors: tuple[str, ...] = ()
+    making: Mapping[tuple[str, str], Making] = field(default_factory=dict)
     others: Mapping[str, int] = field(default_factory=dict)
+    unchanged: frozenset[str] = frozenset()
     outputs: Mapping[str, Any] = field(default_factory=dict)
     plan: StackPlan | None = None
 
@@ -72,6 +89,22 @@ class RolloutProgress:
     @property
     def failed(self) -> tuple[TaskProgress, ...]:
         return tuple(task for task in self.tasks.values() if task.state is TaskState.FAILED)
+
+    @cached_property
+    def planned(self) -> frozenset[str]:
+        """Names of all that can happen on servers, machines among it: most of it only in a first rollout."""
+        if self.plan is None:
+            return frozenset(self.tasks)
+        made = self.plan.settings.existing == {}
+        tasks = {str(task) for task in self.plan.tasks.values() if task.action is not Action.RULES or not made}
+        machines = {server.name for server in self.plan.topology.servers} if made else set()
+        return frozenset(tasks | machines | self.tasks.keys())
+
+    @property
+    def settled(self) -> frozenset[str]:
+        """Those of the planned that are done, or had nothing to do."""
+        done = {task.name for task in self.tasks.values() if task.state is TaskState.DONE}
+        return self.planned & (done | self.unchanged)
 
     def seconds(self, now: float) -> float:
         return 0.0 if self.started is None else (now if self.ended is None else self.ended) - self.started
@@ -86,8 +119,7 @@ def rollout(events: Iterable[Event]) -> RolloutProgress:
 
 def after(state: RolloutProgress, event: Event) -> RolloutProgress:
     """The rollout once an event came."""
-    if state.started is None:
-        state = replace(state, started=event.at)
+    state = replace(state, at=event.at, started=event.at if state.started is None else state.started)
     match event:
         case Began():
             return replace(state, config=event.config, plan=_plan(event))
@@ -96,7 +128,7 @@ def after(state: RolloutProgress, event: Event) -> RolloutProgress:
         case Done():
             return _done(state, event)
         case Failed():
-            return _with(state, event.name, state=TaskState.FAILED, ended=event.at)
+            return _with(_left(state, event), event.name, state=TaskState.FAILED, ended=event.at)
         case Said():
             return _said(state, event)
         case Ended():
@@ -112,6 +144,9 @@ def _plan(event: Began) -> StackPlan | None:
 
 def _started(state: RolloutProgress, event: Started) -> RolloutProgress:
     named = _named(state, event)
+    if named is None and _is_of_the_cloud(event):
+        making = Making(event.type.rpartition(":")[2], event.name, event.at)
+        return replace(state, making={**state.making, (event.type, event.name): making})
     if named is None:
         return state
     server, step = named
@@ -131,14 +166,26 @@ def _named(state: RolloutProgress, event: Started) -> tuple[str, str] | None:
     return task.server, task.title
 
 
+def _is_of_the_cloud(event: Started | Done) -> bool:
+    return event.type.startswith("aws:") and event.type != INSTANCE
+
+
+def _left(state: RolloutProgress, event: Done | Failed) -> RolloutProgress:
+    """Without it among what is under way."""
+    making = {key: one for key, one in state.making.items() if key != (event.type, event.name)}
+    return replace(state, making=making)
+
+
 def _done(state: RolloutProgress, event: Done) -> RolloutProgress:
     if event.type == STACK:
         return replace(state, outputs=event.outputs or state.outputs)
-    if event.name in state.tasks:
+    if event.name in state.tasks and event.op != SAME:
         return _with(state, event.name, state=TaskState.DONE, ended=event.at)
+    if event.op == SAME or event.type in (COMMAND, COPY):
+        return replace(state, unchanged=state.unchanged | {event.name})
     if event.type.startswith("aws:"):
         what = f"{event.op.removesuffix('-replacement')} {event.type.rsplit(':', 1)[-1]}"
-        return replace(state, others={**state.others, what: state.others.get(what, 0) + 1})
+        return replace(_left(state, event), others={**state.others, what: state.others.get(what, 0) + 1})
     return state
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from chef_push_jobs import scripts
 from chef_push_jobs.cli.app import main
 from chef_push_jobs.cli.report.timeline import LINES, _marks
-from chef_push_jobs.cli.up.table import blocks, columns, headline, heard, lines, narrowed, table
+from chef_push_jobs.cli.up.screen import Screen
+from chef_push_jobs.cli.up.summary import summary
+from chef_push_jobs.cli.up.table import blocks, cloud, columns, headline, heard, hidden, left, lines, narrowed, table
 from chef_push_jobs.engine import history
-from chef_push_jobs.engine.event_log import Began, Ended, Said, event_of, kept, read_events
+from chef_push_jobs.engine.event_log import Began, Done, Ended, Failed, Said, Started, event_of, kept, read_events
 from chef_push_jobs.engine.progress import RolloutProgress, TaskProgress, TaskState, after, rollout
 from chef_push_jobs.runbook.steps import Action
 
@@ -143,7 +148,7 @@ def test_a_message_without_words_is_nothing(name: str) -> None:
     before = RolloutProgress(
         started=1.0, tasks={"connect-backend-0": TaskProgress("connect-backend-0", "backend-0", "connect", 1.0)}
     )
-    assert after(before, Said(2.0, name, "info", "")) == before
+    assert after(before, Said(2.0, name, "info", "")) == replace(before, at=2.0)
 
 
 def test_what_still_ran_when_the_engine_ended_has_failed() -> None:
@@ -218,7 +223,7 @@ def test_a_task_that_runs_shows_how_long_it_does_and_usually_takes() -> None:
         [[cell]] = table(found, usual, 103.2).rows.values()
         assert str(cell) == text
     assert list(heard(found)) == ["backend-0 push-jobs install: two"]
-    assert headline(found, 54.2, 112.0) == "12 s, 0 done, 1 running, the last rollout took 54 s"
+    assert headline(found, 54.2, 112.0) == "12 s, 0 of 1 done, 1 running, the last rollout took 54 s"
 
 
 def test_a_package_that_was_sent_is_not_installed_yet() -> None:
@@ -226,6 +231,144 @@ def test_a_package_that_was_sent_is_not_installed_yet() -> None:
     events = [engine_event(kind, name, "create") for kind in ("resourcePreEvent", "resOutputsEvent")]
     [[cell]] = table(made(*events), {}, 103.2).rows.values()
     assert str(cell) == "↑ 0s"
+
+
+def at(name: str, fraction: float) -> RolloutProgress:
+    """A rollout when so much of its events had come."""
+    with (EVENTS / f"{name}.jsonl").open() as log:
+        events = list(read_events(log))
+    return rollout(events[: round(len(events) * fraction)])
+
+
+def test_from_the_first_second_the_table_says_what_is_being_made() -> None:
+    assert cloud(RolloutProgress(), 0.0) == "Pulumi starts"
+    began = rollout([Began(100.0, {})])
+    assert cloud(began, 101.0) == "the program reads the settings, and looks up in AWS what they name"
+    making = after(began, Started(102.0, "network-nat", "aws:ec2/natGateway:NatGateway", "create"))
+    assert cloud(making, 145.0) == "network and the rest of the cloud: under way: NatGateway network-nat 43s"
+    for number in range(6):
+        making = after(making, Started(103.0, f"in-{number}", "aws:ec2/subnet:Subnet", "create"))
+    done = after(making, Done(104.0, "in-0", "aws:ec2/subnet:Subnet", "create", {}))
+    assert cloud(done, 145.0).startswith("network and the rest of the cloud: 1 done; under way: NatGateway network-nat")
+    assert cloud(done, 145.0).endswith("Subnet in-3 42s, 2 more")
+    failed = after(making, Failed(104.0, "network-nat", "aws:ec2/natGateway:NatGateway", "create"))
+    assert "network-nat" not in cloud(failed, 145.0)
+    assert cloud(at("first", 1), 0) == "network and the rest of the cloud: 50 done"
+
+
+def test_without_a_screen_the_cloud_is_told_of_where_it_takes_long() -> None:
+    began = rollout([Began(100.0, {})])
+    making = after(began, Started(102.0, "network-nat", "aws:ec2/natGateway:NatGateway", "create"))
+    done = after(making, Done(145.0, "network-nat", "aws:ec2/natGateway:NatGateway", "create", {}))
+    assert list(lines(began, making)) == ["   2.0 s  cloud  NatGateway network-nat begins, and more"]
+    assert list(lines(making, done)) == ["  45.0 s  cloud  NatGateway network-nat ended after 43.0 s"]
+
+
+def test_how_much_is_done_is_told_of_how_much_there_is() -> None:
+    shares = [(len(found.settled), len(found.planned)) for found in (at("first", one / 10) for one in range(1, 11))]
+    assert shares == sorted(shares)
+    assert {whole for _, whole in shares} == {49}
+    assert shares[-1] == (49, 49)
+
+
+def test_what_has_nothing_to_do_counts_as_done() -> None:
+    began = made(
+        *(json.loads(line) for line in (EVENTS / "first.jsonl").read_text().splitlines()[:3] if "prelude" in line)
+    )
+    same = engine_event("resOutputsEvent", "push-jobs-install-backend-0", "same")
+    reduced = kept(same, 1.0)
+    assert reduced is not None
+    event = event_of(reduced)
+    assert event is not None
+    found = after(began, event)
+    assert found.settled == {"push-jobs-install-backend-0"}
+    assert table(found, {}, 0).rows == {}, "nothing ran"
+    assert kept(engine_event("resourcePreEvent", "push-jobs-install-backend-0", "same"), 1.0) is None
+    idle = [engine_event(kind, "chef-install-backend-0", "update", update=scripts.NOTHING) for kind in BOTH]
+    assert made(*idle).unchanged == {"chef-install-backend-0"}
+
+
+BOTH = ("resourcePreEvent", "resOutputsEvent")
+
+
+def test_the_time_that_is_left_is_told_by_what_tasks_took_before() -> None:
+    whole = at("first", 1)
+    usual = history.usual([whole])
+    total = whole.seconds(0)
+    for tenth in range(5, 10):
+        found = at("first", tenth / 10)
+        told = left(found, usual, found.at)
+        assert told is not None
+        assert told == pytest.approx(total - found.seconds(found.at), abs=total / 4), tenth
+    assert left(at("first", 0.5), {}, 0) is None, "nothing tells"
+    middle = at("first", 0.5)
+    assert re.search(r"49 done, \d+ running, at most some \d+ s left$", headline(middle, 54.0, middle.at, usual))
+    assert "left" not in headline(whole, None, 0, usual)
+
+
+def test_a_server_that_is_new_is_thought_to_take_as_long_as_another() -> None:
+    usual = {name: seconds for name, seconds in history.usual([at("first", 1)]).items() if "frontend-1" not in name}
+    found = at("first", 0.5)
+    assert left(found, usual, found.at) == pytest.approx(
+        left(found, history.usual([at("first", 1)]), found.at), rel=0.3
+    )
+
+
+def test_what_a_narrow_terminal_leaves_out_is_named() -> None:
+    whole = table(at("first", 0.8), {}, 0)
+    assert hidden(whole, whole) == ""
+    shown = narrowed(whole, 60)
+    told = hidden(whole, shown)
+    assert told.startswith("too narrow to show: machine, connect, ")
+    assert "chef install" in told
+
+
+def test_the_screen_has_a_legend_and_the_end_says_where_everything_is() -> None:
+    console = Console(file=io.StringIO(), record=True, width=60, force_terminal=True)
+    screen = Screen("sandbox", console, {}, None, at("first", 0.8))
+    console.print(screen.render())
+    shown = console.export_text()
+    assert "✓ done   ↑ package sent" in shown and "too narrow to show: machine" in shown
+    screen.rollout = at("first", 1)
+    screen.finish("")
+    told = console.export_text()
+    for part in (
+        "backend-0   10.0.0.5   backend-0.chef.test\n",
+        "entry: https://chef.test\n",
+        "address of the backends: 10.0.15.254\n",
+        "ports of push jobs: heartbeat 10000, commands 10003, API 10002\n",
+        "test: 92 examples: 91 passed, ",
+        "49 of 49 done",
+    ):
+        assert part in told.replace("\n\n", "\n"), part
+
+
+def test_a_failed_rollout_does_not_tell_what_an_earlier_one_tested() -> None:
+    console = Console(file=io.StringIO(), record=True, width=200)
+    found = replace(at("failed", 1), outputs=at("first", 1).outputs)
+    Screen("sandbox", console, {}, None, found).finish("")
+    told = console.export_text()
+    assert "examples" not in told and "\ntest: " not in told
+    assert "ports of push jobs" in told
+
+
+@pytest.mark.parametrize(
+    ("outputs", "expected"),
+    [
+        ({}, []),
+        ({"servers": [], "bastion": None, "entry": {"loadBalancer": None, "apiFqdn": "a"}}, ["entry: https://a"]),
+        (
+            {
+                "bastion": {"host": "192.0.2.1", "user": "ubuntu", "port": 22},
+                "entry": {"loadBalancer": "b", "apiFqdn": "a"},
+            },
+            ["bastion: ubuntu@192.0.2.1, port 22", "entry: https://a, load balancer b"],
+        ),
+        ({"servers": {"b-10": {"address": "2", "fqdn": "y"}, "b-2": {}}}, ["b-2   ?  ?", "b-10  2  y"]),
+    ],
+)
+def test_the_end_tells_what_outputs_there_are(outputs: Any, expected: list[str]) -> None:
+    assert list(summary(outputs)) == expected
 
 
 @pytest.mark.parametrize("width", [200, 100, 80, 40])

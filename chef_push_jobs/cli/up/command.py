@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +28,8 @@ from chef_push_jobs.cli.up.screen import Screen
 from chef_push_jobs.engine import history
 from chef_push_jobs.engine import up as engine
 from chef_push_jobs.engine.pulumi_cli import Pulumi, PulumiError, explain
+
+CALLED = "CHEF_PUSH_JOBS_CALLED"  # how this command is typed where it was started, if not by its name
 
 
 def up(
@@ -82,5 +85,16 @@ def _up(pulumi: Pulumi, stack: str, options: Sequence[str], events: Path | None,
         file.unlink(missing_ok=True)
         raise PulumiError(f"`pulumi up` could not begin: {explain(finished.said)}")
     screen.finish(finished.said)
-    write(f"the record of it: {shlex.join([NAME, 'report', '--stack', stack, '--events', str(file)])}", None)
+    for one in _next(stack, file, bool(finished.status)):
+        write(one, None)
     return PROBLEMS if finished.status else WELL
+
+
+def _next(stack: str, file: Path, failed: bool) -> Iterator[str]:
+    """The two commands that come next, as they are typed."""
+    called, of_stack = os.environ.get(CALLED, NAME), shlex.join(["--stack", stack])
+    if failed:
+        yield f"mend what is named above; then go on from there: {called} up {of_stack}"
+    else:
+        yield f"see that all is well: {called} doctor {of_stack}"
+    yield f"the record of it, as a page: {called} report {of_stack} {shlex.join(['--events', str(file)])}"

@@ -11,7 +11,21 @@ from rich.live import Live
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from chef_push_jobs.cli.up.table import Cell, Mark, blocks, headline, heard, lines, narrowed, table, titles
+from chef_push_jobs.cli.up.summary import summary
+from chef_push_jobs.cli.up.table import (
+    LEGEND,
+    Cell,
+    Mark,
+    blocks,
+    cloud,
+    headline,
+    heard,
+    hidden,
+    lines,
+    narrowed,
+    table,
+    titles,
+)
 from chef_push_jobs.engine.event_log import Event
 from chef_push_jobs.engine.progress import RolloutProgress, after
 from chef_push_jobs.model.shown import line, visible
@@ -58,16 +72,19 @@ class Screen:
 
     def render(self) -> RenderableType:
         now = time.time()
-        shown = narrowed(table(self.rollout, self.usual, now), self.console.width)
+        whole = table(self.rollout, self.usual, now)
+        shown = narrowed(whole, self.console.width)
         grid = RichTable(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
         grid.add_column("\nserver", no_wrap=True)
         for title in titles(shown.columns):
             grid.add_column(title)
         for server, cells in shown.rows.items():
             grid.add_row(Text(line(server)), *(_text(cell) for cell in cells))
-        last_lines = [Text(line(one), style="dim", no_wrap=True, overflow="ellipsis") for one in heard(self.rollout)]
-        head = Text(f"{self.stack}: {headline(self.rollout, self.last, now)}", style="bold")
-        return Group(head, grid, *last_lines, *([Text(self.note, style="yellow")] if self.note else []))
+        last_lines = [_dim(one) for one in heard(self.rollout)]
+        below = [_dim(one) for one in (hidden(whole, shown), LEGEND if shown.rows else "") if one]
+        head = Text(f"{self.stack}: {headline(self.rollout, self.last, now, self.usual)}", style="bold")
+        above = [_dim(one) for one in (cloud(self.rollout, now),) if one]
+        return Group(head, *above, *([grid] if shown.rows else []), *last_lines, *below, *_styled(self.note, "yellow"))
 
     def finish(self, said: str) -> None:
         """Failures whole; what the engine printed, where it said nothing else."""
@@ -75,8 +92,10 @@ class Screen:
             self._print(f"\n{block}")
         if not self.rollout.result:
             self._print(said.rstrip())
-        elif test := self.rollout.outputs.get("test"):
-            self._print(f"test: {line(str(test))}")
+        succeeded = self.rollout.result == "succeeded"
+        told = {name: one for name, one in self.rollout.outputs.items() if succeeded or name != "test"}
+        for one in summary(told):  # in a failed rollout, what was tested was another one
+            self._print(line(one))
         self._print(
             f"{self.stack}: {self.rollout.result or 'nothing was done'}, "
             f"{headline(self.rollout, self.last, time.time())}"
@@ -84,6 +103,14 @@ class Screen:
 
     def _print(self, text: str) -> None:
         self.console.print(visible(text), markup=False, highlight=False, soft_wrap=True)
+
+
+def _dim(text: str) -> Text:
+    return Text(line(text), style="dim", no_wrap=True, overflow="ellipsis")
+
+
+def _styled(text: str, style: str) -> list[Text]:
+    return [Text(text, style=style)] if text else []
 
 
 def _text(cell: Cell | None) -> Text:

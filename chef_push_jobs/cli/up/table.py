@@ -47,6 +47,15 @@ class Mark(StrEnum):
     FAILED = "✗"
 
 
+MEANINGS = {
+    Mark.DONE: "done",
+    Mark.SENT: "package sent",
+    Mark.RUNNING: "runs, of what it usually takes",
+    Mark.FAILED: "failed",
+}
+LEGEND = "   ".join(f"{mark} {meaning}" for mark, meaning in MEANINGS.items())
+MOST = 4  # resources of the cloud that are named at once
+SLOW = 5.0  # seconds, from which on one of them has a line of its own
 MARKS = {TaskState.DONE: Mark.DONE, TaskState.RUNNING: Mark.RUNNING, TaskState.FAILED: Mark.FAILED}
 
 
@@ -109,13 +118,66 @@ def _width(shown: Table, columns: Sequence[int]) -> int:
     return sum(wide) + 2 * len(columns)
 
 
-def headline(rollout: RolloutProgress, last: float | None, now: float) -> str:
-    """`last` is how long the last rollout took, in seconds."""
-    done = sum(task.state is TaskState.DONE for task in rollout.tasks.values())
-    parts = [f"{rollout.seconds(now):.0f} s", f"{done} done", f"{len(rollout.running)} running"]
+def headline(rollout: RolloutProgress, last: float | None, now: float, usual: Mapping[str, float] | None = None) -> str:
+    """`last` is how long the last rollout took, `usual` what its tasks do, in seconds."""
+    parts = [f"{rollout.seconds(now):.0f} s", f"{len(rollout.settled)} of {len(rollout.planned)} done"]
+    parts += [f"{len(rollout.running)} running"] if not rollout.result else []
     parts += [f"{len(rollout.failed)} failed"] if rollout.failed else []
-    parts += [f"the last rollout took {last:.0f} s"] if last else []
+    most = None if rollout.result else left(rollout, usual or {}, now)
+    parts += [f"at most some {most:.0f} s left"] if most else []
+    parts += [f"the last rollout took {last:.0f} s"] if last and not most else []
     return ", ".join(parts)
+
+
+def left(rollout: RolloutProgress, usual: Mapping[str, float], now: float) -> float | None:
+    """Seconds until the last task ends, if all that is open yet has to run; None where nothing tells.
+
+    A server that is new takes as long as another did.
+    """
+    if rollout.plan is None or not usual or not (rollout.tasks or rollout.unchanged):
+        return None
+    by_step: dict[str, float] = {}
+    for name, seconds in usual.items():
+        step = rollout.plan.identify(name).title
+        by_step[step] = max(by_step.get(step, 0.0), seconds)
+    ends: dict[str, float] = {}
+    settled, planned = rollout.settled, rollout.planned
+
+    def end(name: str, step: str, before: Iterable[str]) -> None:
+        start, takes = max((ends.get(one, 0.0) for one in before), default=0.0), usual.get(name, by_step.get(step, 0.0))
+        task = rollout.tasks.get(name)
+        if name in settled or (task and task.state is TaskState.FAILED):
+            ends[name] = 0.0
+        else:
+            ends[name] = max(takes - task.seconds(now), 0.0) if task else start + takes
+
+    for server in rollout.plan.topology.servers:
+        if server.name in planned:
+            end(server.name, MACHINE, ())
+    for task in rollout.plan.tasks.values():
+        end(str(task), task.id.title, [*map(str, task.waits_for), task.server.name])
+    return max(ends.values(), default=0.0)
+
+
+def cloud(rollout: RolloutProgress, now: float) -> str:
+    """What is being made beside the machines, the longest first; what was begun before anything else is there."""
+    if rollout.started is None:
+        return "Pulumi starts"
+    done = sum(rollout.others.values())
+    if not (rollout.making or done or rollout.tasks or rollout.unchanged):
+        return "the program reads the settings, and looks up in AWS what they name"
+    slow = sorted(rollout.making.values(), key=lambda one: one.started)
+    parts = [f"{one.kind} {one.name} {now - one.started:.0f}s" for one in slow[:MOST]]
+    parts += [f"{len(slow) - MOST} more"] if len(slow) > MOST else []
+    told = [f"{done} done"] if done else []
+    told += [f"under way: {', '.join(parts)}"] if parts else []
+    return f"network and the rest of the cloud: {'; '.join(told)}" if told else ""
+
+
+def hidden(whole: Table, shown: Table) -> str:
+    """Which columns a narrow terminal leaves out."""
+    gone = [f"{column.runbook} {column.title}".strip() for column in whole.columns if column not in shown.columns]
+    return f"too narrow to show: {', '.join(gone)}" if gone else ""
 
 
 def heard(rollout: RolloutProgress) -> Iterator[str]:
@@ -134,6 +196,18 @@ def lines(before: RolloutProgress, now: RolloutProgress) -> Iterator[str]:
         at = task.ended if task.ended is not None else task.started
         word = "begins" if task.state is TaskState.RUNNING else f"{task.state} after {task.seconds(at):.1f} s"
         yield f"{at - (now.started or at):6.1f} s  {task.server}  {task.step} {word}"
+    yield from _cloud_lines(before, now)
+
+
+def _cloud_lines(before: RolloutProgress, now: RolloutProgress) -> Iterator[str]:
+    """That it begins, and what was slow."""
+    start = now.started or 0.0
+    if now.making and not before.making and not before.others:
+        first = next(iter(now.making.values()))
+        yield f"{first.started - start:6.1f} s  cloud  {first.kind} {first.name} begins, and more"
+    for key, one in before.making.items():
+        if key not in now.making and now.at - one.started >= SLOW:
+            yield f"{now.at - start:6.1f} s  cloud  {one.kind} {one.name} ended after {now.at - one.started:.1f} s"
 
 
 def blocks(rollout: RolloutProgress) -> Iterator[str]:
