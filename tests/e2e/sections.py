@@ -152,10 +152,10 @@ SECTIONS = (
     Section(
         "clone",
         "docs/operations.md",
-        "Leaving",
+        "Remove the cluster",
         {'pulumi destroy --stack "$STACK"': Row(after=rows.nothing_runs)},
     ),
-    Section("clone", "README.md", "Leave it", {"scripts/down": Row(("is removed",))}, BESIDE),
+    Section("clone", "README.md", "Clean up", {"scripts/down": Row(("is removed",))}, BESIDE),
     Section(
         "newcomer",
         "docs/aws.md",
