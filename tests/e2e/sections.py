@@ -188,7 +188,7 @@ SECTIONS = (
     Section(
         "newcomer",
         "docs/aws.md",
-        "Leaving",
+        "Remove the cluster",
         {"pulumi destroy": Row(after=rows.nothing_runs)},
     ),
     Section(
@@ -257,7 +257,7 @@ SECTIONS = (
     Section(
         "adopter",
         "docs/existing-servers.md",
-        "Leaving",
+        "Remove the stack",
         {"pulumi destroy": Row(after=rows.uninstalled)},
     ),
     Section(
