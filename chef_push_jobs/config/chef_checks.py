@@ -60,4 +60,4 @@ def _value(setting: str, key: str, value: object) -> Iterator[Problem]:
     elif SECRET.search(key):
         yield Problem(setting, "given", "a secret goes through no stack file, no script and no state", IN_A_FILE)
     elif isinstance(value, str) and not re.fullmatch(TEXT, value):
-        yield Problem(setting, f"'{value}'", TEXT_RULE, f"take other characters out, or {IN_A_FILE}")
+        yield Problem(setting, f"'{value}'", TEXT_RULE, f"remove other characters, or {IN_A_FILE}")

@@ -9,115 +9,115 @@ from typing import Literal, NotRequired, TypedDict
 
 
 class BastionArgsDict(TypedDict):
-    """A bastion that the stack makes: it alone then takes SSH from operatorCidrs, and the servers from it."""
+    """A bastion that the stack creates. It accepts SSH from operatorCidrs; the servers accept SSH only from it."""
 
     instanceType: NotRequired[str]
-    """EC2 instance type, of the servers' architecture."""
+    """EC2 instance type of the bastion, with the servers' architecture."""
 
     volumeSize: NotRequired[int]
-    """Size of its root volume in GiB."""
+    """Size of the bastion's root volume, in GiB."""
 
     address: NotRequired[Literal["public", "private"]]
-    """Which of its addresses to connect to."""
+    """Whether to connect to the public or the private address of the bastion."""
 
 
 class PackageSourceArgsDict(TypedDict):
     """A package: a file beside the program, or a URL with its SHA-256."""
 
     file: NotRequired[str]
-    """Path of the package file, relative to Pulumi.yaml."""
+    """Path of the package file, relative to Pulumi.yaml; it is uploaded to the servers."""
 
     url: NotRequired[str]
-    """URL that every server can fetch the package from; needs sha256."""
+    """URL from which every server can download the package; requires sha256."""
 
     sha256: NotRequired[str]
-    """SHA-256 of the package in hexadecimal; required with url."""
+    """SHA-256 of the package, in hexadecimal; required with url."""
 
 
 class ChefServerArgsDict(TypedDict):
-    """The Chef server under it."""
+    """The Chef server that push jobs belongs to."""
 
     package: NotRequired[PackageSourceArgsDict]
-    """The chef-server-core package; without it the image must already hold Chef server."""
+    """The chef-server-core package. Without it, the image must already contain Chef server."""
 
     version: NotRequired[str]
-    """Its version, where no package's name tells it."""
+    """Version of Chef server, if no package's file name contains it."""
 
     acceptLicense: NotRequired[bool]
-    """Accepts the licence of Chef server 13 and later for you."""
+    """Accept the licence that Chef server 13 and later requires."""
 
     apiFqdn: NotRequired[str]
-    """Name under which clients reach Chef server."""
+    """Name under which clients reach Chef server (api_fqdn)."""
 
     settings: NotRequired[dict[str, bool | int | str | dict[str, bool | int | str]]]
-    """Further keys of chef-server.rb: values, and tables of them such as nginx."""
+    """Additional keys for chef-server.rb: values, or tables of values such as nginx."""
 
     include: NotRequired[str]
-    """A file on the servers that chef-server.rb reads last: for secrets, and for any Ruby."""
+    """A file on the servers that chef-server.rb reads last, for secrets or any other Ruby code."""
 
 
 class RecordArgsDict(TypedDict):
-    """A Route 53 record, an alias of the load balancer."""
+    """A Route 53 record that points to the load balancer (an alias)."""
 
     zoneId: str
     """Id of the hosted zone."""
 
     name: NotRequired[str]
-    """Name of the record; without it, chefServer.apiFqdn."""
+    """Name of the record; by default chefServer.apiFqdn."""
 
 
 class EntryArgsDict(TypedDict):
-    """What clients reach Chef server through; without any of it, the frontends themselves."""
+    """How clients reach Chef server: through a load balancer, or directly on the frontends."""
 
     loadBalancer: NotRequired[Literal["none", "public", "internal"]]
-    """A network load balancer that is made, and from where it is reached."""
+    """Create a network load balancer, reachable from the internet or only inside the VPC."""
 
     targetGroupArn: NotRequired[str]
-    """Target group of an existing load balancer, which the frontends are attached to."""
+    """ARN of an existing load balancer's target group, to which to attach the frontends."""
 
     loadBalancerCidrs: NotRequired[list[str]]
-    """Networks of that load balancer, for its health checks and connections."""
+    """Networks of the existing load balancer, from which it connects to the frontends."""
 
     record: NotRequired[RecordArgsDict]
-    """Name of the load balancer that is made, in Route 53."""
+    """DNS record for the load balancer that the stack creates, in Route 53."""
 
 
 class HighAvailabilityArgsDict(TypedDict):
-    """Failover of the two backends of an ha cluster. Without it, neither their address nor their data moves."""
+    """Failover between the two backends of an ha cluster: their address and their data move to the master."""
 
     provider: Literal["aws"]
-    """Who moves the address and the data: aws."""
+    """The platform that moves the address and the data: aws."""
 
     vip: NotRequired[str]
-    """The backends' address that moves; the last usable one of their subnet, if not given."""
+    """Address that moves with the master; by default the last usable address in the backends' subnet."""
 
     volumeSize: NotRequired[int]
-    """Size of the encrypted volume for the data in GiB."""
+    """Size of the encrypted data volume, in GiB."""
 
     device: NotRequired[str]
-    """By which that volume is attached, and found on the servers."""
+    """Device name of the data volume on the backends."""
 
     instanceProfile: NotRequired[str]
-    """Instance profile that an administrator made for the backends; then the stack makes no role."""
+    """Existing instance profile for the backends. If set, the stack creates no role."""
 
     permissionsBoundary: NotRequired[str]
-    """Managed policy that bounds the role which the stack makes for the backends."""
+    """ARN of the managed policy that limits the role which the stack creates for the backends."""
 
     prepareVolume: NotRequired[bool]
-    """Whether LVM and a filesystem are made on the volume while it is empty, and it is mounted."""
+    """Create an LVM volume and a filesystem on the data volume if it is empty, and mount it."""
 
     package: NotRequired[PackageSourceArgsDict]
-    """The chef-ha package, from a URL; without it the image must already hold it."""
+    """The chef-ha package, as a URL. Without it, the image must already contain it."""
 
 
 class ImageArgsDict(TypedDict):
-    """The machine image: an id, or the newest of an owner whose name matches."""
+    """The machine image: an id, or the newest image of an owner whose name matches."""
 
     id: NotRequired[str]
-    """AMI id; then owner and name are not used."""
+    """AMI id. If set, owner and name are ignored."""
 
     owner: NotRequired[str]
-    """Account that publishes the image; the default is Canonical."""
+    """AWS account that publishes the image; the default is Canonical."""
 
     name: NotRequired[str]
     """Name of the image; * matches anything."""
@@ -133,41 +133,41 @@ class MachinesArgsDict(TypedDict):
     """EC2 instance type."""
 
     architecture: NotRequired[Literal["amd64", "arm64"]]
-    """Of the instance type and the packages."""
+    """Architecture of the instance type and the packages."""
 
     volumeSize: NotRequired[int]
-    """Size of the root volume in GiB."""
+    """Size of the root volume, in GiB."""
 
     metadata: NotRequired[Literal["required", "optional"]]
-    """Session token (IMDSv2) for metadata, of all machines; optional for software that knows none."""
+    """Whether instance metadata requires a session token (IMDSv2); optional supports older software."""
 
 
 class NetworkArgsDict(TypedDict):
-    """The VPC: one that is made, or an existing one by its ids."""
+    """The network: a VPC that the stack creates, or an existing one."""
 
     private: NotRequired[Literal["none", "backends", "servers"]]
-    """Which servers stand in subnets without a route to the internet gateway; servers: all."""
+    """Which servers are in subnets without a route to the internet gateway."""
 
     nat: NotRequired[bool]
-    """Whether private servers reach the web, for packages, by a NAT gateway."""
+    """Create a NAT gateway, so that private servers can download packages from the web."""
 
     zones: NotRequired[list[str]]
-    """Availability zones: backends in the first, frontends spread over all; without, AWS chooses."""
+    """Availability zones: the backends are in the first, the frontends in all. By default AWS chooses."""
 
     vpcId: NotRequired[str]
-    """Existing VPC, instead of one that is made."""
+    """Id of an existing VPC, instead of creating one."""
 
     backendSubnetId: NotRequired[str]
-    """Its subnet for backends; one, so they share a zone."""
+    """Subnet of the existing VPC for the backends; only one, so that they share a zone."""
 
     frontendSubnetIds: NotRequired[list[str]]
-    """Its subnets for frontends, which are spread over them."""
+    """Subnets of the existing VPC over which the frontends are spread."""
 
     publicSubnetIds: NotRequired[list[str]]
-    """Its subnets for a public load balancer, one a zone; a bastion stands in the first."""
+    """Subnets of the existing VPC for a public load balancer, one per zone. A bastion is in the first."""
 
     natAddresses: NotRequired[list[str]]
-    """Public addresses of its NAT gateways, by which backends come to a public load balancer."""
+    """Public addresses of the existing VPC's NAT gateways, which a public load balancer sees."""
 
 
 class PushJobsArgsDict(TypedDict):
@@ -177,54 +177,54 @@ class PushJobsArgsDict(TypedDict):
     """The opscode-push-jobs-server package."""
 
     version: NotRequired[str]
-    """Its version, where the package's name does not tell it."""
+    """Version of the package, if its file name does not contain it."""
 
     heartbeatPort: NotRequired[int]
-    """TCP port of the heartbeat, open to clientCidrs on backends."""
+    """TCP port for heartbeats, open to clientCidrs on the backends."""
 
     commandPort: NotRequired[int]
-    """TCP port of the commands, open to clientCidrs on backends."""
+    """TCP port for commands, open to clientCidrs on the backends."""
 
     apiPort: NotRequired[int]
-    """TCP port of the HTTP API, open to the frontends only."""
+    """TCP port of push jobs' HTTP API, open to the frontends only."""
 
     settings: NotRequired[dict[str, bool | int | str]]
-    """Further keys of opscode-push-jobs-server.rb, e.g. heartbeat_interval."""
+    """Additional keys for opscode-push-jobs-server.rb, e.g. heartbeat_interval."""
 
     rotateCredentials: NotRequired[str]
-    """Another text has new credentials made and handed out. Taken out, they stay; one restart follows."""
+    """Change it to create new credentials on all servers. Removing it only restarts push jobs."""
 
     verify: NotRequired[Literal["suite", "status"]]
-    """suite: the package's own test, once for a package; status: only that it serves."""
+    """suite: run the package's own tests once per package; status: only check that push jobs responds."""
 
 
 class ServerEntryArgsDict(TypedDict):
-    """One server, where names or FQDNs are chosen by hand."""
+    """One server, if you choose names and FQDNs yourself or the servers exist already."""
 
     name: str
-    """Name in resources, tags and logs."""
+    """Name of the server in resources, tags and logs."""
 
     fqdn: str
-    """Fully qualified domain name, by which Chef server knows the server's role."""
+    """Fully qualified domain name under which Chef server knows the server."""
 
     role: Literal["backend", "frontend"]
     """backend or frontend; the first backend is the primary."""
 
     address: NotRequired[str]
-    """Of a server that exists already; then no machine is made."""
+    """Address of an existing server, where you reach it. If set, the stack creates no machine."""
 
     privateAddress: NotRequired[str]
-    """By which the other servers reach it, and which it reaches them from, if that is another."""
+    """Address that the other servers connect to and see connections from, if it differs from address."""
 
     hostKey: NotRequired[str]
-    """Its SSH host key, or that key's fingerprint; without it, trusted at first use."""
+    """SSH host key of the server, or its fingerprint. Without it, the first connection trusts the key."""
 
 
 class ProxyArgsDict(TypedDict):
-    """A bastion: connections to the servers go through it. It is logged in to with the same key as they are."""
+    """An existing bastion through which Pulumi connects to the servers, using the same key."""
 
     host: str
-    """Name or address of the bastion, as the operator reaches it."""
+    """Name or address of the bastion, as seen from your machine."""
 
     user: NotRequired[str]
     """Login user on the bastion."""
@@ -233,90 +233,96 @@ class ProxyArgsDict(TypedDict):
     """TCP port of SSH on the bastion."""
 
     hostKey: NotRequired[str]
-    """The bastion's SSH host key, or that key's fingerprint; without it, trusted at first use."""
+    """SSH host key of the bastion, or its fingerprint. Without it, the first connection trusts the key."""
 
 
 class SshArgsDict(TypedDict):
-    """How the operator reaches the servers. The private key comes from the ssh-agent, if none is given."""
+    """How Pulumi connects to the servers. Unless privateKey is set, it uses the keys in your ssh-agent."""
 
     user: NotRequired[str]
     """Login user with passwordless sudo."""
 
     publicKeyFile: NotRequired[str]
-    """OpenSSH public key that new servers authorize."""
+    """File with the OpenSSH public key that new servers accept."""
 
     keyName: NotRequired[str]
-    """Existing EC2 key pair, instead of publicKeyFile."""
+    """Existing EC2 key pair that new servers accept, instead of publicKeyFile."""
 
     address: NotRequired[Literal["private", "public"]]
-    """Which address of a server to connect to."""
+    """Whether to connect to the private or the public address of a server."""
 
     port: NotRequired[int]
     """TCP port of SSH on the servers."""
 
     dialErrorLimit: NotRequired[int]
-    """Attempts to connect, 5 s apart at most."""
+    """How often to try to connect, at most 5 s apart."""
 
     perDialTimeout: NotRequired[int]
-    """Seconds for one attempt to connect."""
+    """Time limit for one attempt to connect, in seconds."""
 
     privateKey: NotRequired[str]
-    """The operator's private key, a secret of the stack, where there is no ssh-agent."""
+    """Private key for the connections, as a secret, if there is no ssh-agent."""
 
     hostKeys: NotRequired[dict[str, str]]
-    """Host keys that are not those met first, or their fingerprints; by server, or `bastion`."""
+    """New host keys (or fingerprints) of machines whose key has changed, by server name or `bastion`."""
 
     proxy: NotRequired[ProxyArgsDict]
-    """A bastion that the servers are reached through."""
+    """An existing bastion through which to connect to the servers."""
 
 
 class ChefPushJobsClusterArgsDict(TypedDict):
     """Everything that a stack can set."""
 
     topology: Literal["standalone", "tier", "ha"]
-    """standalone, tier or ha."""
+    """The kind of cluster: standalone, tier or ha.
+
+    standalone is one server: the cheapest, but nothing works while it is down. tier has one backend and at least
+    one frontend: the frontends share the API requests, but the backend cannot fail over. ha has two backends, one
+    of which takes over when the other fails, and at least one frontend: it costs the most, and on AWS it needs
+    highAvailability and Chef server 12.
+    """
 
     domain: NotRequired[str]
-    """Domain of the servers that backends and frontends count."""
+    """Domain of the servers' names, if you set backends and frontends instead of servers."""
 
     backends: NotRequired[int]
-    """Number of backends; 2 for ha, else 1."""
+    """Number of backends: 2 for ha, otherwise 1."""
 
     frontends: NotRequired[int]
     """Number of frontends."""
 
     servers: NotRequired[list[ServerEntryArgsDict]]
-    """The servers by name, instead of counts and domain."""
+    """List of the servers, instead of domain, backends and frontends."""
 
     uninstallOnDestroy: NotRequired[bool]
-    """Whether push jobs is removed from servers that exist already when they leave the stack."""
+    """Uninstall push jobs from existing servers when they are removed from the stack."""
 
     clientCidrs: list[str]
-    """Networks of the push jobs clients."""
+    """Networks of the push jobs clients, which may connect to the backends and the API."""
 
     allowClientsFromAnywhere: NotRequired[bool]
-    """Allows 0.0.0.0/0 in clientCidrs."""
+    """Allow 0.0.0.0/0 in clientCidrs."""
 
     operatorCidrs: list[str]
-    """Networks that operators use SSH from."""
+    """Networks from which operators connect with SSH."""
 
     allowOperatorsFromAnywhere: NotRequired[bool]
-    """Allows 0.0.0.0/0 in operatorCidrs."""
+    """Allow 0.0.0.0/0 in operatorCidrs."""
 
     vpcCidr: NotRequired[str]
-    """Address range of the VPC that is made."""
+    """Address range of the VPC that the stack creates."""
 
     network: NotRequired[NetworkArgsDict]
     """The VPC and its subnets."""
 
     bastion: NotRequired[BastionArgsDict]
-    """A bastion that is made; ssh.proxy is for one that there is."""
+    """A bastion that the stack creates. Use ssh.proxy for an existing one."""
 
     entry: NotRequired[EntryArgsDict]
-    """What clients reach Chef server through."""
+    """How clients reach Chef server."""
 
     protect: NotRequired[bool]
-    """Whether servers and load balancer are protected from being deleted, here and in the cloud."""
+    """Protect servers, bastion and load balancer from deletion, in Pulumi and in AWS."""
 
     allowDowntime: NotRequired[bool]
     """Whether machines that a change stops, such as another type, stop all at once."""
@@ -325,25 +331,25 @@ class ChefPushJobsClusterArgsDict(TypedDict):
     """The push jobs server."""
 
     chefServer: NotRequired[ChefServerArgsDict]
-    """The Chef server under it."""
+    """The Chef server that push jobs belongs to."""
 
     highAvailability: NotRequired[HighAvailabilityArgsDict]
-    """Failover of the backends, which an ha cluster of machines that are made needs."""
+    """Failover between the backends; required for an ha cluster on AWS."""
 
     machines: NotRequired[MachinesArgsDict]
     """The virtual machines."""
 
     ssh: NotRequired[SshArgsDict]
-    """How the operator reaches the servers."""
+    """How Pulumi connects to the servers."""
 
     timeLimits: NotRequired[dict[str, int]]
-    """Seconds that a step may take on a server, by step name, where the default does not fit."""
+    """Time limits for steps on one server, in seconds, by step name, if the default does not fit."""
 
     reverify: NotRequired[str]
-    """Change it to run the test once more; the suite, unless pushJobs.verify is status."""
+    """Change it to run the test again: the suite, unless pushJobs.verify is status."""
 
     repair: NotRequired[dict[str, str]]
-    """By task, as `pulumi up` names it: another text runs it again, and what follows; none nothing."""
+    """By task, as `pulumi up` names it: a new value runs it again, with all tasks that depend on it."""
 
     tags: NotRequired[dict[str, str]]
-    """Tags for every resource in the cloud."""
+    """Tags for all AWS resources."""

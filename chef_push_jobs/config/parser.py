@@ -100,7 +100,9 @@ def is_given(raw: Mapping[str, object], path: str) -> bool:
 def _field(field: FieldInfo, raw: Mapping[str, object], key: str, setting: str) -> tuple[Values, list[Problem]]:
     given = raw.get(key)
     if given is None and field.is_required():
-        return {}, [Problem(setting, "not given", f"it is needed: {_lower(field.description)}", "set it")]
+        return {}, [
+            Problem(setting, "not given", (f"it is required: {_lower(_first_sentence(field.description))}"), "set it")
+        ]
     if section := _section(field):
         return _subsection(section, field, given, setting)
     if given is None:
@@ -148,10 +150,14 @@ def _problem(setting: str, details: ErrorDetails) -> Problem:
             remedy = "put it in quotes; on the command line: `pulumi config set --path --type string`"
             return Problem(setting + place, given, "it is text", remedy)
         case "missing":
-            return Problem(setting + place, "not given", "it is needed", "set it")
+            return Problem(setting + place, "not given", "it is required", "set it")
         case other:
             rule = RULES.get(other, _lower(details["msg"]))
             return Problem(setting + place, given, rule, "correct it; see docs/settings.md")
+
+
+def _first_sentence(text: str | None) -> str:
+    return (text or "").partition(". ")[0]
 
 
 def _lower(text: str | None) -> str:

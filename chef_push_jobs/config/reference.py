@@ -13,19 +13,20 @@ from chef_push_jobs.model.topology import SHAPES
 
 HEAD = """# Settings
 
-Written by `chef-push-jobs docs` from `chef_push_jobs/config/stack_config.py`: change it there.
+`chef-push-jobs docs` writes this page from `chef_push_jobs/config/stack_config.py`: make changes there.
 
-A stack's settings stand in `stacks/Pulumi.STACK.yaml` under `config:`, each with `{project}:` before its name. Editors
-with yaml-language-server complete and check them by `stacks/schema.json`. What a stack has set, and all that is wrong:
+The settings of a stack are in `stacks/Pulumi.STACK.yaml` under `config:`, with `{project}:` before each name. Editors
+with yaml-language-server complete and check them, using `stacks/schema.json`. To list the settings of a stack and all
+mistakes in them:
 
 ```sh
 export STACK=production
 chef-push-jobs check --stack "$STACK"
 ```
 
-A path like `ssh.user` is the key `user` inside `{project}:ssh`; one at a time can be set by
-`pulumi config set --path {project}:ssh.user NAME`. `ssh.privateKey` is set by the same with
-`--secret`; no other setting may be a secret, since all others go to servers, to AWS and into the state as they are.
+A path like `ssh.user` means the key `user` inside `{project}:ssh`. To set a single one, run
+`pulumi config set --path {project}:ssh.user NAME`. Set `ssh.privateKey` in the same way with `--secret`. No other
+setting may be a secret, because the others are sent to the servers and to AWS and stored in the state unencrypted.
 """
 
 
@@ -44,7 +45,7 @@ def _table(section: str, schema: Schema, own: Sequence[Setting]) -> Iterator[str
         yield from (f"## `{section}`", "", str(schema.get("description", "")), "")
     else:
         yield from ("## The stack", "")
-    yield from ("| setting | type | default | what it is | rule |", "|---|---|---|---|---|")
+    yield from ("| setting | type | default | meaning | rule |", "|---|---|---|---|---|")
     for one in own:
         default = _default(one)
         kind = f"{one.kind}, a secret" if one.secret else one.kind
@@ -58,7 +59,7 @@ def _table(section: str, schema: Schema, own: Sequence[Setting]) -> Iterator[str
 
 def _default(setting: Setting) -> str:
     if setting.needed:
-        return "**needed**" if setting.needed == "always" else f"needed in `{setting.needed}`"
+        return "**required**" if setting.needed == "always" else f"required in `{setting.needed}`"
     if setting.default in (None, "", {}, []):
         return ""
     return f"`{setting.default if isinstance(setting.default, str) else json.dumps(setting.default)}`"
@@ -69,22 +70,22 @@ def _cell(text: str) -> str:
 
 
 def _joined() -> Iterator[str]:
-    yield from ("## What joins several", "", "| topology | its servers |", "|---|---|")
+    yield from ("## Topologies, ports and time limits", "", "| topology | servers |", "|---|---|")
     yield from (f"| `{kind}` | {shape} |" for kind, shape in SHAPES.items())
-    yield from ("", "Only for machines that are made, not for servers that exist already:")
+    yield from ("", "These settings only apply to machines that the stack creates, not to existing servers:")
     yield ", ".join(f"`{name}`" for name in FOR_NEW_MACHINES) + "."
     yield from (
         "",
-        "Ports that Chef server uses itself, so that push jobs and SSH cannot:",
+        "Chef server uses these ports itself, so push jobs and SSH cannot:",
         "",
-        "| port | for |",
+        "| port | used for |",
         "|---|---|",
     )
     yield from (f"| {port} | {reason} |" for port, reason in sorted(RESERVED.items()))
 
 
 def _limits(limits: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
-    yield from ("", "Seconds that a step may take on a server, where `timeLimits` does not say otherwise:", "")
+    yield from ("", "Default time limits of the steps on one server, in seconds (change them with `timeLimits`):", "")
     yield from ("| step | Chef server | push jobs |", "|---|---|---|")
     for step in dict.fromkeys(step for runbook in limits.values() for step in runbook):
         yield f"| `{step}` | " + " | ".join(str(runbook.get(step, "")) for runbook in limits.values()) + " |"

@@ -15,7 +15,7 @@ WORDS = {"string": "text", "integer": "whole number", "boolean": "true or false"
 class Setting:
     """`path` is as in messages, `servers[].name` for what is in a list. `default` is None where there is none.
 
-    `needed` is `always`, or the path of the section that it is needed in, or empty.
+    `needed` is `always`, or the path of the section that it is required in, or empty.
     """
 
     path: str

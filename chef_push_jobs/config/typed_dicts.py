@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 from typing import Literal, NotRequired, TypedDict
 '''
+LONGEST = 110  # letters of a description on one line
 PLAIN = {"string": "str", "integer": "int", "boolean": "bool"}
 
 Schema = Mapping[str, Any]
@@ -48,7 +50,15 @@ def _class(name: str, section: Schema, definitions: Mapping[str, Schema]) -> Ite
         yield ""
         yield f"    {key}: {kind if key in section.get('required', ()) else f'NotRequired[{kind}]'}"
         described = field.get("description") or definitions[field["$ref"].rpartition("/")[2]]["description"]
-        yield f'    """{described}"""'
+        yield from _docstring(described)
+
+
+def _docstring(text: str) -> Iterator[str]:
+    if len(text) <= LONGEST:
+        yield f'    """{text}"""'
+    else:
+        summary, _, rest = text.partition(". ")
+        yield from (f'    """{summary}.', "", *(f"    {line}" for line in textwrap.wrap(rest, LONGEST)), '    """')
 
 
 def _type(field: Schema, definitions: Mapping[str, Schema]) -> str:

@@ -13,47 +13,57 @@ from chef_push_jobs.model.prices import Quota
 from chef_push_jobs.model.problems import Problem
 
 CODE = re.compile(r"api error ([A-Za-z]+(?:\.[A-Za-z]+)*)")
-AGAIN = "Then run `pulumi up` again: it goes on from there. What was made is in the state; `pulumi destroy` removes it."
+AGAIN = (
+    "Then run `pulumi up` again: it continues from there. What was created is in the state; `pulumi "
+    "destroy` removes it."
+)
 
 
 def _quota(quota: Quota, instead: str) -> str:
     return (
-        f"the account has reached its quota of {quota.what} in this region. {instead}, or ask for more: "
+        f"the account has reached its quota of {quota.what} in this region. {instead}, or request more: "
         f"`aws service-quotas request-service-quota-increase --service-code {quota.service} --quota-code {quota.code} "
         "--desired-value N`"
     )
 
 
 ADVICE: Mapping[str, str] = {
-    "AccessDenied": "the credentials lack a permission. Add what the error names; the whole policy is in docs/aws.md",
-    "AddressLimitExceeded": _quota(prices.ADDRESSES, "Release one that is not used"),
+    "AccessDenied": (
+        "the credentials lack a permission. Add the one that the error names; docs/aws.md has the whole policy"
+    ),
+    "AddressLimitExceeded": _quota(prices.ADDRESSES, "Release an unused one"),
     "DependencyViolation": (
-        "something that this stack did not make still uses the resource. Remove it: "
+        "something that this stack did not create still uses the resource. Remove it: "
         "`aws ec2 describe-network-interfaces --filters Name=vpc-id,Values=VPC` shows most of it"
     ),
     "InsufficientFreeAddressesInSubnet": (
-        "the subnet has no free address left. End what else uses it, or give the stack a larger network"
+        "the subnet has no free addresses left. Free some, or give the stack a larger network"
     ),
     "InsufficientInstanceCapacity": (
-        "AWS has no machine of this type left in this zone. Wait some minutes, or set another machines.instanceType"
+        "AWS has no capacity left for this instance type in this zone. "
+        "Wait a few minutes, or change machines.instanceType"
     ),
-    "InternetGatewayLimitExceeded": _quota(prices.GATEWAYS, "Delete one that is not used"),
-    "InvalidAMIID.NotFound": "the region has no such image. Set machines.image to one that it has",
+    "InternetGatewayLimitExceeded": _quota(prices.GATEWAYS, "Delete an unused one"),
+    "InvalidAMIID.NotFound": "the region has no such image. Set machines.image to an image in this region",
     "InvalidKeyPair.NotFound": (
         "the region has no such key pair. Set ssh.keyName to one that `aws ec2 describe-key-pairs` lists, "
         "or ssh.publicKeyFile"
     ),
-    "NatGatewayLimitExceeded": _quota(prices.NAT_GATEWAYS, "Delete one that is not used"),
-    "OptInRequired": "the image is one of the Marketplace. Accept its terms there, or choose another machines.image",
-    "PendingVerification": "AWS still verifies the account for this region. Wait: it takes minutes, at most four hours",
-    "RequestLimitExceeded": "the account sends AWS too many requests, and trying again for minutes did not help. Wait",
-    "RulesPerSecurityGroupLimitExceeded": _quota(prices.RULES, "Join networks in clientCidrs and operatorCidrs"),
-    "SecurityGroupLimitExceeded": _quota(prices.GROUPS, "Delete one that is not used"),
-    "TooManyLoadBalancers": _quota(prices.BALANCERS, "Delete one that is not used"),
-    "UnauthorizedOperation": "the credentials lack a permission. The whole policy is in docs/aws.md",
-    "VcpuLimitExceeded": _quota(prices.VCPUS, "Set a smaller machines.instanceType"),
-    "VolumeLimitExceeded": _quota(prices.STORAGE, "Delete a volume that is not used"),
-    "VpcLimitExceeded": _quota(prices.VPCS, "Delete one that is not used"),
+    "NatGatewayLimitExceeded": _quota(prices.NAT_GATEWAYS, "Delete an unused one"),
+    "OptInRequired": "the image is from the Marketplace. Accept its terms there, or choose another machines.image",
+    "PendingVerification": (
+        "AWS is still verifying the account for this region. Wait: it usually takes minutes, at most four hours"
+    ),
+    "RequestLimitExceeded": (
+        "the account sends too many requests to AWS, and retrying for several minutes did not help. Wait"
+    ),
+    "RulesPerSecurityGroupLimitExceeded": _quota(prices.RULES, "Combine networks in clientCidrs and operatorCidrs"),
+    "SecurityGroupLimitExceeded": _quota(prices.GROUPS, "Delete an unused one"),
+    "TooManyLoadBalancers": _quota(prices.BALANCERS, "Delete an unused one"),
+    "UnauthorizedOperation": "the credentials lack a permission. docs/aws.md has the whole policy",
+    "VcpuLimitExceeded": _quota(prices.VCPUS, "Set machines.instanceType to a smaller type"),
+    "VolumeLimitExceeded": _quota(prices.STORAGE, "Delete an unused volume"),
+    "VpcLimitExceeded": _quota(prices.VPCS, "Delete an unused one"),
 }
 
 

@@ -48,17 +48,17 @@ VOLUME = Price(
 ADDRESS = Price(
     "public IPv4 address",
     0.005,
-    "an hour",
+    "per hour",
     "servers with `ssh.address: public`, NAT gateway, bastion, zones of a public load balancer",
 )
-NAT = Price("NAT gateway", 0.045, "an hour", "1, with `network.nat`")
-BALANCER = Price("network load balancer", 0.0225, "an hour", "1, with `entry.loadBalancer`")
+NAT = Price("NAT gateway", 0.045, "per hour", "1, with `network.nat`")
+BALANCER = Price("network load balancer", 0.0225, "per hour", "1, with `entry.loadBalancer`")
 # What depends on traffic, which no stack file says.
 TRAFFIC = (
-    Price("NAT gateway, what goes through it", 0.045, "per GB", "packages, and what private servers fetch"),
-    Price("load balancer's capacity unit", 0.006, "an hour", "800 new connections or 1 GB an hour, each"),
-    Price("traffic between zones", 0.01, "per GB in each direction", "frontends in other zones than the backends"),
-    Price("traffic to the internet", 0.09, "per GB", "what clients outside of AWS fetch"),
+    Price("traffic through the NAT gateway", 0.045, "per GB", "packages and other downloads of private servers"),
+    Price("load balancer's capacity unit", 0.006, "per hour", "800 new connections or 1 GB per hour, each"),
+    Price("traffic between zones", 0.01, "per GB in each direction", "frontends in different zones from the backends"),
+    Price("traffic to the internet", 0.09, "per GB", "downloads by clients outside AWS"),
 )
 
 
@@ -80,7 +80,7 @@ VCPUS = Quota(
     "ec2",
     "L-1216C47A",
     "5 to 32",
-    "8, and 2 for a bastion",
+    "8, plus 2 for a bastion",
 )
 VPCS = Quota("VPCs per Region", "VPCs", "vpc", "L-F678F1CE", "5", "1")
 GATEWAYS = Quota("Internet gateways per Region", "internet gateways", "vpc", "L-A4707A72", "5", "1")
@@ -93,7 +93,7 @@ RULES = Quota(
     "vpc",
     "L-0EA8095F",
     "60",
-    "some 20, and one more for each network and port",
+    "about 20, and one more for each network and port",
 )
 BALANCERS = Quota(
     "Network Load Balancers per Region", "network load balancers", "elasticloadbalancing", "L-69A177A2", "50", "1"
@@ -110,20 +110,20 @@ def hourly(price: Price, amount: int = 1) -> float:
 def prices_table() -> str:
     """In Markdown, with its date; instances by family last."""
     rows = [(one.what, f"{one.usd:g} {one.unit}", one.times) for one in (VOLUME, ADDRESS, NAT, BALANCER, *TRAFFIC)]
-    said = f"List prices of On-Demand Linux in {REGION} in US dollars, as they were in {DATE}:"
+    said = f"List prices in {DATE} for On-Demand Linux instances in {REGION}, in US dollars:"
     return f"{said}\n\n{_markdown(('what', 'price', 'multiply by'), [*rows, *_families()])}"
 
 
 def _families() -> Iterable[tuple[str, ...]]:
     for family, sizes in _SIZES.items():
         each = ", ".join(f"{size} {usd:g}" for size, usd in sizes.items())
-        yield f"{family}, an hour", each, "servers (`machines.instanceType`), and 1 with a bastion"
+        yield f"{family}, per hour", each, "servers (`machines.instanceType`), plus 1 for a bastion"
 
 
 def quotas_table() -> str:
     """In Markdown."""
     rows = [(one.name, f"{one.service} {one.code}", one.at_first, one.needs) for one in QUOTAS]
-    return _markdown(("quota", "code", "at first", "a cluster of 2 + 2 needs"), rows)
+    return _markdown(("quota", "code", "new account", "a cluster of 2 + 2 needs"), rows)
 
 
 def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

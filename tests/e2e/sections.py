@@ -173,7 +173,7 @@ SECTIONS = (
         "newcomer",
         "docs/aws.md",
         "Costs",
-        {"chef-push-jobs plan --stack production --costs": Row(("together",))},
+        {"chef-push-jobs plan --stack production --costs": Row(("total",))},
     ),
     Section(
         "newcomer",

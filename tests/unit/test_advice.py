@@ -15,10 +15,10 @@ REFUSED = (
 def test_a_quota_is_told_with_the_command_that_raises_it() -> None:
     assert advice("network", "create", [REFUSED]) == (
         "network: create failed with VpcLimitExceeded.\n"
-        "Do:   the account has reached its quota of VPCs in this region. Delete one that is not used, or ask for more: "
+        "Do:   the account has reached its quota of VPCs in this region. Delete an unused one, or request more: "
         "`aws service-quotas request-service-quota-increase --service-code vpc --quota-code L-F678F1CE "
         "--desired-value N`.\n"
-        "      Then run `pulumi up` again: it goes on from there. What was made is in the state; "
+        "      Then run `pulumi up` again: it continues from there. What was created is in the state; "
         "`pulumi destroy` removes it."
     )
 

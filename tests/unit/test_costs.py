@@ -91,7 +91,7 @@ def test_servers_with_public_addresses_pay_for_them_and_the_load_balancer_stands
 
 def test_servers_that_exist_cost_this_stack_nothing() -> None:
     assert costs(settings(**EXISTING)) == ()
-    assert render("ours", ()) == "Costs of stack ours: none, it makes nothing on AWS\n"
+    assert render("ours", ()) == "Costs of stack ours: none, because it creates nothing on AWS\n"
 
 
 def test_a_type_without_a_price_is_said_and_left_out_of_the_sum() -> None:
@@ -99,7 +99,7 @@ def test_a_type_without_a_price_is_said_and_left_out_of_the_sum() -> None:
     assert [line.split() for line in text.splitlines()[3:6]] == [
         ["a", "x9.large", "?", "?"],
         ["b", "m5.large", "0.0960", "70.08"],
-        ["together", "0.0960", "70.08"],
+        ["total", "0.0960", "70.08"],
     ]
     assert "Without x9.large" in text
 

@@ -64,7 +64,7 @@ def test_what_a_value_must_be_is_told_with_the_setting() -> None:
     rules = {one.path: one.rule for one in settings()}
     assert rules["ssh.port"] == "a port is a whole number from 1 to 65535"
     assert rules["machines.volumeSize"] == "8 to 16384"
-    assert rules["clientCidrs"].startswith("at least 1; each: it is an IPv4 network")
+    assert rules["clientCidrs"].startswith("at least 1; each: it must be an IPv4 network")
     needed = {one.path: one.needed for one in settings() if one.needed}
     assert needed["topology"] == "always"
     assert needed["ssh.proxy.host"] == "ssh.proxy"

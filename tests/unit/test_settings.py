@@ -19,12 +19,12 @@ from tests.unit.clusters import PUSH_JOBS, ROOT, SHA256, raw, settings
 LOWER = "an FQDN has at least two dot-separated labels of lower-case letters, digits and hyphens"
 NAME = "a name has 1 to 32 lower-case letters, digits and hyphens, starts with a letter, ends with no hyphen"
 ONCE = "every port is used once"
-CIDR = "it is an IPv4 network in CIDR form without host bits; IPv6 is not supported"
+CIDR = "it must be an IPv4 network in CIDR notation without host bits; IPv6 is not supported"
 CIDR_REMEDY = "write it as, for example, 10.1.0.0/24"
-TEXT = "it has letters, digits, spaces and . _ : / @ , = + * ( ) - only"
+TEXT = "only letters, digits, spaces and . _ : / @ , = + * ( ) - are allowed"
 TAG_KEY = "a tag's key has 1 to 127 letters, digits, spaces and _ . : / = + @ -, and does not begin with aws:"
 TAG_VALUE = "a tag's value has at most 256 letters, digits, spaces and _ . : / = + @ -, as IAM and load balancers do"
-TEXT_REMEDY = "take quotes, shell and other special characters out"
+TEXT_REMEDY = "remove quotes, shell characters and other special characters"
 WORLD = "for named networks only, not for the world (/8 at the widest)"
 FILE_NAME = "a package file's name ends in .deb or .rpm and has letters, digits and . _ + ~ - only"
 PORT_RULE, PORT_REMEDY = "a port is a whole number from 1 to 65535", "choose a port in that range"
@@ -36,7 +36,15 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
         {"topology": "cluster"},
         ("topology", "'cluster'", "it is one of 'standalone', 'tier' or 'ha'", "choose one of them"),
     ),
-    ({"topology": None}, ("topology", "not given", "it is needed: standalone, tier or ha", "set it")),
+    (
+        {"topology": None},
+        (
+            "topology",
+            "not given",
+            "it is required: the kind of cluster: standalone, tier or ha",
+            "set it",
+        ),
+    ),
     (
         {"backends": "3"},
         (
@@ -100,7 +108,7 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
         (
             "domain",
             "'Chef.test'",
-            "it has at least two dot-separated labels of lower-case letters, digits and hyphens",
+            "it must have at least two labels of lower-case letters, digits and hyphens, separated by dots",
             "write it as, for example, chef.example.com",
         ),
     ),
@@ -109,7 +117,7 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
         (
             "domain",
             "'chef.test; id'",
-            "it has at least two dot-separated labels of lower-case letters, digits and hyphens",
+            "it must have at least two labels of lower-case letters, digits and hyphens, separated by dots",
             "write it as, for example, chef.example.com",
         ),
     ),
@@ -222,8 +230,8 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
         (
             "ssh.user",
             "'ubuntu;id'",
-            "a user has letters, digits and . _ - only, and may have a domain after an @",
-            "give the login user as `id -un` prints it on the server",
+            "a user name may only contain letters, digits and . _ -, and a domain after an @",
+            "enter the login user as `id -un` prints it on the server",
         ),
     ),
     (
@@ -236,24 +244,24 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
         ),
     ),
     *(
-        ({"tags": {key: value}}, (f"tags.{key}", f"'{value}'", TAG_VALUE, "take other characters out"))
+        ({"tags": {key: value}}, (f"tags.{key}", f"'{value}'", TAG_VALUE, "remove other characters"))
         for key, value in (("team", "`id`"), ("team", "one, two"), ("team", "v" * 257), ("team", "D&T"))
     ),
     *(
-        ({"tags": {key: "x"}}, (f"tags.{key}", f"'{key}'", TAG_KEY, "take other characters out"))
+        ({"tags": {key: "x"}}, (f"tags.{key}", f"'{key}'", TAG_KEY, "remove other characters"))
         for key in ("k" * 128, "aws:owner", "AWS:owner", "a,b")
     ),
     (
         {"tags": {"Fqdn": "x"}},
-        ("tags.Fqdn", "'Fqdn'", "the stack gives Name, Fqdn and Role itself", "choose another key"),
+        ("tags.Fqdn", "'Fqdn'", "the stack sets Name, Fqdn and Role itself", "choose another key"),
     ),
     (
         {"tags": dict.fromkeys(map(str, range(48)), "x")},
         (
             "tags",
             "48 entries",
-            "AWS takes 50 tags a resource, of which the stack gives 3 itself",
-            "give at most 47",
+            "AWS allows 50 tags per resource, of which the stack sets 3 itself",
+            "set at most 47 tags",
         ),
     ),
     (
@@ -261,7 +269,7 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
         (
             "chefServer.apiFqdn",
             "'chef'",
-            "it has at least two dot-separated labels of lower-case letters, digits and hyphens",
+            "it must have at least two labels of lower-case letters, digits and hyphens, separated by dots",
             "write it as, for example, chef.example.com",
         ),
     ),
@@ -312,7 +320,12 @@ TABLE += [
     ),
     (
         {"highAvailability": {}},
-        ("highAvailability.provider", "not given", "it is needed: who moves the address and the data: aws", "set it"),
+        (
+            "highAvailability.provider",
+            "not given",
+            "it is required: the platform that moves the address and the data: aws",
+            "set it",
+        ),
     ),
     (
         {"highAvailability": {"provider": "drbd"}},
@@ -333,14 +346,14 @@ TABLE += [
     ),
     (
         {"highAvailability": {**AWS, "vip": "backend"}},
-        ("highAvailability.vip", "'backend'", "it is an IPv4 address", "write it as, for example, 10.0.0.4"),
+        ("highAvailability.vip", "'backend'", "it must be an IPv4 address", "write it as, for example, 10.0.0.4"),
     ),
     (
         {"highAvailability": {**AWS, "device": "xvdf"}},
         (
             "highAvailability.device",
             "'xvdf'",
-            "it is one of EC2's names, /dev/sdb to /dev/xvdz",
+            "it must be one of EC2's device names, /dev/sdb to /dev/xvdz",
             "write it as /dev/xvdf",
         ),
     ),
@@ -367,7 +380,7 @@ TABLE += [
         (
             "highAvailability.instanceProfile",
             f"'{PROFILE_ARN}'",
-            "it is the name of an instance profile, not its ARN",
+            "it must be the name of an instance profile, not its ARN",
             "copy it from `aws iam list-instance-profiles`",
         ),
     ),
@@ -376,7 +389,7 @@ TABLE += [
         (
             "highAvailability.permissionsBoundary",
             "'edge'",
-            "it is the ARN of a managed policy",
+            "it must be the ARN of a managed policy",
             "copy it from `aws iam list-policies`",
         ),
     ),
@@ -435,7 +448,7 @@ TABLE += [
     ),
     (
         {**EXISTING, "servers": [{**EXISTING["servers"][0], "address": "fe80::1"}, EXISTING["servers"][1]]},
-        ("servers[0].address", "'fe80::1'", "it is an IPv4 address", "write it as, for example, 10.0.0.4"),
+        ("servers[0].address", "'fe80::1'", "it must be an IPv4 address", "write it as, for example, 10.0.0.4"),
     ),
 ]
 
@@ -457,14 +470,14 @@ API = {"apiFqdn": "api.chef.test"}
 TABLE += [
     (
         {"network": {"vpcId": "vpc-x"}},
-        ("network.vpcId", "'vpc-x'", "it is the id of a VPC", "write it as, for example, vpc-0a1b2c3d"),
+        ("network.vpcId", "'vpc-x'", "it must be the id of a VPC", "write it as, for example, vpc-0a1b2c3d"),
     ),
     (
         {"network": {"zones": ["eu-central-1"]}},
         (
             "network.zones[0]",
             "'eu-central-1'",
-            "it is the name of an availability zone",
+            "it must be the name of an availability zone",
             "write it as, for example, eu-central-1a",
         ),
     ),
@@ -751,7 +764,7 @@ TABLE += [
         (
             "chefServer.version",
             "'12'",
-            "a version is two or three numbers with dots",
+            "a version is two or three numbers separated by dots",
             "write it as, for example, 2.2.8",
         ),
     ),
@@ -843,13 +856,13 @@ TABLE += [
                 "nginx",
                 {"url": "x'; system('id')"},
                 "nginx.url",
-                ("'x'; system('id')'", TEXT, f"take other characters out, or {IN_A_FILE}"),
+                ("'x'; system('id')'", TEXT, f"remove other characters, or {IN_A_FILE}"),
             ),
             (
                 "nginx",
                 {"a'] = system('id'); b['": 1},
                 "nginx.a'] = system('id'); b['",
-                ("given", "a key has lower-case letters, digits and _ only", "correct it"),
+                ("given", "a key may only contain lower-case letters, digits and _", "correct it"),
             ),
         )
     ),
@@ -872,7 +885,7 @@ TABLE += [
             (
                 "chefServer.include",
                 f"'{path}'",
-                "it is a whole path on the servers, of letters, digits and . _ / -",
+                "it must be an absolute path on the servers, with only letters, digits and . _ / -",
                 "write it as, for example, /etc/opscode/own.rb",
             ),
         )

@@ -64,7 +64,10 @@ def plan(
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="What to draw.")] = Format.TEXT,
     costs: Annotated[
-        bool, typer.Option("--costs", help="What its resources cost instead, an hour and a month, as text or JSON.")
+        bool,
+        typer.Option(
+            "--costs", help="Show instead what the stack's resources cost per hour and per month, as text or JSON."
+        ),
     ] = False,
     output: OutputOption = None,
 ) -> int:

@@ -1,4 +1,4 @@
-"""What a stack's resources cost by list prices, an hour and a month, before traffic. Pure."""
+"""What a stack's resources cost per hour and per month at list prices, without traffic. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chef_push_jobs.config.settings import Settings
 from chef_push_jobs.model import prices
 from chef_push_jobs.model.prices import DATE, HOURS_A_MONTH, INSTANCES, REGION, Price, hourly
 
-HEAD = ("resource", "what it is", "an hour", "a month")
+HEAD = ("resource", "type", "per hour", "per month")
 
 
 @dataclass(frozen=True)
@@ -80,18 +80,18 @@ def _paid(name: str, price: Price, amount: int = 1) -> Cost:
 def render(stack: str, found: Sequence[Cost]) -> str:
     """As text."""
     if not found:
-        return f"Costs of stack {stack}: none, it makes nothing on AWS\n"
-    total = Cost("together", "", sum(each.hourly or 0 for each in found))
+        return f"Costs of stack {stack}: none, because it creates nothing on AWS\n"
+    total = Cost("total", "", sum(each.hourly or 0 for each in found))
     rows = [HEAD, *(_row(each) for each in (*found, total))]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
     unknown = sorted({each.what for each in found if each.hourly is None})
     return "\n".join(
         [
-            f"Costs of stack {stack}: US dollars, list prices of {REGION} in {DATE}, before traffic and tax",
+            f"Costs of stack {stack}: US dollars, list prices of {REGION} in {DATE}, without traffic and tax",
             "",
             *(_line(row, widths) for row in rows),
             *(
-                ["", f"Without {', '.join(unknown)}: chef_push_jobs/model/prices.py has no price of it."]
+                ["", f"Without {', '.join(unknown)}, whose prices are not in chef_push_jobs/model/prices.py."]
                 if unknown
                 else []
             ),
