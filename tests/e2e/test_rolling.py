@@ -24,6 +24,7 @@ FOLDER = "/etc/opscode-push-jobs-server"
 SECRETS = "/etc/opscode/private-chef-secrets.json"
 DUMP = f"/opt/opscode/embedded/bin/veil-dump-secrets {SECRETS}"
 OF_MANAGE = "what Chef manage has made on its frontend"
+HEARTBEAT = 10000
 REQUESTS = "/etc/chef-standin.json"
 SERVERS = ("backend-0", "backend-1", "frontend-0", "frontend-1")
 EVERYWHERE = "/boot /etc /home /opt /root /run /srv /tmp /usr/local /var"
@@ -148,10 +149,11 @@ def test_a_rotated_key_pair_of_the_first_generation_is_new_everywhere_and_the_ol
 
 def test_an_upgrade_is_one_gap_no_longer_than_one_restart(cluster: Stack) -> None:
     before = assert_same_everywhere(cluster)
-    with probed(cluster) as restart:
+    place = f"{cluster.outputs()['servers']['backend-0']['address']}:{HEARTBEAT}"
+    with probed(cluster.lab, place) as restart:
         cluster.output("backend-0", "chef-server-ctl restart opscode-pushy-server")
     assert len(restart.lengths) == 1, "a restart is seen by the probe"
-    with probed(cluster) as upgrade:
+    with probed(cluster.lab, place) as upgrade:
         found = change(cluster, pushJobs={**cluster.setting("pushJobs"), "package": package("2.2.8")})
     print(f"measured: restart {restart.lengths}, upgrade {upgrade.lengths} of {upgrade.probes} probes")
     assert upgrade.probes > 50

@@ -60,7 +60,7 @@ def ha(new_stack: Callable[[str], Stack]) -> Stack:
 def test_an_ha_cluster_gets_another_instance_type_machine_by_machine_and_clients_notice_one_failover(ha: Stack) -> None:
     assert master(ha) == "backend-0"
     resized(ha, "m5.xlarge")
-    with probed(ha, ha.outputs()["vip"]) as clients, stopped(ha) as order:
+    with probed(ha.lab, f"{ha.outputs()['vip']}:10000") as clients, stopped(ha) as order:
         done = change(ha)
     assert [sorted(down) for down in order] == [["frontend-0"], ["frontend-1"], ["backend-1"], ["backend-0"]]
     assert len(clients.lengths) == 1, clients.lengths

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from chef_push_jobs.config import stack_files
+from chef_push_jobs.model.topology import numbered
 from chef_push_jobs.runbook.plan import TaskId, adjustable
 from chef_push_jobs.runbook.stack import load_stack
 from sandbox import lifecycle
@@ -28,6 +29,7 @@ from tests.faults.tasks import BACKENDS, FRONTENDS, dependents, tasks
 from tests.sandbox.conftest import Lab, new_name
 
 PROJECT, STACK = "chef-push-jobs", "sandbox"
+SERVERS = tuple(server.name for server in numbered(BACKENDS, FRONTENDS, ""))
 LIMIT = 25  # seconds for every step: short, so that a hang is; the suite and a settled keepalived take some 10
 ENGINE_SECONDS = 240.0
 MASTER_SECONDS = 60.0
@@ -101,6 +103,8 @@ class Lane:
     settings: Path
     folder: Path
     lab: Lab
+    stack: str = STACK
+    servers: tuple[str, ...] = SERVERS
     baseline: dict[str, list[str]] = field(default_factory=dict)
     master: str = ""
     plan: list[TaskId] = field(default_factory=list)
@@ -110,18 +114,14 @@ class Lane:
 
     @property
     def backends(self) -> list[str]:
-        return [f"backend-{n}" for n in range(BACKENDS)]
-
-    @property
-    def servers(self) -> list[str]:
-        return [*self.backends, *(f"frontend-{n}" for n in range(FRONTENDS))]
+        return [server for server in self.servers if server.startswith("backend-")]
 
     def environment(self) -> dict[str, str]:
         quicker = {"SANDBOX_KEEPALIVE": KEEPALIVE, "SANDBOX_HEALTH_CHECK": HEALTH_CHECK}
         return {**os.environ, "SANDBOX": self.sandbox.name, **quicker}
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "sandbox", "run", "--", "pulumi", *arguments, "--stack", STACK]
+        return [sys.executable, "-m", "sandbox", "run", "--", "pulumi", *arguments, "--stack", self.stack]
 
     def pulumi(self, *arguments: str) -> str:
         done = subprocess.run(
@@ -180,7 +180,12 @@ class Lane:
         self.baseline = snapshot.take(self.lab, self.servers)
 
     def wait_for_master(self, *wanted: str) -> str:
-        """Wait until keepalived has settled: one of these is master, every other backend a standby."""
+        """Wait until keepalived has settled: one of these is master, every other backend a standby.
+
+        A lone backend has no keepalived, and is what a master is.
+        """
+        if len(self.backends) == 1:
+            return self.backends[0]
         deadline = time.monotonic() + MASTER_SECONDS
         while True:
             said = {backend: self.lab.shell(backend, STATUS).stdout.split() for backend in self.backends}
@@ -255,12 +260,17 @@ def lane(folder: Path) -> Iterator[Lane]:
         made = Lane(sandbox, folder / f"Pulumi.{STACK}.yaml", folder, Lab(sandbox, Hosts(sandbox)))
         _own_disk(made)
         _settings(made)
-        retries = f"echo {RETRIES} > /proc/sys/net/ipv4/tcp_retries2"
-        subprocess.run([*network.enter(sandbox.operator), "sh", "-c", retries], check=True)
+        give_up_soon(sandbox)
         made.pulumi("stack", "init")
         yield made
     finally:
         lifecycle.stop(sandbox, print)
+
+
+def give_up_soon(sandbox: Sandbox) -> None:
+    """The operator's side of connections to servers that are gone."""
+    retries = f"echo {RETRIES} > /proc/sys/net/ipv4/tcp_retries2"
+    subprocess.run([*network.enter(sandbox.operator), "sh", "-c", retries], check=True)
 
 
 def _own_disk(made: Lane) -> None:

@@ -149,12 +149,12 @@ def _repair(cluster: Cluster) -> Iterator[Move]:
 
 @cache
 def tasks(kind: str, frontends: int) -> tuple[str, ...]:
-    """The commands of its plan, by name."""
+    """Those of its plan that can be repaired, by name."""
     shape = Kind.TIER if kind == "tier" else Kind.HA
     servers = topology(shape, numbered(1 if shape is Kind.TIER else 2, frontends, "chef.test"))
     made = kind != "existing"
     plan = outline(servers, existing=not made, runs_chef_server_runbook=made)
-    return tuple(str(task) for task in plan if task.action is Action.COMMAND)
+    return tuple(str(task) for task in plan if task.action is Action.COMMAND and task.step.adjustable)
 
 
 def _replace(cluster: Cluster) -> Iterator[Move]:
