@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.walks import results
 from tests.walks.comparing import DIGEST, Servers, differences, named, renamed
+from tests.walks.walk import Result
 
 ONE, TWO, THREE = ("a" * 64, "b" * 64, "c" * 64)
 KEY = "etc/opscode-push-jobs-server/pushy_priv.pem"
@@ -63,3 +65,17 @@ def test_digests_by_name_take_the_place_of_the_snapshots_own() -> None:
         f"{THREE}  etc/opscode/chef-server.rb",
         "let in: x",
     ]
+
+
+def test_the_table_has_a_row_a_topology_and_counts_what_ended_well(tmp_path: Path) -> None:
+    file = tmp_path / "walks.jsonl"
+    bad = Result("tier", 2, ["rotate:new!engine@0.50"], ["lost"], [("rotate:new!engine@0.50", 9.0)])
+    for result in (
+        Result("tier", 1, ["settings:1000"], ["of an earlier run"]),
+        Result("tier", 1, ["settings:1000", "reverify:again"], [], [("settings:1000", 0.75)]),
+        bad,
+        Result("ha", None, ["failover:stop"]),
+    ):
+        results.keep(result, file)
+    *_, tier = results.table(results.kept(file)).splitlines()
+    assert tier == "| `tier` | 2 | 3 | 1 | 1 of 2 | - | - | 0.8 | - | - |"
