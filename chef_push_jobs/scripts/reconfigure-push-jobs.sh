@@ -4,12 +4,14 @@
 # A first reconfigure that dies between the halves of the key pair leaves a public key, beside which the next one makes
 # an empty private key, for good. Nobody has that half yet: it is shared only after a reconfigure that went through.
 #
-# A master that was cut off from the other backend comes back without its volume, and so without its database. One that
-# was rebooted calls itself master until keepalived says otherwise.
+# A master that was cut off from the other backend comes back without its volume, and so without its database, which is
+# asked itself: the supervisor starts one without data again and again, and says that it runs. A backend that was rebooted
+# calls itself master until keepalived says otherwise.
 #
 # The first reconfigure starts the service also on a standby, and that marks the jobs that run on the master as crashed.
 set -eu
 . library/cluster.sh
+. library/database.sh
 . library/reconfigure.sh
 cd /etc/opscode-push-jobs-server
 if [ -e pushy_pub.pem ] && [ ! -s pushy_priv.pem ]; then
@@ -21,7 +23,7 @@ if [ -e pushy_pub.pem ] && [ ! -s pushy_priv.pem ]; then
 fi
 waited=0
 while [ -e /var/opt/opscode/keepalived/current_cluster_status ] && [ "$(cluster_status)" = master ] &&
-  ! chef-server-ctl status postgresql | grep -q '^run: postgresql:'; do
+  ! psql postgres 'SELECT 1' > /dev/null 2>&1; do
   case $waited in
     0) echo "this backend is master, and its database does not run: waiting for it, or for another master" ;;
     60)

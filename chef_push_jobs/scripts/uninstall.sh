@@ -19,6 +19,7 @@ if [ -e "$note" ] && [ "$(cat "$note")" != "$owner" ]; then
 fi
 
 . library/cluster.sh
+. library/database.sh
 name=opscode-pushy-server
 bin=/opt/opscode/embedded/bin sv=/opt/opscode/sv/$name enabled=/opt/opscode/service/$name
 
@@ -35,7 +36,6 @@ if [ -p "$sv/supervise/ok" ]; then "$bin/sv" -w 60 force-shutdown "$sv"; fi
 rm -rf "$sv" "/opt/opscode/init/$name"
 
 # The users of its database, of whom 1.x would keep the passwords when it comes back. Its data stays.
-psql() { (cd / && "$bin/chpst" -u opscode-pgsql "$bin/psql" -X -q -t -A -v ON_ERROR_STOP=1 -d "$1" -c "$2"); }
 if [ -e /opt/opscode/service/postgresql ] && [ "$(cluster_status)" = master ]; then
   for user in opscode_pushy opscode_pushy_ro; do
     if [ "$(psql postgres "SELECT 1 FROM pg_roles WHERE rolname = '$user'")" = 1 ]; then

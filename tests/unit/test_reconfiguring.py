@@ -10,7 +10,13 @@ import pytest
 
 from chef_push_jobs import scripts
 
-PLACES = ("/etc/opscode-push-jobs-server", "/opt/opscode/sv", "/var/opt/opscode-push-jobs-server", "/var/opt/opscode/")
+PLACES = (
+    "/etc/opscode-push-jobs-server",
+    "/opt/opscode/sv",
+    "/opt/opscode/embedded/bin",
+    "/var/opt/opscode-push-jobs-server",
+    "/var/opt/opscode/",
+)
 DOWN = "opt/opscode/sv/opscode-pushy-server/down"
 BOOTSTRAPPED = "var/opt/opscode-push-jobs-server/bootstrapped"
 APP, SYS = (
@@ -29,7 +35,9 @@ def reconfigured(disk: Path, status: str | None = None, *there: str) -> set[str]
     (disk / "bin").mkdir()
     (disk / "bin/opscode-push-jobs-server-ctl").write_text("#!/bin/sh\n")
     (disk / "bin/chef-server-ctl").write_text("#!/bin/sh\necho 'run: postgresql: (pid 7) 1s'\n")
-    for command in (disk / "bin").iterdir():
+    (disk / "opt/opscode/embedded/bin").mkdir(parents=True, exist_ok=True)
+    (disk / "opt/opscode/embedded/bin/chpst").write_text("#!/bin/sh\n")
+    for command in (*(disk / "bin").iterdir(), disk / "opt/opscode/embedded/bin/chpst"):
         command.chmod(0o755)
     script = scripts.reconfigure_push_jobs().text.replace(scripts.HOME, str(disk / "home"))
     for place in PLACES:
@@ -68,15 +76,19 @@ def test_what_the_first_generation_was_started_with_goes_once_the_second_has_its
         ("echo backup > {status}", True, "waiting for it, or for another master"),
     ],
 )
+# The supervisor starts a database without data again and again, and says `run` each time.
+@pytest.mark.parametrize("supervisor", ["down: postgresql: 9s", "run: postgresql: (pid 7) 0s"])
 def test_a_master_without_its_database_waits_until_it_has_it_or_is_no_master(
-    tmp_path: Path, then: str, reconfigures: bool, says: str
+    tmp_path: Path, then: str, reconfigures: bool, says: str, supervisor: str
 ) -> None:
     status = tmp_path / "var/opt/opscode/keepalived/current_cluster_status"
     for name, script in {
-        "chef-server-ctl": "echo 'down: postgresql: 9s'",
+        "chef-server-ctl": f"echo '{supervisor}'",
+        "opt/opscode/embedded/bin/chpst": "echo no server is running on that socket >&2; exit 2",
         "opscode-push-jobs-server-ctl": f"touch {tmp_path}/reconfigured",
         "sleep": then.format(status=status),
     }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / name).chmod(0o755)
     for folder in (status.parent, tmp_path / "etc/opscode-push-jobs-server", tmp_path / "home"):
