@@ -21,6 +21,7 @@ MADE_ANEW = (
     "*/opscode-pushy-server/etc/app.config",
     "*/opscode-push-jobs-server/stand-in.json",
     "*/.ssh/authorized_keys",
+    "*/keepalived.conf",
 )
 # What a cluster that was at work has beyond it.
 KEPT = ("*/credentials-before*",)

@@ -76,9 +76,11 @@ def _walk(own: World, choices: Sequence[Choice], say: Say) -> None:
     for choice, after in replay(own.cluster.topology, choices):
         begun, before = time.monotonic(), len(own.problems)
         own.take(choice, after)
-        bad = len(own.problems) - before
-        verdict = f"{bad} problems" if bad else "as it should"
-        say(f"    {choice}: {verdict}, no answer {own.outages[-1][1]:.2f} s ({time.monotonic() - begun:.0f} s)")
+        bad = own.problems[before:]
+        struck = f"{own.struck}: " if own.struck else ""
+        verdict = f"{len(bad)} problems" if bad else "as it should"
+        took = f"no answer {own.outages[-1][1]:.2f} s ({time.monotonic() - begun:.0f} s)"
+        say("\n".join([f"    {choice}: {struck}{verdict}, {took}", *(f"        {problem[:3000]}" for problem in bad)]))
     if own.cluster.protect:
         own.stack.change(protect=None)
         own.stack.up()

@@ -26,6 +26,7 @@ from tests.walks.model import DRIFTS, PORTS, STEPS, Choice, Cluster
 
 BASE, TAKER = "sandbox", "existing"
 VIP = "10.0.15.254"
+LEAVES = "uninstall"
 MARGIN = 1.5  # seconds, for what else the machine does meanwhile
 FAILOVER = 20.0  # keepalived notices within 3 s; address and volume move, services start
 REACH_SECONDS = 120.0
@@ -56,6 +57,7 @@ class World:
     restart: float = 0.0
     outages: list[tuple[str, float]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    struck: str = ""
 
     def output(self, server: str, script: str) -> str:
         return self.stack.output(server, script)
@@ -68,8 +70,9 @@ class World:
         return str(self.stack.outputs()["servers"]["backend-0"]["address"])
 
     def move(self, after: Cluster) -> None:
-        """The settings of the model after a step, in the stack's file."""
-        self.stack.change(**after.settings)
+        """The settings of the model after a step, in the stack's file. A server that goes takes its repairs with it."""
+        there = {name: text for name, text in self._repairs().items() if identify(name).server in after.servers}
+        self.stack.change(**after.settings, repair=there or None)
         if self.maker:
             told = self.maker.outputs()["servers"]
             names = [name for name in after.servers if name in told]
@@ -80,7 +83,7 @@ class World:
 
     def take(self, choice: Choice, after: Cluster) -> None:
         """One step, with all that is to be said about it."""
-        before, ran, begun = self.cluster, Ran(), len(self.problems)
+        before, ran, begun, self.struck = self.cluster, Ran(), len(self.problems), ""
         ports = dict.fromkeys((PORTS[before.ports][0], PORTS[after.ports][0]))
         with probed(self.stack.lab, *(f"{self.address}:{port}" for port in ports), patience=PATIENCE) as gaps:
             if choice.step == "failover":
@@ -104,7 +107,7 @@ class World:
         self._run(ran, *arguments, choice=choice)
         if choice.step == "repair":
             self.stack.change(repair=repairs or None)
-            planned, *_ = sorted_out(self.stack.preview())
+            planned, _ = self._preview()
             if planned:
                 self.problems.append(f"a repair that is taken out would run {sorted(planned)}")
         if choice.step == "replace" and not choice.fault and f"connect-{choice.what}" not in ran.planned:
@@ -195,6 +198,7 @@ class World:
         task = tasks[min(int(choice.at * len(tasks)), len(tasks) - 1)]
         self._note()
         text, status = self._strike(fault, task, arguments)
+        self.struck = f"{fault.name} at {task}" + ("" if status is not None else ", which it did not come to")
         ran.rebooted = fault.name in OUTAGES and task.server in self.cluster.backends
         only = self._seen(ran) - planned - {name for name in updated if name.startswith("connect-")}
         if only:
@@ -233,8 +237,9 @@ class World:
         return engine.text, status if reached else None
 
     def _preview(self, *arguments: str) -> tuple[set[str], set[str]]:
+        """What is listed to run, and to be updated. What a server leaves with is listed too, and runs only then."""
         planned, updated, _ = sorted_out(self.stack.preview(*arguments))
-        return planned, updated
+        return {name for name in planned if identify(name).step != LEAVES}, updated
 
     def _there(self) -> list[str]:
         return [host.name for host in self.lane.lab.hosts.list() if host.name in self.cluster.servers]
@@ -249,7 +254,7 @@ class World:
         for name in self._there():
             host = Host.parse(self.output(name, READ))
             found |= {f"{task}-{name}" for task in host.tasks}
-            ran.starts += host.starts
+            ran.starts += host.starts if name == self.cluster.master else 0
             ran.suites += host.ctl.count("opscode-push-jobs-server-ctl test")
         return found
 
