@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pulumi
 import pulumi_aws as aws
@@ -26,7 +27,8 @@ from chef_push_jobs.scripts import Script
 from .deferred import plain
 
 MARGIN_SECONDS = 30  # for the way to a server and back
-_IN_THIS_PROGRAM: list[Rolling] = []
+# By event loop, of which each program has its own.
+_ROLLING: WeakKeyDictionary[asyncio.AbstractEventLoop, list[Rolling]] = WeakKeyDictionary()
 
 Machine = tuple[aws.ec2.Instance, pulumi.Output[str]]
 
@@ -53,7 +55,7 @@ class Rolling:
         turn = pulumi.ResourceHook(f"{prefix}one-at-a-time", self._before)
         failed = pulumi.ErrorHook(f"{prefix}none-after-a-failure", self._after_failure)
         self.hooks = pulumi.ResourceHookBinding(before_create=[turn], before_update=[turn], on_error=[failed])
-        _IN_THIS_PROGRAM.append(self)
+        _ROLLING.setdefault(asyncio.get_event_loop(), []).append(self)
 
     def watch(self, machines: Mapping[str, Machine]) -> None:
         """Each with the address at which operators reach it."""
@@ -136,11 +138,11 @@ class Rolling:
 
 def give_up(failure: str) -> None:
     """No machine of this program stops any more."""
-    for rolling in _IN_THIS_PROGRAM:
+    for rolling in _ROLLING.get(asyncio.get_running_loop(), []):
         rolling.give_up(failure)
 
 
 async def machines_settled() -> None:
     """Returns once no machine of this program stops any more. Raises ValueError where one does not come back."""
-    for rolling in _IN_THIS_PROGRAM:
+    for rolling in _ROLLING.get(asyncio.get_running_loop(), []):
         await rolling.settled()

@@ -51,6 +51,8 @@ SENT: dict[str, Script | InTurn] = {
         scripts.name_device("vol-0123456789abcdef0", "/dev/xvdf"),
         scripts.prepare_volume("/dev/xvdf", "10.0.15.254"),
     ),
+    "serves": scripts.serves("frontend", 60),
+    "give-way": scripts.give_way("stop"),
     "doctor's probe": scripts.probe("5e" * 32, ["/etc/a file"], PORTS, {"chef-server-core": ""}, "ubuntu"),
 }
 
