@@ -491,9 +491,9 @@ class StackConfig(Section):
     topology: Kind = Field(
         description=(
             "The kind of cluster: standalone, tier or ha. standalone is one server: the cheapest, but nothing works "
-            "while it is down. tier has one backend and at least one frontend: the frontends share the API requests, but "
-            "the backend cannot fail over. ha has two backends, one of which takes over when the other fails, and at least "
-            "one frontend: it costs the most, and on AWS it needs highAvailability and Chef server 12."
+            "while it is down. tier has one backend and at least one frontend: the frontends share the API requests, "
+            "but the backend cannot fail over. ha has two backends, one of which takes over when the other fails, and "
+            "at least one frontend: it costs the most, and on AWS it needs highAvailability and Chef server 12."
         )
     )
     domain: Domain | None = Field(
