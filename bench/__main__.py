@@ -17,6 +17,7 @@ from bench.report import write
 from bench.results import FILE, Results, Row
 from bench.rollouts import Site, figures_of, measured, site
 from bench.targets import IDEAL, OURS
+from sandbox.helped import help_if_asked
 
 ALL = (OURS, IDEAL, *(each.name for each in contenders.ALL if each.available()))
 # Servers: durations of their steps, and how many runs of each contender.
@@ -90,4 +91,5 @@ def main(words: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    help_if_asked(__doc__)
     sys.exit(main(sys.argv[1:]))

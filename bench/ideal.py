@@ -12,6 +12,7 @@ from pathlib import Path
 import asyncssh
 
 from bench.order import Order, Task, filled, from_json, told
+from sandbox.helped import help_if_asked
 
 
 async def carry_out(order: Order) -> None:
@@ -49,4 +50,5 @@ def _connect(order: Order) -> list[asyncio.Future[asyncssh.SSHClientConnection]]
 
 
 if __name__ == "__main__":
+    help_if_asked(__doc__)
     asyncio.run(carry_out(from_json(Path(sys.argv[1]).read_text())))

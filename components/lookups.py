@@ -10,6 +10,8 @@ import pulumi
 from chef_push_jobs.engine.aws_advice import refused
 from chef_push_jobs.model.problems import Problem, report
 
+from .program_end import NOTHING_MORE
+
 
 @contextmanager
 def looked_up(setting: str, nothing: Problem | None = None) -> Iterator[None]:
@@ -19,6 +21,8 @@ def looked_up(setting: str, nothing: Problem | None = None) -> Iterator[None]:
     except pulumi.RunError:
         raise
     except Exception as error:  # the SDK knows no narrower one for a look-up that failed
+        if "context canceled" in str(error):  # the provider itself could not begin, and has said why
+            raise pulumi.RunError(NOTHING_MORE) from None
         if nothing and "returned no results" in str(error):
             raise pulumi.RunError(report([nothing])) from None
         raise pulumi.RunError(report([refused(setting, str(error))])) from None

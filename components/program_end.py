@@ -18,6 +18,7 @@ import pulumi
 from chef_push_jobs.model.shown import visible
 
 SHOWN = 32
+NOTHING_MORE = "nothing more is begun, for the error above"
 
 
 def end_when_interrupted() -> None:
@@ -40,7 +41,7 @@ class Refused(pulumi.RunError):
     """
 
     def __init__(self, problem: str) -> None:
-        super().__init__("nothing more is begun, for the error above")
+        super().__init__(NOTHING_MORE)
         self.problem = problem
         pulumi.log.error(visible(problem))
 

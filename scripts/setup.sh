@@ -2,12 +2,15 @@
 # shellcheck shell=sh
 
 # What a script is for is said at its head, before anything is done.
-case "${1:-}" in
-    --help | -h)
-        sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
-        exit 0
-        ;;
-esac
+help_asked() {
+    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+    exit 0
+}
+case "${1:-}" in --help | -h) help_asked ;; esac
+# A script that passes its words on leaves later ones to whom they are for.
+[ "${passes_on:-no}" = yes ] || for word; do
+    case $word in --help | -h) help_asked ;; esac
+done
 cd "$(dirname "$0")/.." || exit 1
 
 # Without compiled modules kept, program and plugins take twice as long to start, each time.

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sandbox.helped import help_if_asked
+
 STACK = "pulumi:pulumi:Stack"  # its name is that of project and stack
 Edges = Mapping[str, frozenset[str]]  # by property; those of the whole resource under ""
 
@@ -77,4 +79,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    help_if_asked(__doc__)
     sys.exit(main(sys.argv[1:]))

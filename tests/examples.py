@@ -20,6 +20,7 @@ from chef_push_jobs.cli.review.preview_review import review_of
 from chef_push_jobs.cli.up.screen import Screen
 from chef_push_jobs.engine import history
 from chef_push_jobs.engine.stack_history import parse_history
+from sandbox.helped import help_if_asked
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = ROOT / "tests" / "unit" / "files"
@@ -61,4 +62,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    help_if_asked(__doc__)
     sys.exit(main())

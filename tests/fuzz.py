@@ -24,6 +24,7 @@ from typing import Any
 import yaml
 
 from chef_push_jobs.cli.app import main
+from sandbox.helped import help_if_asked
 
 CLONE = Path(__file__).resolve().parents[1]
 FILES = CLONE / "tests" / "unit" / "files"
@@ -193,4 +194,5 @@ def _run(counts: list[int]) -> int:
 
 
 if __name__ == "__main__":
+    help_if_asked(__doc__)
     sys.exit(_run([int(word) for word in sys.argv[1:]] or [2000, 1000, 500]))

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from sandbox.helped import help_if_asked
 from sandbox.paths import CLONE
 from tests.e2e.conftest import PROJECT, Stack, stack
 
@@ -157,4 +158,5 @@ def main(previews: bool = True) -> int:
 
 
 if __name__ == "__main__":
+    help_if_asked(__doc__)
     sys.exit(main(previews="--rollouts" not in sys.argv))

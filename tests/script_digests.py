@@ -19,6 +19,7 @@ from typing import Any
 from chef_push_jobs.runbook import chef_server, push_jobs
 from chef_push_jobs.runbook.steps import Action, Step
 from chef_push_jobs.scripts import InTurn, Script
+from sandbox.helped import help_if_asked
 from sandbox.paths import CLONE
 from tests.unit.clusters import stack
 
@@ -131,4 +132,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    help_if_asked(__doc__)
     sys.exit(main())

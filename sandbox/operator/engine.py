@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from sandbox.cache import cache, made, refused, remember_refusal, say
+from sandbox.helped import help_if_asked
 from sandbox.operator import plugins, releases
 from sandbox.operator.plugins import Chosen, EngineError
 from sandbox.operator.releases import NotToBeHad, Release
@@ -186,4 +187,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    help_if_asked(__doc__)
     sys.exit(main())

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from sandbox.helped import help_if_asked
 from sandbox.locks import lock
 
 
@@ -48,5 +49,6 @@ def files(requirements: Path) -> Iterator[Path]:
 
 
 if __name__ == "__main__":
+    help_if_asked(__doc__)
     for each in sys.argv[1:]:
         make(Path(each).resolve())

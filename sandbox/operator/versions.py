@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from sandbox.helped import help_if_asked
 from sandbox.operator import engine
 from sandbox.operator.plugins import numbers
 from sandbox.paths import CLONE
@@ -79,4 +80,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    help_if_asked(__doc__)
     sys.exit(main())

@@ -17,6 +17,7 @@ from itertools import cycle, islice, pairwise
 from pathlib import Path
 from typing import Any
 
+from sandbox.helped import help_if_asked
 from sandbox.hosts import network
 from tests.faults.faults import CUT
 from tests.faults.lane import Lane, lane
@@ -157,4 +158,5 @@ def main(count: int = COUNT) -> int:
 
 
 if __name__ == "__main__":
+    help_if_asked(__doc__)
     raise SystemExit(main(*map(int, sys.argv[1:])))

@@ -323,6 +323,16 @@ def test_a_look_up_that_fails_is_told_by_its_setting_and_without_a_stack_trace(
     assert told in str(refused.value)
 
 
+def test_a_provider_that_could_not_begin_has_said_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Notes, "call", lambda self, args: ({}, [("", "Invoke: context canceled")]))
+
+    def program() -> None:
+        ChefPushJobsCluster("chef", PACKAGED["made"], root=ROOT)
+
+    with pytest.raises(pulumi.RunError, match=r"^nothing more is begun, for the error above$"):
+        registered(program, monkeypatch)
+
+
 def noting(used: dict[str, set[str]], method: Callable[..., Any], kind: str) -> Callable[..., Any]:
     def noted(self: Notes, args: Any) -> Any:
         used.setdefault(getattr(args, kind), set()).add(args.provider)
