@@ -69,5 +69,6 @@ def _repair(reading: Reading) -> Iterator[Problem]:
     for name in repair:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=3)
-            remedy = f"write {' or '.join(close)}" if close else "take it out, or see `pulumi preview` for the tasks"
+            or_else = f"write {' or '.join(close)}" if close else "see `pulumi preview` for the tasks"
+            remedy = f"take it out, or {or_else}"
             yield Problem(f"repair.{name}", "given", "there is no such task in this stack", remedy)
