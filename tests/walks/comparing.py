@@ -16,15 +16,16 @@ MADE_ANEW = (
     "*/webui_*.pem",
     "*/worker-*.pem",
     "*/pivotal.p*",
-    "*/chef-server-running.json",
     "*/opscode-push-jobs-server-running.json",
     "*/opscode-pushy-server/etc/app.config",
     "*/opscode-push-jobs-server/stand-in.json",
     "*/.ssh/authorized_keys",
     "*/keepalived.conf",
 )
-# What a cluster that was at work has beyond it.
-KEPT = ("*/credentials-before*",)
+# What Chef makes of its settings file and secrets, which are compared themselves: also which frontends there were.
+DERIVED = ("*/chef-server-running.json",)
+# What a cluster that was at work has beyond it: sets to go back to, and a folder of 1.x that 2.x leaves empty.
+KEPT = ("*/credentials-before*", "*/opscode-pushy-server/etc")
 # A frontend reads of Chef server's settings the backends and itself: the others in it are of when it was copied.
 OTHER_FRONTENDS = '/^server "frontend-/d'
 DIGEST = re.compile(r"([0-9a-f]{64})\s+(?:-\s+)?(\S+)")
@@ -89,6 +90,8 @@ def _told(servers: Servers, server: str) -> Iterator[str]:
         if any(fnmatch(word, pattern) for word in line.split() for pattern in KEPT):
             continue
         digest = DIGEST.fullmatch(line)
+        if digest and any(fnmatch(digest[2], pattern) for pattern in DERIVED):
+            continue
         if digest and any(fnmatch(digest[2], pattern) for pattern in MADE_ANEW):
             alike = [other for other in sorted(servers) if line in servers[other]]
             yield f"{digest[2]} is the same on {' '.join(alike)}"

@@ -9,7 +9,7 @@ from tests.walks.model import Choice
 Named = Mapping[str, tuple[str, str]]
 
 SHORT: Named = {
-    "a rotation whose engine is killed, and a frontend more": ("tier", "rotate:new!engine@0.50 frontends:more"),
+    "an upgrade whose engine is killed, and a frontend more": ("tier", "upgrade:2.2.8!engine@0.50 frontends:more"),
     "a failover, and a settings file that was edited": ("ha", "failover:stop drift:settings@frontend-0"),
     "another heartbeat on servers that are left at the end": ("existing", "settings:1000"),
 }
