@@ -23,7 +23,10 @@ SETTLED_SECONDS = 10.0
 FOLDERS = "/etc/opscode /etc/opscode-push-jobs-server /var/opt/opscode /var/opt/opscode-push-jobs-server"
 # What is in the encrypted store, which is another file each time that it is written.
 SORTED = "import json, sys; print(json.dumps(json.load(sys.stdin), sort_keys=True))"
-STORE = f"[ ! -e {SECRETS} ] || echo \"$({DUMP} | python3 -c '{SORTED}' | sha256sum | cut -c 1-64)  {SECRETS.removeprefix('/')}\""
+STORE = f"""
+if [ -e {SECRETS} ]; then
+  echo "$({DUMP} | python3 -c '{SORTED}' | sha256sum | cut -c 1-64)  {SECRETS.removeprefix("/")}"
+fi"""
 # The rules of the stack's groups: [group, in or out, protocol, from, to, where], ids as names.
 RULES = """
 import boto3, json, sys
@@ -127,7 +130,7 @@ def _take(own: World) -> dict[str, list[str]]:
     names = {told["address"]: name for name, told in own.stack.outputs()["servers"].items()}
     for server in own.cluster.servers:
         named = comparing.named(names, server)
-        told = own.output(server, f"{named.digests(FOLDERS)}; {STORE}; {named.let_in}").splitlines()
+        told = own.output(server, f"{named.digests(FOLDERS)}{STORE}\n{named.let_in}").splitlines()
         found[server] = comparing.renamed(found[server], told)
     found["cloud"] = [json.dumps(rule) for rule in json.loads(inside(own.stack, sys.executable, "-c", RULES, REGION))]
     return found
