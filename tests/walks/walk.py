@@ -127,7 +127,8 @@ def _compare(own: World, say: Say) -> None:
 def _take(own: World) -> dict[str, list[str]]:
     """With addresses and ids as names. The cloud is one more server."""
     found = snapshot.take(own.stack.lab, own.cluster.servers)
-    names = {told["address"]: name for name, told in own.stack.outputs()["servers"].items()}
+    everything = (own.maker or own.stack).outputs()["servers"]
+    names = {told["address"]: name for name, told in everything.items()}
     for server in own.cluster.servers:
         named = comparing.named(names, server)
         told = own.output(server, f"{named.digests(FOLDERS)}{STORE}\n{named.let_in}").splitlines()
