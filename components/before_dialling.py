@@ -30,11 +30,16 @@ def look_before_dialling(*, boots: bool) -> None:
     What is deleted is left to it: the old one of a task that is replaced has the old key. `boots` is where the stack
     makes machines: their first boot may take a while to let us in.
     """
+    pulumi.runtime.register_stack_transformation(with_look(boots=boots))
+
+
+def with_look(prefix: str = "", *, boots: bool) -> pulumi.ResourceTransformation:
+    """Hooks remote commands. A hook's name is its own in a whole program: `prefix` is that of the cluster's names."""
 
     async def check(args: pulumi.ResourceHookArgs) -> None:
         await _check(args, boots=boots)
 
-    hook = pulumi.ResourceHook("before-dialling", check)
+    hook = pulumi.ResourceHook(f"{prefix}before-dialling", check)
     binding = pulumi.ResourceHookBinding(before_create=[hook], before_update=[hook])
     hooked = pulumi.ResourceOptions(hooks=binding)
 
@@ -43,7 +48,7 @@ def look_before_dialling(*, boots: bool) -> None:
             return None
         return pulumi.ResourceTransformationResult(args.props, pulumi.ResourceOptions.merge(args.opts, hooked))
 
-    pulumi.runtime.register_stack_transformation(add)
+    return add
 
 
 def warn_without_agent(private_key: object) -> None:

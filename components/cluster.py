@@ -31,9 +31,11 @@ from .arguments import (
     network_args,
     servers_args,
 )
+from .before_dialling import with_look
 from .component import Component
 from .connection import ServerGroup
 from .deferred import deferred_outputs
+from .error_advice import with_advice
 from .existing_network import fetch_existing_network
 from .existing_servers import ExistingServers
 from .high_availability import HighAvailability
@@ -69,7 +71,11 @@ class ChefPushJobsCluster(Component):
         _check_name(name)
         given = _given(args)
         plan = plan_of(given, root or Path.cwd())
-        super().__init__("ChefPushJobsCluster", name, _without_key(given), opts, None)
+        hooks = pulumi.ResourceOptions(
+            transformations=[with_advice(f"{name}-"), with_look(f"{name}-", boots=not plan.settings.existing)]
+        )
+        merged = pulumi.ResourceOptions.merge(opts, hooks)
+        super().__init__("ChefPushJobsCluster", name, _without_key(given), merged, None)
         self.outputs = make_cluster(plan, self.child_opts, self.prefix)
         assert self.outputs.keys() <= OUTPUTS.keys(), "an output is documented in package_schema.py"
         self.register_outputs(self.outputs)

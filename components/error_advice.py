@@ -12,7 +12,12 @@ from . import rolling
 
 def advise_on_errors() -> None:
     """For all AWS resources that are made after this call. `pulumi destroy` runs no program, so no hook either."""
-    hook = pulumi.ErrorHook("advice", _advise)
+    pulumi.runtime.register_stack_transformation(with_advice())
+
+
+def with_advice(prefix: str = "") -> pulumi.ResourceTransformation:
+    """Hooks AWS resources. A hook's name is its own in a whole program: `prefix` is that of the cluster's names."""
+    hook = pulumi.ErrorHook(f"{prefix}advice", _advise)
     hooked = pulumi.ResourceOptions(hooks=pulumi.ResourceHookBinding(on_error=[hook]))
 
     def add(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
@@ -20,7 +25,7 @@ def advise_on_errors() -> None:
             return None
         return pulumi.ResourceTransformationResult(args.props, pulumi.ResourceOptions.merge(args.opts, hooked))
 
-    pulumi.runtime.register_stack_transformation(add)
+    return add
 
 
 def _advise(args: pulumi.ErrorHookArgs) -> bool:

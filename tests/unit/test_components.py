@@ -282,6 +282,21 @@ def test_resources_and_look_ups_use_the_provider_in_the_clusters_options(monkeyp
     }
 
 
+def test_a_cluster_in_another_program_has_advice_and_refuses_changed_host_keys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def program() -> None:
+        for name in ("one", "two"):
+            packaged(name, "made")
+
+    found = registered(program, monkeypatch)
+    hooks = {one["name"]: one.get("hooks") or {} for one in found.resources}
+    for its in ("one", "two"):
+        assert set(hooks[f"{its}-backend-0"]["onError"]) == {f"{its}-none-after-a-failure", f"{its}-advice"}
+        task = hooks[f"{its}-push-jobs-install-backend-0"]
+        assert task["beforeCreate"] == task["beforeUpdate"] == [f"{its}-before-dialling"]
+
+
 LOOK_UPS = {
     "aws:ec2/getAmi:getAmi": (
         "Your query returned no results. Please change your search criteria and try again.",
