@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +31,13 @@ from chef_push_jobs.engine.stack_state import StackError
 DEBUG = "--debug"
 # Their text says what to do.
 EXPECTED = (CommandError, PreviewError, PulumiError, SettingsError, StackError, StackFileError, UnicodeDecodeError)
+
+REMEDIES: Mapping[type[OSError], str] = {
+    PermissionError: "let yourself read and write it, or work as whoever it belongs to",
+    FileNotFoundError: "see that the path is right",
+    IsADirectoryError: "name a file",
+    NotADirectoryError: "see that the path is right",
+}
 
 app = typer.Typer(
     help="Plan, roll out and examine push jobs on a Chef server cluster, in a Pulumi project's folder.",
@@ -57,7 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EXPECTED as error:
         _tell(str(error))
     except OSError as error:
-        _tell(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        told = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        remedy = REMEDIES.get(type(error), "")
+        _tell(f"{told}; {remedy}" if remedy else told)
     except Exception as error:
         _tell(_fault(error, debug))
     return NOT_BEGUN

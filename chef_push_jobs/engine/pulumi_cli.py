@@ -36,6 +36,8 @@ REMEDIES: tuple[tuple[str, str], ...] = (
         r"No valid credential sources|ExpiredToken|InvalidClientTokenId|SignatureDoesNotMatch|AuthFailure",
         "log in to AWS as somebody that it knows: aws sts get-caller-identity",
     ),
+    (r"[Aa]ccess ?[Dd]enied|Forbidden", "see that the credentials are those that may: aws sts get-caller-identity"),
+    (r"permission denied", "let yourself read and write what it names, or work as whoever it belongs to"),
     (r"currently locked", "wait for the update that holds the lock; if nobody runs one: pulumi cancel"),
 )
 
@@ -101,8 +103,8 @@ class Pulumi:
             return subprocess.run(
                 ["pulumi", *arguments], cwd=self.root, env=os.environ | ENVIRONMENT, check=False
             ).returncode
-        except FileNotFoundError:
-            raise PulumiError(MISSING) from None
+        except OSError as error:
+            raise _not_run(error) from None
 
     def start(self, *arguments: str, output: IO[bytes], environment: dict[str, str]) -> subprocess.Popen[bytes]:
         """In a session of its own, so that Ctrl-C reaches it only through the caller. Raises PulumiError."""
@@ -116,8 +118,8 @@ class Pulumi:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        except FileNotFoundError:
-            raise PulumiError(MISSING) from None
+        except OSError as error:
+            raise _not_run(error) from None
 
     async def _answer(self, arguments: tuple[str, ...], seconds: float) -> Answer:
         try:
@@ -129,8 +131,8 @@ class Pulumi:
                 cwd=self.root,
                 env=os.environ | ENVIRONMENT,
             )
-        except FileNotFoundError:
-            raise PulumiError(MISSING) from None
+        except OSError as error:
+            raise _not_run(error) from None
         try:
             async with asyncio.timeout(seconds):
                 out, err = await process.communicate()
@@ -141,6 +143,12 @@ class Pulumi:
         finally:
             await _end(process)
         return Answer(process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace"))
+
+
+def _not_run(error: OSError) -> PulumiError:
+    if isinstance(error, FileNotFoundError):
+        return PulumiError(MISSING)
+    return PulumiError(f"the pulumi on PATH cannot be run: {error.strerror}; install it anew, or mend its permissions")
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -18,7 +18,7 @@ import typer
 from chef_push_jobs import __version__
 from chef_push_jobs.cli import app as cli
 from chef_push_jobs.cli.app import main
-from chef_push_jobs.engine.pulumi_cli import Pulumi, PulumiError
+from chef_push_jobs.engine.pulumi_cli import Pulumi, PulumiError, explain
 
 ROOT = Path(__file__).parents[2]
 OF_A_STACK = ["check", "doctor", "plan", "report", "review", "up"]
@@ -345,3 +345,46 @@ def test_a_reader_that_leaves_early_is_no_fault(project: Path) -> None:
         check=False,
     )
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("kind", ["not executable", "no program"])
+@pytest.mark.parametrize("command", [["doctor"], ["review"], ["up", "--yes"]])
+def test_a_pulumi_that_cannot_be_run_is_told_with_what_to_do(
+    project: Path, capsys: pytest.CaptureFixture[str], command: list[str], kind: str
+) -> None:
+    pulumi = project / "bin" / "pulumi"
+    pulumi.write_bytes(b"\x00no program")
+    pulumi.chmod(0o755 if kind == "no program" else 0o644)
+    said = error_of(capsys, *command, "--stack", "production")
+    assert said.startswith("error: the pulumi on PATH cannot be run: ")
+    assert said.endswith("; install it anew, or mend its permissions\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (PermissionError(13, "Permission denied", "x"), "let yourself read and write it"),
+        (FileNotFoundError(2, "No such file or directory", "x"), "see that the path is right"),
+        (IsADirectoryError(21, "Is a directory", "x"), "name a file"),
+    ],
+)
+def test_a_file_that_is_not_to_be_had_is_told_with_what_to_do(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, error: OSError, remedy: str
+) -> None:
+    def refuse(*_: object, **__: object) -> str:
+        raise error
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    said = error_of(capsys, "review", "--preview", "x", "--stack", "production")
+    assert said.startswith(f"error: x: {error.strerror}; {remedy}")
+
+
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        ("error: could not query: open /state/x.json: permission denied", "let yourself read and write"),
+        ("error: read stack: blob: AccessDenied: Access Denied", "see that the credentials are those that may"),
+    ],
+)
+def test_a_state_that_one_may_not_read_is_told_with_what_to_do(said: str, remedy: str) -> None:
+    assert f"; {remedy}" in explain(said)
