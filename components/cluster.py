@@ -111,9 +111,9 @@ def plan_of(args: Mapping[str, object], root: Path) -> StackPlan:
     """Of the checked settings. Raises pulumi.RunError, which is shown without a stack trace, with every problem."""
     if late := list(_late(args)):
         raise pulumi.RunError(
-            f"{', '.join(late)}: a secret, or known only once something is made\n"
-            "     Rule: settings are plain values: they decide what is made.\n"
-            "     Do:   give a plain value; a private key is best left to the ssh-agent."
+            f"{', '.join(late)}: a secret, or only known after other resources are created\n     Rule: settings "
+            "must be plain values, because they decide what is created.\n     Do:   use a plain value; leave a "
+            "private key in the ssh-agent."
         )
     raw = {name: value if isinstance(value, str) else json.dumps(value) for name, value in _given(args).items()}
     try:
@@ -137,10 +137,12 @@ def _late(value: object, path: str = "") -> Iterator[str]:
 def _check_name(name: str) -> None:
     if not NAME.fullmatch(name):
         rule = (
-            "up to 14 letters, digits and hyphens, a letter first, not internal-…: names of load balancers and target "
-            "groups begin with it, and AWS allows those 32 characters"
+            "it has up to 14 letters, digits and hyphens, starts with a letter and not with internal-: load "
+            "balancers and target groups are named after it, and AWS limits their names to 32 characters"
         )
-        raise pulumi.RunError(report([Problem("the cluster's name", f"'{name}'", rule, "choose a shorter or another")]))
+        raise pulumi.RunError(
+            report([Problem("the cluster's name", f"'{name}'", rule, "choose another or a shorter one")])
+        )
 
 
 def _given(args: Mapping[str, object]) -> dict[str, Any]:

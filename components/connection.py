@@ -129,9 +129,8 @@ def _facts(server: str, task: str, found: tuple[str, str, str, str]) -> ServerId
         return ServerIdentity.parse(*found)
     except ValueError as error:
         raise Refused(
-            f"{task}: {error}\n"
-            "Rule: the login shell of ssh.user prints nothing of its own where there is no terminal.\n"
-            f"Do:   mend its start-up files on {server}, then set repair.{task} to any text."
+            f"{task}: {error}\nRule: the login shell of ssh.user must not print anything without a "
+            f"terminal.\nDo:   correct its start-up files on {server}, then set repair.{task} to any new value."
         ) from None
 
 

@@ -79,7 +79,7 @@ class HighAvailability(Component):
             subnet_id=args.subnet_id,
             cidr_block=f"{args.vip}/32",
             reservation_type="explicit",
-            description="address of the backends, which keepalived moves",
+            description="address of the backends, moved by keepalived",
             opts=self.child_opts,
         )
         self.volume_id = volume.id

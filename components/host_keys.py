@@ -75,11 +75,10 @@ def _told(name: str, wanted: str | None, printed: str) -> str:
     keys = printed_host_keys(printed)
     if not keys:
         raise Refused(
-            f"{name}: no host key was printed\n"
-            f"Rule: asked for its host keys, the server prints one of {', '.join(KINDS)} at least, and the login shell "
-            "runs what it is given.\n"
-            "Do:   make the key with `sudo ssh-keygen -A`, or mend the shell, and set servers[…].hostKey, ssh.hostKeys "
-            "or ssh.proxy.hostKey to the key's fingerprint (docs/operations.md, New host keys)."
+            f"{name}: no host key was printed\nRule: the server must print at least one host key of type "
+            f"{', '.join(KINDS)}, and its login shell must run commands.\nDo:   create the key with `sudo "
+            "ssh-keygen -A`, or correct the shell, and set servers[…].hostKey, ssh.hostKeys or "
+            "ssh.proxy.hostKey to the key's fingerprint (docs/operations.md, New host keys)."
         )
     if not wanted:
         return keys[0]
@@ -91,9 +90,9 @@ def _told(name: str, wanted: str | None, printed: str) -> str:
 
 def changed_key(who: str, pinned: str, shown: str) -> str:
     return (
-        f"{who}: the host key is {shown}, not {pinned}\n"
-        "Rule: a server is known by its host key: it was installed anew, or another stands in its place.\n"
-        "Do:   compare with `ssh-keygen -l -f` of /etc/ssh/ssh_host_*_key.pub on its console. Only if it is its own, "
-        f"set servers[…].hostKey, ssh.hostKeys or ssh.proxy.hostKey to {shown}: see New host keys in "
+        f"{who}: the host key is {shown}, not {pinned}\nRule: a server is known by its host key: it was "
+        "reinstalled, or another machine answers in its place.\nDo:   compare it with `ssh-keygen -l -f` of "
+        "/etc/ssh/ssh_host_*_key.pub on the server's console. Only if it is the server's own, set "
+        f"servers[…].hostKey, ssh.hostKeys or ssh.proxy.hostKey to {shown}: see New host keys in "
         "docs/operations.md."
     )

@@ -29,10 +29,10 @@ def _check(names: Sequence[str]) -> Any:
             other = first.setdefault(identity.copy_key, name)
             if other != name:
                 raise Refused(
-                    f"{other} and {name}: both have the copy key {fingerprint(identity.copy_key)}\n"
-                    "Rule: each server of a stack is a machine of its own: what one is told, the other would do too.\n"
-                    f"Do:   if servers[…].address of {name} leads to {other}'s machine, correct it in the stack file; "
-                    "if one was made of the other's disk, remove /var/lib/chef-rollout there. Then set "
+                    f"{other} and {name}: both have the copy key {fingerprint(identity.copy_key)}\nRule: each "
+                    "server of a stack must be a separate machine: otherwise both run the same tasks.\nDo:   "
+                    f"if servers[…].address of {name} leads to {other}'s machine, correct it in the stack file; "
+                    "if one was cloned from the other's disk, remove /var/lib/chef-rollout there. Then set "
                     f"repair.connect-{other} and repair.connect-{name} to any text, and run pulumi up again."
                 )
 

@@ -37,7 +37,7 @@ def start(sandbox: Sandbox, say: Say) -> None:
     with _exclusive(sandbox):
         if not running(sandbox):
             if _traces(sandbox):
-                say(f"sandbox {sandbox.name}: a crash left parts of it: removing them first")
+                say(f"sandbox {sandbox.name}: parts of it are left from a crash: removing them first")
                 _remove(sandbox)
             try:
                 _create(sandbox, say)
@@ -131,7 +131,7 @@ def _remove(sandbox: Sandbox) -> None:
     namespaces = network.namespaces(sandbox)
     paths = [sandbox.namespace_path(namespace) for namespace in namespaces]
     if any(os.path.samefile(path, "/proc/self/ns/net") for path in paths):
-        raise SandboxError("this runs inside the sandbox; stop it from outside")
+        raise SandboxError("this command runs inside the sandbox; stop the sandbox from outside")
     if cloud:
         cloud.end(signal.SIGTERM, STOP_SECONDS)
     end_all(paths)

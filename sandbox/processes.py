@@ -44,7 +44,7 @@ def run(argv: Sequence[str], stdin: str = "") -> str:
     """The command's output. Raises SandboxError with the command and what it said."""
     done = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = (done.stderr or done.stdout).strip() or "it said nothing"
+        said = (done.stderr or done.stdout).strip() or "it printed nothing"
         raise SandboxError(f"{shlex.join(argv)}: exit status {done.returncode}: {said}")
     return done.stdout
 

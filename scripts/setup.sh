@@ -38,7 +38,7 @@ need_sandbox() {
     [ "$(id -u)" = 0 ] || fail "the sandbox makes network namespaces and mounts, so it needs root" "sudo $0"
     ! command -v unshare > /dev/null ||
         unshare --mount --net --pid --uts --ipc --fork mount -t tmpfs none /mnt 2> /dev/null ||
-        fail "root may not make namespaces and mounts here, as in a plain container" "run it $elsewhere"
+        fail "root may not make namespaces and mounts here, as in an ordinary container" "run it $elsewhere"
 }
 
 # Debian packages that are missing, by what each brings; also those of the lines in $also.

@@ -40,8 +40,8 @@ REMEDIES: Mapping[type[OSError], str] = {
 }
 
 app = typer.Typer(
-    help="Plan, roll out and examine push jobs on a Chef server cluster, in a Pulumi project's folder.",
-    epilog="Exit status: 0 all is well; 1 there are problems; 2 the command could not begin.",
+    help="Plan, roll out and check push jobs on a Chef server cluster. Run it in the folder of the Pulumi project.",
+    epilog="Exit status: 0 all is well; 1 there are problems; 2 the command could not start.",
     rich_markup_mode=None,
 )
 for subcommand in (check, plan, review, up, report, doctor, docs):
@@ -84,7 +84,7 @@ def _options(
         bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_version)
     ] = False,
     debug: Annotated[
-        bool, typer.Option(DEBUG, help="Show the traceback of a fault in this program; may stand anywhere.")
+        bool, typer.Option(DEBUG, help="Show the traceback if this program has a bug. Works in any position.")
     ] = False,
 ) -> None:
     pass
@@ -103,8 +103,8 @@ def _fault(error: Exception, debug: bool) -> str:
     """What nobody foresaw: its traceback on standard error, or in a file for its owner alone."""
     if debug:
         tell("".join(traceback.format_exception(error)).rstrip())
-        return f"{type(error).__name__}: a fault of {NAME} itself; please report it, with the lines above"
+        return f"{type(error).__name__}: a bug in {NAME}; please report it, with the lines above"
     handle, name = tempfile.mkstemp(prefix=f"{NAME}-", suffix=".log")
     with os.fdopen(handle, "w") as log:
         traceback.print_exception(error, file=log)
-    return f"{type(error).__name__}: a fault of {NAME} itself; please report it, with the traceback in {Path(name)}"
+    return f"{type(error).__name__}: a bug in {NAME}; please report it, with the traceback in {Path(name)}"

@@ -37,15 +37,20 @@ def stack_names(typed: str) -> list[str]:
 
 StackOption = Annotated[
     str | None,
-    typer.Option("--stack", metavar="NAME", help="The stack; by default the selected one.", autocompletion=stack_names),
+    typer.Option(
+        "--stack",
+        metavar="NAME",
+        help="The stack; by default the one that is selected in Pulumi.",
+        autocompletion=stack_names,
+    ),
 ]
 ConfigFileOption = Annotated[
     Path | None,
-    typer.Option("--config-file", metavar="FILE", help="The stack's settings, where they are in another file."),
+    typer.Option("--config-file", metavar="FILE", help="The stack's settings file, if it is not the usual one."),
 ]
 OutputOption = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Where to write; - is standard output, the default."),
+    typer.Option("--output", "-o", metavar="FILE", help="File to write to; by default, or with -, standard output."),
 ]
 
 
@@ -59,7 +64,7 @@ def read(file: Path) -> str:
     try:
         return sys.stdin.read() if file == STDOUT else file.read_text()
     except UnicodeDecodeError:
-        raise CommandError(f"{file} is no text in UTF-8; give the file that the command wrote") from None
+        raise CommandError(f"{file} is not UTF-8 text; use the file that the command wrote") from None
 
 
 def write(text: str, output: Path | None) -> None:

@@ -13,7 +13,7 @@ from chef_push_jobs.model.problems import Problem, without_use
 
 SETTINGS = "chefServer.settings"
 SECRET = re.compile(r"password|secret")
-IN_A_FILE = "put it into a file on the servers, which chefServer.include names"
+IN_A_FILE = "put it in a file on the servers, and name that in chefServer.include"
 
 
 def problems(values: Values, *, runs_its_runbook: bool) -> Iterator[Problem]:
@@ -22,10 +22,14 @@ def problems(values: Values, *, runs_its_runbook: bool) -> Iterator[Problem]:
     settings = given if isinstance(given, dict) else {}
     if not runs_its_runbook:
         unused = [*([SETTINGS] if settings else []), *(["chefServer.include"] if include else [])]
-        yield from without_use(unused, "Chef server of servers that exist already is left alone, without its package")
+        yield from without_use(
+            unused, "Chef server on existing servers is not changed unless chefServer.package is set"
+        )
     if include == FILE:
-        rule = "it is another file, which that one reads"
-        yield Problem("chefServer.include", f"'{include}'", rule, "name a file of your own, /etc/opscode/own.rb say")
+        rule = "it must be a different file, which chef-server.rb reads"
+        yield Problem(
+            "chefServer.include", f"'{include}'", rule, "choose a different file, for example /etc/opscode/own.rb"
+        )
     for key, value in settings.items():
         found = next(_name(f"{SETTINGS}.{key}", key, value), None)
         if found:
@@ -38,26 +42,26 @@ def problems(values: Values, *, runs_its_runbook: bool) -> Iterator[Problem]:
     failover = settings.get("ha") if "highAvailability.provider" in values else None
     for key in OWN_OF_FAILOVER:
         if isinstance(failover, dict) and key in failover:
-            yield Problem(f"{SETTINGS}.ha.{key}", "given", "highAvailability gives it", "take it out")
+            yield Problem(f"{SETTINGS}.ha.{key}", "given", "highAvailability sets it", "remove it")
 
 
 def _name(setting: str, key: str, value: object) -> Iterator[Problem]:
     if key in OWN:
-        yield Problem(setting, "given", "the stack gives it itself", "take it out; chefServer.apiFqdn sets the name")
+        yield Problem(setting, "given", "the stack sets it itself", "remove it; chefServer.apiFqdn sets the name")
     elif key not in VALUES | TABLES:
         close = difflib.get_close_matches(key, VALUES | TABLES, n=1)
-        rule = "chef-server.rb is Ruby, so that only names which Chef server knows are written into it"
-        yield Problem(setting, "given", rule, f"write {close[0]}" if close else f"take it out, or {IN_A_FILE}")
+        rule = "chef-server.rb is Ruby code, so only names that Chef server knows are written to it"
+        yield Problem(setting, "given", rule, f"write {close[0]}" if close else f"remove it, or {IN_A_FILE}")
     elif key in TABLES and not isinstance(value, dict):
-        yield Problem(setting, f"'{value}'", "it is a table of settings", "give keys and values below it")
+        yield Problem(setting, f"'{value}'", "it must be a table of settings", "put keys and values below it")
     elif key in VALUES and isinstance(value, dict):
-        yield Problem(setting, f"{len(value)} entries", "it is a single value", "give the value itself")
+        yield Problem(setting, f"{len(value)} entries", "it must be a single value", "write just the value")
 
 
 def _value(setting: str, key: str, value: object) -> Iterator[Problem]:
     if not re.fullmatch(KEY, key):
         yield Problem(setting, "given", KEY_RULE, "correct it")
     elif SECRET.search(key):
-        yield Problem(setting, "given", "a secret goes through no stack file, no script and no state", IN_A_FILE)
+        yield Problem(setting, "given", "secrets must not be in a stack file, a script or the state", IN_A_FILE)
     elif isinstance(value, str) and not re.fullmatch(TEXT, value):
         yield Problem(setting, f"'{value}'", TEXT_RULE, f"remove other characters, or {IN_A_FILE}")

@@ -45,40 +45,42 @@ def _list(values: Values, setting: str) -> list[object]:
 
 
 def _found_vpc(raw: Mapping[str, object], values: Values, frontends: bool) -> Iterator[Problem]:
-    yield from without_use([name for name in MADE if is_given(raw, name)], "it is for a VPC that is made")
+    yield from without_use(
+        [name for name in MADE if is_given(raw, name)], "it only applies to a VPC that the stack creates"
+    )
     needs = {
-        "backendSubnetId": (True, "backends stand"),
-        "frontendSubnetIds": (frontends, "frontends stand"),
+        "backendSubnetId": (True, "backends are"),
+        "frontendSubnetIds": (frontends, "frontends are"),
         "publicSubnetIds": (
             _makes(values, "bastion") or values.get("entry.loadBalancer") == "public",
-            "a bastion and a public load balancer stand",
+            "a bastion and a public load balancer are",
         ),
     }
     for name, (needed, who) in needs.items():
         setting = f"network.{name}"
         if needed and setting in values and not values[setting]:
-            yield Problem(setting, "not given", f"{who} in a subnet of the VPC that vpcId names", f"give {name}")
+            yield Problem(setting, "not given", f"{who} in a subnet of the VPC set in vpcId", f"give {name}")
         for subnet, count in Counter(_list(values, setting)).items():
             if count > 1:
-                yield Problem(setting, f"'{subnet}', twice", "each subnet is named once", "take one out")
+                yield Problem(setting, f"'{subnet}', twice", "each subnet may be listed only once", "remove one")
 
 
 def _made_vpc(raw: Mapping[str, object], values: Values, frontends: bool) -> Iterator[Problem]:
-    rule = "it is for an existing VPC, which vpcId names"
+    rule = "it only applies to an existing VPC, set in vpcId"
     if "network.vpcId" in values:
         yield from without_use([name for name in FOUND if is_given(raw, name)], rule)
     private, zones, vpc = (values.get(name) for name in ("network.private", "network.zones", "vpcCidr"))
     if values.get("network.nat") and private == "none":
-        rule = "a NAT gateway is for servers in private subnets"
-        yield Problem("network.nat", "true, without private servers", rule, "set network.private, or take it out")
+        rule = "a NAT gateway is only useful for servers in private subnets"
+        yield Problem("network.nat", "true, without private servers", rule, "set network.private, or remove it")
     if values.get("ssh.address") == "public" and private in ("backends", "servers"):
         rule = "servers in private subnets have no public address"
         yield Problem(
-            "ssh.address", f"public, with network.private {private}", rule, "set it to private, add a bastion"
+            "ssh.address", f"public, with network.private {private}", rule, "set it to private, and add a bastion"
         )
     for zone, count in Counter(_list(values, "network.zones")).items():
         if count > 1:
-            yield Problem("network.zones", f"'{zone}', twice", "each zone is named once", "take one out")
+            yield Problem("network.zones", f"'{zone}', twice", "each zone may be listed only once", "remove one")
     if not isinstance(private, str) or not isinstance(zones, list) or not isinstance(vpc, str):
         return
     internet = _makes(values, "bastion") or bool(values.get("network.nat"))
@@ -86,8 +88,8 @@ def _made_vpc(raw: Mapping[str, object], values: Values, frontends: bool) -> Ite
     wanted = planned(private, zones, frontends=frontends, balancer=balancer, internet=internet)
     most = max(subnet.number for subnet in wanted) + 1
     if ipaddress.IPv4Network(vpc).prefixlen <= 24 and most > room(vpc):
-        rule = f"it has room for {room(vpc)} subnets, and these zones and tiers need {most}"
-        yield Problem("vpcCidr", f"'{vpc}'", rule, "choose a larger network, or fewer zones")
+        rule = f"it has room for {room(vpc)} subnets, but these zones and tiers need {most}"
+        yield Problem("vpcCidr", f"'{vpc}'", rule, "choose a larger network or fewer zones")
 
 
 def _makes(values: Values, section: str) -> bool:
@@ -99,10 +101,12 @@ def _bastion(values: Values, servers: Sequence[Server]) -> Iterator[Problem]:
     if not _makes(values, "bastion"):
         return
     if _makes(values, "ssh.proxy"):
-        rule = "connections go through one bastion"
-        yield Problem("bastion", "given beside ssh.proxy", rule, "take ssh.proxy out where the stack makes the bastion")
+        rule = "connections can only go through one bastion"
+        yield Problem(
+            "bastion", "set together with ssh.proxy", rule, "remove ssh.proxy if the stack should create the bastion"
+        )
     if any(server.name == BASTION for server in servers):
-        rule = "the bastion that the stack makes has that name"
+        rule = "the bastion that the stack creates has that name"
         yield Problem("servers", f"name '{BASTION}'", rule, "rename the server")
 
 
@@ -110,13 +114,15 @@ def _balancer(values: Values) -> Iterator[Problem]:
     made, group = values.get("entry.loadBalancer"), values.get("entry.targetGroupArn")
     cidrs = values.get("entry.loadBalancerCidrs")
     if group and made in ("public", "internal"):
-        rule = "clients enter by one load balancer: one that is made, or an existing one"
-        yield Problem("entry", f"loadBalancer {made} and targetGroupArn", rule, "take one of the two out")
+        rule = "clients use one load balancer: either a new one or an existing one"
+        yield Problem("entry", f"loadBalancer {made} and targetGroupArn", rule, "remove one of the two")
     if group and cidrs == []:
-        rule = "the firewall lets in the existing load balancer's networks"
-        yield Problem("entry.loadBalancerCidrs", "not given", rule, "give the networks of its subnets")
+        rule = "the firewall must allow the existing load balancer's networks"
+        yield Problem(
+            "entry.loadBalancerCidrs", "not given", rule, "set it to the networks of the load balancer's subnets"
+        )
     if cidrs and "entry.targetGroupArn" in values and not group:
-        rule = "it is of an existing load balancer, which targetGroupArn attaches the frontends to"
+        rule = "it only applies to an existing load balancer, set in targetGroupArn"
         yield from without_use(["entry.loadBalancerCidrs"], rule)
 
 
@@ -128,17 +134,20 @@ def _backends_at_entry(values: Values, servers: Sequence[Server]) -> Iterator[Pr
     made, private, vpc = (values.get(name) for name in ("entry.loadBalancer", "network.private", "network.vpcId"))
     if made == "public" and values.get("ssh.address") == "private":
         if vpc and values.get("network.natAddresses") == []:
-            rule = f"{CALLS}, and come to a public load balancer by the addresses of NAT gateways"
-            remedy = "give the public addresses of the VPC's NAT gateways, or set entry.loadBalancer to internal"
+            rule = f"{CALLS}, and reach a public load balancer from the addresses of the NAT gateways"
+            remedy = "set it to the public addresses of the VPC's NAT gateways, or set entry.loadBalancer to internal"
             yield Problem("network.natAddresses", "not given", rule, remedy)
         if not vpc and private is not None and values.get("network.nat") is False:
-            rule = f"{CALLS}, and without NAT and public addresses they have no way to a public load balancer"
+            rule = f"{CALLS}, but without NAT or public addresses they cannot reach a public load balancer"
             remedy = "set network.private and network.nat, or entry.loadBalancer to internal"
             yield Problem("entry.loadBalancer", "public", rule, remedy)
     only, api = servers[0] if len(servers) == 1 else None, values.get("chefServer.apiFqdn")
     if only and values.get("entry.targetGroupArn") and api not in (None, only.fqdn):
-        rule = f"{CALLS}, and a server cannot reach itself through a load balancer that keeps clients' addresses"
-        remedy = f"set chefServer.apiFqdn to {only.fqdn}, which the server knows as itself, or let one be made"
+        rule = f"{CALLS}, but a server cannot reach itself through a load balancer that preserves client addresses"
+        remedy = (
+            f"set chefServer.apiFqdn to {only.fqdn}, which the server resolves to itself, or have the stack create "
+            "a load balancer"
+        )
         yield Problem("entry.targetGroupArn", "given for one server", rule, remedy)
 
 
@@ -149,13 +158,13 @@ def _name(values: Values) -> Iterator[Problem]:
     record = _makes(values, "entry.record")
     name = values.get("entry.record.name")
     if record and made == "none":
-        yield from without_use(["entry.record"], "it is an alias of the load balancer that is made")
+        yield from without_use(["entry.record"], "it is an alias for a load balancer that the stack creates")
     if record and api and name and api != name:
-        rule = "clients reach Chef server under one name, which its certificate has"
-        yield Problem("entry.record.name", f"'{name}', with apiFqdn {api}", rule, "give the name once")
+        rule = "clients reach Chef server under one name, the one in its certificate"
+        yield Problem("entry.record.name", f"'{name}', with apiFqdn {api}", rule, "set the name only once")
     if made != "none" and not api and not name and (not record or "entry.record.name" in values):
-        rule = "clients reach Chef server under a name that outlives the load balancer's own"
-        yield Problem("chefServer.apiFqdn", "not given", rule, "give it, or entry.record.name")
+        rule = "clients need a name for Chef server that stays the same when the load balancer is replaced"
+        yield Problem("chefServer.apiFqdn", "not given", rule, "set it, or set entry.record.name")
 
 
 def _architecture(values: Values) -> Iterator[Problem]:
@@ -166,7 +175,7 @@ def _architecture(values: Values) -> Iterator[Problem]:
             continue
         found = "arm64" if ARM64.match(kind) else "amd64"
         if found != wanted:
-            rule = f"the servers, their image and packages are {wanted} (setting machines.architecture)"
+            rule = f"the servers, their image and packages are {wanted} (machines.architecture)"
             example = {"amd64": "m5.large or t3.micro", "arm64": "m6g.large or t4g.micro"}[str(wanted)]
             remedy = f"choose a type for {wanted}, for example {example}, or change machines.architecture"
             yield Problem(setting, f"'{kind}', which is {found}", rule, remedy)

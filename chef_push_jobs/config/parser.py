@@ -26,16 +26,16 @@ Values = dict[str, object]
 DEEPEST = 50  # levels of a value
 
 RULES = {
-    "int_type": "it is a whole number",
-    "int_parsing": "it is a whole number",
-    "int_from_float": "it is a whole number",
-    "int_parsing_size": "it is a whole number",
-    "finite_number": "it is a whole number",
-    "bool_type": "it is true or false",
-    "bool_parsing": "it is true or false",
+    "int_type": "it must be a whole number",
+    "int_parsing": "it must be a whole number",
+    "int_from_float": "it must be a whole number",
+    "int_parsing_size": "it must be a whole number",
+    "finite_number": "it must be a whole number",
+    "bool_type": "it must be true or false",
+    "bool_parsing": "it must be true or false",
     "list_type": "it is a list",
     "dict_type": "it has keys and values",
-    "too_short": "it has at least one entry",
+    "too_short": "it must have at least one entry",
 }
 
 
@@ -47,7 +47,7 @@ def parse(model: type[BaseModel], raw: Mapping[str, object], path: str = "") -> 
     for key in raw:
         if key not in fields:
             close = difflib.get_close_matches(key, fields, n=1)
-            remedy = f"write {close[0]}" if close else "take it out, or see docs/settings.md for the settings there are"
+            remedy = f"write {close[0]}" if close else "remove it; docs/settings.md lists all settings"
             problems.append(Problem(path + key, "given", "there is no such setting", remedy))
     for key, field in fields.items():
         more, wrong = _field(field, raw, key, path + key)

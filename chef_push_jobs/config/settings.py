@@ -207,8 +207,8 @@ def _servers(values: Values, problems: list[Problem]) -> tuple[Server, ...]:
     if isinstance(entries, list):
         given = [name for name in ("domain", "backends", "frontends") if values.get(name) is not None]
         if given:
-            rule = "servers are either listed or counted"
-            problems.append(Problem("servers", f"given beside {', '.join(given)}", rule, "take one of the two out"))
+            rule = "set either servers, or domain and counts"
+            problems.append(Problem("servers", f"given beside {', '.join(given)}", rule, "remove one of the two"))
         servers = tuple(Server(entry.name, entry.fqdn, entry.role) for entry in entries)
     elif isinstance(kind, Kind) and _given(values, "servers", "backends", "frontends", "domain"):
         backends, least, _ = topology.SIZES[kind]
@@ -244,7 +244,9 @@ def _cidrs(values: Values) -> list[Problem]:
         if not isinstance(cidrs, list):
             continue
         twice = [cidr for cidr, count in Counter(cidrs).items() if count > 1]
-        found += [Problem(setting, f"'{cidr}', twice", "each network is named once", "take one out") for cidr in twice]
+        found += [
+            Problem(setting, f"'{cidr}', twice", "each network may be listed only once", "remove one") for cidr in twice
+        ]
         if opt_in and values.get(opt_in) is not False:
             continue
         means_it = f", or set {opt_in} to true if you mean it" if opt_in else ""
@@ -252,15 +254,15 @@ def _cidrs(values: Values) -> list[Problem]:
             Problem(
                 setting,
                 f"'{cidr}'",
-                f"{who} for named networks only, not for the world (/{WIDEST} at the widest)",
-                f"give the networks that need it{means_it}",
+                f"{who} for specific networks only, not for the whole internet (/{WIDEST} at the widest)",
+                f"list the networks that need it{means_it}",
             )
             for cidr in cidrs
             if ipaddress.IPv4Network(cidr).prefixlen < WIDEST
         ]
     vpc = values.get("vpcCidr")
     if isinstance(vpc, str) and not 16 <= ipaddress.IPv4Network(vpc).prefixlen <= 24:
-        rule = "the VPC is a /16 to a /24, so that it holds a subnet for each tier"
+        rule = "the VPC must be a /16 to a /24, so that it has room for a subnet for each tier"
         found.append(Problem("vpcCidr", f"'{vpc}'", rule, "choose a network of that size, for example 10.0.0.0/16"))
     return found
 
@@ -269,7 +271,9 @@ def _ports(values: Values) -> list[Problem]:
     names = ("pushJobs.heartbeatPort", "pushJobs.commandPort", "pushJobs.apiPort", "ssh.port")
     ports = {name: values[name] for name in names if name in values}
     found = [
-        Problem(one, f"{ports[one]}, as {other}", "every port is used once", "choose another port for one of them")
+        Problem(
+            one, f"{ports[one]}, as {other}", "every port may be used only once", "choose another port for one of them"
+        )
         for one, other in combinations(ports, 2)
         if ports[one] == ports[other]
     ]
@@ -280,7 +284,7 @@ def _ports(values: Values) -> list[Problem]:
     own = {"heartbeat_port", "server_heartbeat_port", "command_port", "api_port"}
     options = values.get("pushJobs.settings")
     for key in sorted(own & set(options if isinstance(options, dict) else ())):
-        rule = "ports are settings of their own, since firewall and test need them too"
+        rule = "ports have their own settings, because the firewall and the test need them too"
         found.append(
             Problem(f"pushJobs.settings.{key}", "given here", rule, "use heartbeatPort, commandPort or apiPort")
         )
@@ -310,13 +314,17 @@ def _existing(raw: Mapping[str, object], values: Values) -> list[Problem]:
             if value
         ]
         unused += ["uninstallOnDestroy"] if values.get("uninstallOnDestroy") else []
-        rule = "it is for servers that exist already, which have an address"
+        rule = "it only applies to existing servers, which have an address"
         return [*without_use(unused, rule), *_ssh_key(values)]
     found = [*_one_server_twice(servers)]
-    found += without_use([name for name in FOR_NEW_MACHINES if is_given(raw, name)], "it is for machines that are made")
+    found += without_use(
+        [name for name in FOR_NEW_MACHINES if is_given(raw, name)], "it only applies to machines that the stack creates"
+    )
     if without:
-        rule = "either all servers exist already or all are made"
-        found.append(Problem("servers", f"no address for {', '.join(without)}", rule, "give all an address, or none"))
+        rule = "either all servers exist already or the stack creates all of them"
+        found.append(
+            Problem("servers", f"no address for {', '.join(without)}", rule, "give all of them an address, or none")
+        )
     return found
 
 
@@ -326,8 +334,8 @@ def _one_server_twice(servers: Sequence[ServerEntry]) -> Iterable[Problem]:
     addresses = Counter(address for own in of.values() for address in own)
     for address in (address for address, count in addresses.items() if count > 1):
         names = " and ".join(name for name, own in of.items() if address in own)
-        rule = "each server is a host of its own, with an address of its own"
-        yield Problem("servers", f"address '{address}' of {names}", rule, "correct one, or take one out")
+        rule = "each server must be a separate host with its own address"
+        yield Problem("servers", f"address '{address}' of {names}", rule, "correct one of them, or remove one")
 
 
 def _host_keys(raw: Mapping[str, object], values: Values, servers: Sequence[Server]) -> Iterable[Problem]:
@@ -336,12 +344,12 @@ def _host_keys(raw: Mapping[str, object], values: Values, servers: Sequence[Serv
     known = {server.name for server in servers} | ({network_checks.BASTION} if is_given(raw, "bastion") else set())
     for name in keys if isinstance(keys, dict) and servers else ():
         if name not in known:
-            rule = "it names a server of the stack, or `bastion` where the stack makes one"
+            rule = "it must be a server of the stack, or `bastion` if the stack creates one"
             yield Problem(
                 f"ssh.hostKeys.{name}",
                 "given",
                 rule,
-                f"take it out, or choose of {', '.join(sorted(known, key=natural))}",
+                f"remove it, or choose one of {', '.join(sorted(known, key=natural))}",
             )
 
 
@@ -349,40 +357,41 @@ def _ssh_key(values: Values) -> list[Problem]:
     key, file = values.get("ssh.keyName"), values.get("ssh.publicKeyFile")
     if "ssh.keyName" in values and "ssh.publicKeyFile" in values and (key is None) == (file is None):
         given = "both keyName and publicKeyFile" if key else "neither keyName nor publicKeyFile"
-        rule = "new servers authorize exactly one of them"
-        return [Problem("ssh", given, rule, "give publicKeyFile, the .pub file of a key that your ssh-agent holds")]
+        rule = "exactly one of them must be set, for new servers to accept"
+        return [Problem("ssh", given, rule, "set publicKeyFile to the .pub file of a key in your ssh-agent")]
     return []
 
 
 def _high_availability(raw: Mapping[str, object], values: Values) -> Iterable[Problem]:
     kind, address, vpc = (values.get(name) for name in ("topology", "highAvailability.vip", "vpcCidr"))
     if kind is Kind.HA and "servers" in values and not _are_there(values) and not is_given(raw, "highAvailability"):
-        rule = (
-            "without a provider Chef server takes DRBD, which is not on machines that are made: reconfigure ends there"
-        )
+        rule = "without it Chef server uses DRBD, which new machines do not have, and its reconfigure fails"
         remedy = "set highAvailability.provider to aws (docs/failover.md), or topology to tier"
         yield Problem("highAvailability", "not given, with topology ha", rule, remedy)
     if "highAvailability.provider" not in values:
         return
     if isinstance(kind, Kind) and kind is not Kind.HA:
-        rule = "only the two backends of an ha cluster stand in for each other"
-        yield Problem("highAvailability", f"given with topology {kind}", rule, "take it out, or set topology to ha")
+        rule = "only the two backends of an ha cluster can take over from each other"
+        yield Problem("highAvailability", f"given with topology {kind}", rule, "remove it, or set topology to ha")
     if values.get("network.vpcId") is not None:
         if "highAvailability.vip" in values and address is None:
-            rule = "in an existing VPC only its owner knows which address is free"
-            yield Problem("highAvailability.vip", "not given", rule, "give an address of the backends' subnet")
+            rule = "the stack cannot know which address is free in an existing VPC"
+            yield Problem("highAvailability.vip", "not given", rule, "set it to a free address in the backends' subnet")
     elif isinstance(address, str) and isinstance(vpc, str):
         subnet = backend_subnet(vpc)
         if not is_usable(address, subnet):
-            rule = f"it is in the backends' subnet, {subnet}, without its first four addresses and its last one (AWS's)"
-            remedy = f"choose such an address, for example {default_vip(subnet)}, or leave it out"
+            rule = (
+                f"it must be in the backends' subnet, {subnet}, but not one of its first four addresses or its last "
+                "one, which AWS reserves"
+            )
+            remedy = f"choose one, for example {default_vip(subnet)}, or leave it out"
             yield Problem("highAvailability.vip", f"'{address}'", rule, remedy)
     if values.get("highAvailability.instanceProfile") and values.get("highAvailability.permissionsBoundary"):
-        rule = "it is for the role that the stack makes, and with instanceProfile it makes none"
-        yield Problem("highAvailability.permissionsBoundary", "given", rule, "take one of the two out")
+        rule = "it limits the role that the stack creates, but with instanceProfile the stack creates none"
+        yield Problem("highAvailability.permissionsBoundary", "given", rule, "remove one of the two")
     if values.get("highAvailability.package.file") is not None:
-        rule = "this package is fetched by the backends, not uploaded"
-        yield Problem("highAvailability.package.file", "given", rule, "give url with sha256")
+        rule = "the backends download this package; it is not uploaded"
+        yield Problem("highAvailability.package.file", "given", rule, "set url and sha256")
 
 
 def _versions(values: Values, push_jobs: Package | None, core: Package | None) -> Iterable[Problem]:
@@ -417,13 +426,15 @@ def _public_key(values: Values, root: Path, problems: list[Problem]) -> str | No
     file = values.get("ssh.publicKeyFile")
     if not isinstance(file, str):
         return None
-    setting, remedy = "ssh.publicKeyFile", "give the .pub file of a key that your ssh-agent holds"
+    setting, remedy = "ssh.publicKeyFile", "set it to the .pub file of a key in your ssh-agent"
     try:
         lines = (root / file).expanduser().read_text().splitlines()
     except (OSError, UnicodeDecodeError):
-        problems.append(Problem(setting, f"'{file}'", "the file must be there and readable", remedy))
+        problems.append(Problem(setting, f"'{file}'", "the file must exist and be readable", remedy))
         return None
     if len(lines) != 1 or not lines[0].startswith(("ssh-", "ecdsa-")):
-        problems.append(Problem(setting, f"'{file}'", "it holds one public key, as ssh-keygen writes it", remedy))
+        problems.append(
+            Problem(setting, f"'{file}'", "it must contain one public key in the format of ssh-keygen", remedy)
+        )
         return None
     return lines[0].strip()

@@ -19,7 +19,7 @@ from chef_push_jobs.model.order import natural
 from chef_push_jobs.model.problems import Problem
 
 HIDDEN = "[secret]"  # the engine's word for a value that it does not show
-RULE = "it goes to servers, to AWS and into the state as it is; ssh.privateKey alone is kept secret"
+RULE = "it is sent to servers and to AWS and stored in the state unencrypted; only ssh.privateKey can be a secret"
 
 
 class StackFileError(ValueError):
@@ -58,7 +58,7 @@ class Configuration:
 def read(configuration: Configuration, root: Path, *, files: bool = True) -> Reading:
     """The stack's settings. Without `files`, those that they name are not looked at."""
     refused = [
-        Problem(secret, "a secret", RULE, "set it without --secret, and keep what is secret out of it")
+        Problem(secret, "a secret", RULE, "set it without --secret, and do not put secrets in it")
         for secret in configuration.secrets
         if secret.partition(".")[0] != "ssh"
     ]
@@ -66,9 +66,10 @@ def read(configuration: Configuration, root: Path, *, files: bool = True) -> Rea
     key, kept = "ssh.privateKey", any(secret.partition(".")[0] == "ssh" for secret in configuration.secrets)
     if not kept and is_given(found.given, key):
         remedy = (
-            f"set it anew: `pulumi config set --secret --path {configuration.project}:{key} < FILE`; make a new key"
+            f"set it again with `pulumi config set --secret --path {configuration.project}:{key} < FILE`, and "
+            "use a new key"
         )
-        refused.append(Problem(key, "a secret, in clear text", "it is in nobody's hands but yours", remedy))
+        refused.append(Problem(key, "a secret, in clear text", "a private key must stay secret", remedy))
     if not refused:
         return found
     return replace(found, settings=None, problems=(*refused, *found.problems))
@@ -88,7 +89,7 @@ def project(root: Path) -> str:
     """The name of the project in `root`. Raises StackFileError."""
     name = _yaml(root / "Pulumi.yaml").get("name")
     if not isinstance(name, str):
-        raise StackFileError("Pulumi.yaml has no name of the project; give it one: name: chef-push-jobs")
+        raise StackFileError("Pulumi.yaml has no project name; add one: name: chef-push-jobs")
     return name
 
 
@@ -127,7 +128,7 @@ def _named(given: Mapping[Any, Any], prefix: str, file: str) -> Iterator[tuple[s
     """Each setting by its whole name: a key without a namespace is the project's own, to the engine too."""
     for key, value in given.items():
         if not isinstance(key, str):
-            rule, remedy = "a setting has a name", f"write it as, for example, {prefix}topology"
+            rule, remedy = "a setting must have a name", f"write it as, for example, {prefix}topology"
             raise StackFileError(str(Problem(f"{file}: config", f"key {key}", rule, remedy)))
         namespace, colon, name = key.partition(":")
         yield (f"{namespace}:{name.removeprefix('config:')}" if colon else f"{prefix}{key}"), value

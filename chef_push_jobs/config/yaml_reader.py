@@ -52,7 +52,7 @@ def _whole(loader: _Loader, node: yaml.ScalarNode) -> object:
         octal = re.fullmatch("0[0-7]+", digits)
         value = int(digits, 8) if octal else int(digits, 10) if digits.isdecimal() else int(digits, 0)
     except ValueError:
-        raise _refused(node, f"!!int {node.value}", "a value is what its tag says", "take the tag out") from None
+        raise _refused(node, f"!!int {node.value}", "a value must match its tag", "remove the tag") from None
     return -value if sign == "-" else value
 
 
@@ -60,9 +60,9 @@ def _number(loader: _Loader, node: yaml.ScalarNode) -> object:
     try:
         value = float(node.value.replace("_", "").replace(".inf", "inf").replace(".nan", "nan").lower())
     except ValueError:
-        raise _refused(node, f"!!float {node.value}", "a value is what its tag says", "take the tag out") from None
+        raise _refused(node, f"!!float {node.value}", "a value must match its tag", "remove the tag") from None
     if not math.isfinite(value):
-        raise _refused(node, node.value, "a number is one that JSON has", "write such a number, or put it in quotes")
+        raise _refused(node, node.value, "a number must be valid in JSON", "write such a number, or put it in quotes")
     return int(value) if value.is_integer() and abs(value) < 10**DIGITS else value
 
 
@@ -81,7 +81,7 @@ def _time(loader: _Loader, node: yaml.ScalarNode) -> object:
 
 def _truth(loader: _Loader, node: yaml.ScalarNode) -> object:
     if node.value.lower() not in ("true", "false"):
-        raise _refused(node, f"!!bool {node.value}", "a value is what its tag says", "take the tag out")
+        raise _refused(node, f"!!bool {node.value}", "a value must match its tag", "remove the tag")
     return node.value.lower() == "true"
 
 
@@ -111,13 +111,15 @@ for _tag, _constructor in (
 def read(content: bytes) -> Any:
     """What the file says. Raises YamlError."""
     if len(content) > MOST_BYTES:
-        raise YamlError(_told("", f"{len(content)} bytes", f"it has at most {MOST_BYTES}", "keep other data elsewhere"))
+        raise YamlError(
+            _told("", f"{len(content)} bytes", f"it may have at most {MOST_BYTES}", "keep other data elsewhere")
+        )
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         given = f"a byte that is not UTF-8 (0x{content[error.start]:02x})"
-        raise YamlError(_told(f"line {line}", given, "the file is UTF-8", "save it as UTF-8")) from None
+        raise YamlError(_told(f"line {line}", given, "the file must be UTF-8", "save it as UTF-8")) from None
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
@@ -128,40 +130,40 @@ def read(content: bytes) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}" if mark else ""
-        rule = "it is YAML, which data alone can be in"
+        rule = "the file must be plain YAML data"
         raise YamlError(_told(where, str(error.problem or error.context), rule, "correct that line")) from None
     except yaml.YAMLError as error:
-        raise YamlError(_told("", str(error), "it is YAML", "take such characters out")) from None
+        raise YamlError(_told("", str(error), "the file must be valid YAML", "remove such characters")) from None
     except (RecursionError, ValueError) as error:
         if isinstance(error, YamlError):
             raise
-        rule = f"values stand at most {DEEPEST} levels deep"
+        rule = f"values may be nested at most {DEEPEST} levels deep"
         raise YamlError(_told("", "nested too deeply", rule, "write it flatter")) from None
 
 
 def _bounded(node: yaml.Node, sizes: dict[int, tuple[int, int]], above: set[int]) -> tuple[int, int]:
     """How many values are in a node with its aliases unfolded, and how deep. Raises YamlError."""
     if id(node) in above:
-        raise _refused(node, "a value that contains itself", "a value ends", "take the alias out")
+        raise _refused(node, "a value that contains itself", "a value must not refer to itself", "remove the alias")
     if id(node) in sizes:
         return sizes[id(node)]
     parts: list[yaml.Node] = []
     if isinstance(node, yaml.MappingNode):
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
         if twice := next((key for at, key in enumerate(keys) if key in keys[:at]), None):
-            raise _refused(node, f"key {twice}, twice", "each key stands once", "take one out")
+            raise _refused(node, f"key {twice}, twice", "each key may occur only once", "remove one")
         if any(not isinstance(key, yaml.ScalarNode) for key, _ in node.value):
-            raise _refused(node, "a key that is a list or a section", "a key is text", "write text")
+            raise _refused(node, "a key that is a list or a section", "a key must be text", "write text")
         parts = [value for _, value in node.value]
     elif isinstance(node, yaml.SequenceNode):
         parts = node.value
     found = [_bounded(part, sizes, above | {id(node)}) for part in parts]
     size, depth = 1 + sum(one for one, _ in found), 1 + max((deep for _, deep in found), default=0)
     if size > MOST_VALUES:
-        rule = f"there are at most {MOST_VALUES} values, aliases unfolded"
-        raise _refused(node, "too many values", rule, "take aliases out")
+        rule = f"there may be at most {MOST_VALUES} values, aliases unfolded"
+        raise _refused(node, "too many values", rule, "remove aliases")
     if depth > DEEPEST:
-        rule = f"values stand at most {DEEPEST} levels deep"
+        rule = f"values may be nested at most {DEEPEST} levels deep"
         raise _refused(node, "nested too deeply", rule, "write it flatter")
     sizes[id(node)] = size, depth
     return size, depth

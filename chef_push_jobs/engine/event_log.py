@@ -125,7 +125,7 @@ def read_events(lines: Iterable[str]) -> Iterator[Event]:
         try:
             event = event_of(json.loads(line))
         except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
-            said = error if type(error) is ValueError else "it is no event of Pulumi's"
+            said = error if type(error) is ValueError else "it is not an event of Pulumi"
             raise ValueError(f"line {number}: {said}") from None
         if event:
             yield event
@@ -134,14 +134,14 @@ def read_events(lines: Iterable[str]) -> Iterator[Event]:
 def event_of(raw: Mapping[str, Any]) -> Event | None:
     """None for events that nobody reads. Raises ValueError for what is no event."""
     if "timestamp" not in raw:
-        raise ValueError("it is no event log of Pulumi's: an event has no timestamp")
+        raise ValueError("it is not an event log of Pulumi: an event has no timestamp")
     event = _reduced(raw)
     if event is None:
         return None
     [(kind, body)] = event.items()
     at = float(raw.get("received", raw["timestamp"]))
     if not 0 <= at < LATEST:
-        raise ValueError(f"it has a timestamp that is no time: {at:g}")
+        raise ValueError(f"it has an invalid timestamp: {at:g}")
     return READERS[kind](at, body)
 
 

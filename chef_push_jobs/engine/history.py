@@ -44,7 +44,7 @@ def _readable(root: Path, stack: str, passed_over: Callable[[str], None]) -> Ite
         try:
             one = load(file)
         except (ValueError, OSError) as error:
-            passed_over(f"{file} is damaged, and passed over: {error}")
+            passed_over(f"{file} is damaged and was skipped: {error}")
             continue
         if one.tasks and one.started is not None:
             yield file, one

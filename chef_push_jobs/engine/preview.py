@@ -194,7 +194,7 @@ def _changes(steps: Sequence[_Step]) -> Iterator[Change]:
 
 def _change(step: _Step) -> Change:
     if step.op not in OPS:
-        raise PreviewError(f"it has an operation that is not known here: {step.op}")
+        raise PreviewError(f"it contains an unknown operation: {step.op}")
     *_, types, name = step.urn.split("::")
     diff = step.detailedDiff or {}
     old, new = (state.inputs or {} if state else {} for state in (step.oldState, step.newState))

@@ -23,12 +23,15 @@ ENVIRONMENT = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
 MISSING = "there is no pulumi on PATH; install it: https://www.pulumi.com/docs/install/"
 # What the CLI complains of, and what to do about it; the first that matches is taken.
 REMEDIES: tuple[tuple[str, str], ...] = (
-    (r"no stack selected", "name one with --stack, or select one: pulumi stack select"),
-    (r"no stack named", "list the stacks: pulumi stack ls; make a new one: pulumi stack init"),
+    (r"no stack selected", "name one with --stack, or select one with pulumi stack select"),
+    (r"no stack named", "list the stacks with pulumi stack ls, or create one with pulumi stack init"),
     (r"passphrase must be set", "set one of them"),
-    (r"incorrect passphrase", "set PULUMI_CONFIG_PASSPHRASE to the passphrase that this stack was made with"),
-    (r"PULUMI_ACCESS_TOKEN", "say where the state is: PULUMI_BACKEND_URL or pulumi login"),
-    (r"unable to open (state directory|bucket)", "correct PULUMI_BACKEND_URL, or log in elsewhere: pulumi login"),
+    (r"incorrect passphrase", "set PULUMI_CONFIG_PASSPHRASE to the passphrase with which the stack was created"),
+    (r"PULUMI_ACCESS_TOKEN", "set PULUMI_BACKEND_URL to where the state is, or use pulumi login"),
+    (
+        r"unable to open (state directory|bucket)",
+        "correct PULUMI_BACKEND_URL, or log in to another backend with pulumi login",
+    ),
     (r"no Pulumi.yaml project file", "change to the project's folder, where Pulumi.yaml is"),
     (r"invalid AWS Region", "correct aws:region in the stack's file, or AWS_REGION"),
     (r"[Mm]issing [Rr]egion", "set it: pulumi config set aws:region eu-central-1, for example"),
@@ -38,7 +41,7 @@ REMEDIES: tuple[tuple[str, str], ...] = (
     ),
     (r"[Aa]ccess ?[Dd]enied|Forbidden", "see that the credentials are those that may: aws sts get-caller-identity"),
     (r"permission denied", "let yourself read and write what it names, or work as whoever it belongs to"),
-    (r"currently locked", "wait for the update that holds the lock; if nobody runs one: pulumi cancel"),
+    (r"currently locked", "wait for the update that holds the lock; if it is not running any more, run pulumi cancel"),
 )
 
 
@@ -138,7 +141,7 @@ class Pulumi:
                 out, err = await process.communicate()
         except TimeoutError:
             raise PulumiError(
-                f"`{_shown(arguments)}` did not answer within {seconds:g} s; look at what holds it up: run it by hand"
+                f"`{_shown(arguments)}` did not answer within {seconds:g} s; run it by hand to see why"
             ) from None
         finally:
             await _end(process)
@@ -174,7 +177,7 @@ def explain(said: str) -> str:
     """What the CLI printed when it failed, as one line: its last error, and what to do."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     errors = [line.removeprefix("error:").strip() for line in lines if line.startswith("error:")]
-    message = (errors or lines or ["it said nothing"])[-1]
+    message = (errors or lines or ["it printed nothing"])[-1]
     found = remedy(message)
     return f"{message}; {found}" if found else message
 

@@ -138,7 +138,7 @@ async def read_stack(pulumi: Pulumi, place: Place) -> Stack:
     told_of = json.loads(outputs)
     servers = told_of.get("servers")
     if not servers:
-        raise StackError(f"stack {place.stack} has no servers yet; make them: pulumi up --stack {place.stack}")
+        raise StackError(f"stack {place.stack} has no servers yet; create them with pulumi up --stack {place.stack}")
     name, project = str(resources[0]["urn"]).removeprefix("urn:pulumi:").split("::")[:2]
     plan = await asyncio.to_thread(load_stack, Configuration(project, configuration, secrets), pulumi.root)
     plan = replace(plan, owner=f"{project}/{name}")

@@ -76,9 +76,7 @@ def package(source: Source, architecture: str, setting: str, root: Path | None) 
     """
     if (source.file is None) == (source.url is None):
         given = "both file and url" if source.file else "neither file nor url"
-        return None, [
-            Problem(setting, given, "a package comes from exactly one of them", "give file, or url with sha256")
-        ]
+        return None, [Problem(setting, given, "a package needs exactly one of them", "set file, or url and sha256")]
     name = _name(source)
     found = _shape(source, name, setting) or _architecture(name, architecture, setting)
     if found:
@@ -101,12 +99,12 @@ def _name(source: Source) -> str:
 def _shape(source: Source, name: str, setting: str) -> list[Problem]:
     found = []
     if source.url is not None and not URL.fullmatch(source.url):
-        rule = "a URL starts with https:// or http:// and has no spaces, quotes or shell characters"
-        found.append(Problem(f"{setting}.url", f"'{source.url}'", rule, "give the URL of the package file"))
+        rule = "a URL must start with https:// or http:// and contain no spaces, quotes or shell characters"
+        found.append(Problem(f"{setting}.url", f"'{source.url}'", rule, "set the URL of the package file"))
     elif source.url is not None and "@" in urlsplit(source.url).netloc:
-        rule = "a URL has no user and no password: it goes to servers and into the state as it is"
+        rule = "a URL must not contain a user or password: it is sent to servers and stored in the state unencrypted"
         found.append(
-            Problem(f"{setting}.url", "a URL with a password", rule, "give one that needs none; change the password")
+            Problem(f"{setting}.url", "a URL with a password", rule, "use a URL without one, and change the password")
         )
     if source.url is not None and source.sha256 is None:
         rule = "a package from a URL needs its SHA-256, so that every server installs the same bytes"
@@ -115,8 +113,8 @@ def _shape(source: Source, name: str, setting: str) -> list[Problem]:
         rule = "a SHA-256 is 64 lower-case hexadecimal digits"
         found.append(Problem(f"{setting}.sha256", f"'{source.sha256}'", rule, "copy it from `sha256sum FILE`"))
     if not FILE_NAME.fullmatch(name):
-        rule = "a package file's name ends in .deb or .rpm and has letters, digits and . _ + ~ - only"
-        found.append(Problem(setting, f"file name '{name}'", rule, "give the package under its original name"))
+        rule = "a package file's name must end in .deb or .rpm and may only contain letters, digits and . _ + ~ -"
+        found.append(Problem(setting, f"file name '{name}'", rule, "use the package under its original name"))
     return found
 
 
@@ -129,9 +127,7 @@ def _architecture(name: str, architecture: str, setting: str) -> list[Problem]:
 
 def _wrong_architecture(given: str, architecture: str, setting: str) -> Problem:
     rule = f"the servers are {architecture} (setting architecture)"
-    return Problem(
-        setting, given, rule, f"give the package for {architecture}, or change architecture and instanceType"
-    )
+    return Problem(setting, given, rule, f"use the package for {architecture}, or change architecture and instanceType")
 
 
 def _local(
@@ -141,20 +137,20 @@ def _local(
     try:
         content = path.read_bytes()
     except OSError as error:
-        rule = f"the file must be there and readable ({error.strerror})"
+        rule = f"the file must exist and be readable ({error.strerror})"
         remedy = "put the package there, or correct the path; it is relative to Pulumi.yaml"
         return None, [Problem(f"{setting}.file", f"'{source.file}'", rule, remedy)]
     digest = hashlib.sha256(content).hexdigest()
     if source.sha256 not in (None, digest):
         rule = f"it must be the SHA-256 of {source.file}, which is {digest}"
-        remedy = "find out which of the two is right before you change one"
+        remedy = "find out which of the two is right before you change either"
         return None, [Problem(f"{setting}.sha256", f"'{source.sha256}'", rule, remedy)]
     if name.endswith(".deb"):
         try:
             control = deb_control(content)
         except ValueError as error:
             rule = f"the file must be a Debian package ({error})"
-            return None, [Problem(f"{setting}.file", f"'{source.file}'", rule, "fetch the package again")]
+            return None, [Problem(f"{setting}.file", f"'{source.file}'", rule, "download the package again")]
         if (of := control.get("Architecture", "all")) not in ("all", architecture):
             return None, [_wrong_architecture(f"'{name}' is for {of}", architecture, setting)]
     return Package(name, digest, file=str(source.file)), []
@@ -181,7 +177,7 @@ def deb_control(content: bytes) -> dict[str, str]:
 
 def _ar(content: bytes) -> list[tuple[str, bytes]]:
     if not content.startswith(b"!<arch>\n"):
-        raise ValueError("it is no ar archive")
+        raise ValueError("it is not an ar archive")
     members, position = [], 8
     while position + 60 <= len(content):
         name = content[position : position + 16].decode("ascii", "replace").strip().rstrip("/")
@@ -190,7 +186,7 @@ def _ar(content: bytes) -> list[tuple[str, bytes]]:
             raise ValueError("its ar header is damaged")
         start = position + 60
         if start + int(digits) > len(content):
-            raise ValueError("it is cut short")
+            raise ValueError("it is truncated")
         members.append((name, content[start : start + int(digits)]))
         position = start + int(digits) + int(digits) % 2
     return members

@@ -24,7 +24,7 @@ class Problem:
 
 def without_use(settings: Iterable[str], rule: str) -> list[Problem]:
     """Settings that are given where they mean nothing."""
-    return [Problem(setting, "given", rule, "take it out") for setting in settings]
+    return [Problem(setting, "given", rule, "remove it") for setting in settings]
 
 
 def report(problems: Sequence[Problem]) -> str:

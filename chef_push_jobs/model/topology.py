@@ -94,7 +94,7 @@ def problems(kind: Kind | None, servers: Sequence[Server]) -> list[Problem]:
     """Everything that keeps `servers` from being a topology of `kind`; empty when they are one."""
     found = [problem for server in servers for problem in _naming(server)]
     found += [
-        Problem("servers", f"{what} '{value}' is given {count} times", f"each server has {what} of its own", "rename")
+        Problem("servers", f"{what} '{value}' is given {count} times", f"each server needs its own {what}", "rename")
         for what, values in (("name", (s.name for s in servers)), ("fqdn", (s.fqdn for s in servers)))
         for value, count in Counter(values).items()
         if count > 1
@@ -124,8 +124,11 @@ def _misfit(kind: Kind, backends: int, frontends: int) -> bool:
 def _naming(server: Server) -> list[Problem]:
     found = []
     if not NAME.fullmatch(server.name):
-        rule = "a name has 1 to 32 lower-case letters, digits and hyphens, starts with a letter, ends with no hyphen"
-        found.append(Problem("servers", f"name '{server.name}'", rule, "choose such a name, for example backend-0"))
+        rule = (
+            "a name has 1 to 32 lower-case letters, digits and hyphens, starts with a letter and does not end with "
+            "a hyphen"
+        )
+        found.append(Problem("servers", f"name '{server.name}'", rule, "choose a name such as backend-0"))
     if not FQDN.fullmatch(server.fqdn):
         rule = "an FQDN has at least two dot-separated labels of lower-case letters, digits and hyphens"
         lower = server.fqdn.lower()

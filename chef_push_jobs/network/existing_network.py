@@ -70,8 +70,10 @@ def problems(settings: Settings, found: ExistingNetwork) -> list[Problem]:
     if network.vpc_id is None:
         return wrong
     if not found.vpc_exists:
-        rule = "there is such a VPC in the account and region of the stack"
-        return [Problem("network.vpcId", f"'{network.vpc_id}'", rule, "correct it, or aws:region or aws:profile")]
+        rule = "the VPC must exist in the account and region of the stack"
+        return [
+            Problem("network.vpcId", f"'{network.vpc_id}'", rule, "correct it, or correct aws:region or aws:profile")
+        ]
     return [
         *_subnets(settings, found),
         *_addresses(settings, found),
@@ -84,9 +86,10 @@ def _vip(settings: Settings, found: ExistingNetwork) -> Iterator[Problem]:
     subnet = found.subnets.get(str(settings.config.network.backend_subnet_id))
     if subnet and settings.vip and not is_usable(settings.vip, ipaddress.IPv4Network(subnet.block)):
         rule = (
-            f"it is in the backends' subnet, {subnet.block}, without its first four addresses and its last one (AWS's)"
+            f"it must be in the backends' subnet, {subnet.block}, but not one of its first four addresses or "
+            "its last one, which AWS reserves"
         )
-        yield Problem("highAvailability.vip", f"'{settings.vip}'", rule, "choose such an address that is free")
+        yield Problem("highAvailability.vip", f"'{settings.vip}'", rule, "choose a free one")
 
 
 def _subnets(settings: Settings, found: ExistingNetwork) -> Iterator[Problem]:
@@ -95,7 +98,7 @@ def _subnets(settings: Settings, found: ExistingNetwork) -> Iterator[Problem]:
         for id in ids:
             rule, remedy = f"it is a subnet of {vpc}", f"give one of {vpc}"
             if id not in found.subnets:
-                yield Problem(setting, f"'{id}', which there is not", rule, remedy)
+                yield Problem(setting, f"'{id}', which does not exist", rule, remedy)
             elif found.subnets[id].vpc != vpc:
                 yield Problem(setting, f"'{id}', which is in {found.subnets[id].vpc}", rule, remedy)
 
@@ -106,8 +109,8 @@ def _addresses(settings: Settings, found: ExistingNetwork) -> Iterator[Problem]:
         if subnet and subnet.free + subnet.ours < count:
             setting = next(setting for setting, ids in named_subnets(settings).items() if id in ids)
             given = f"'{id}', which has {subnet.free} free address(es)"
-            rule = f"{count} machine(s) of the stack stand there, of which {subnet.ours} have an address already"
-            yield Problem(setting, given, rule, "free some, or give a larger subnet")
+            rule = f"{count} machine(s) of the stack are in it, of which {subnet.ours} have an address already"
+            yield Problem(setting, given, rule, "free some, or choose a larger subnet")
 
 
 def _zones(settings: Settings, found: ExistingNetwork) -> Iterator[Problem]:
@@ -121,11 +124,11 @@ def _zones(settings: Settings, found: ExistingNetwork) -> Iterator[Problem]:
     its = Counter(found.subnets[id].zone for id in ids if id in found.subnets)
     for zone, count in its.items():
         if count > 1:
-            rule = "a load balancer stands in one subnet of a zone"
-            yield Problem(setting, f"{count} subnets in {zone}", rule, "take all but one of that zone out")
+            rule = "a load balancer uses only one subnet per zone"
+            yield Problem(setting, f"{count} subnets in {zone}", rule, "remove all but one in that zone")
     without = {found.subnets[id].zone for id in behind if id in found.subnets} - set(its)
     if its and without:
-        rule = "a load balancer reaches servers in its own zones only"
+        rule = "a load balancer only reaches servers in its own zones"
         yield Problem(
-            setting, f"none in {', '.join(sorted(without))}", rule, "give a subnet of each zone of the frontends"
+            setting, f"none in {', '.join(sorted(without))}", rule, "add a subnet in each zone of the frontends"
         )

@@ -115,9 +115,9 @@ def tested(lines: Sequence[str]) -> str:
         if scripts.STANDBY not in said:
             return line(said)
     raise ValueError(
-        "nothing was tested: no backend was master, as in the middle of a failover\n"
-        "Rule: keepalived makes one backend master, and push jobs runs there.\n"
-        "Do:   see `sudo chef-server-ctl ha-status` on the backends; once one is master, set reverify to another text."
+        "nothing was tested: no backend was master, for example during a failover\nRule: push jobs runs on the "
+        "backend that keepalived has made master.\nDo:   look at `sudo chef-server-ctl ha-status` on the "
+        "backends; once one is master, change reverify."
     )
 
 

@@ -36,7 +36,7 @@ class ServerIdentity:
         """
         keys = [key for key in printed_keys(connected) if key != host_key]
         if len(keys) != 1:
-            raise ValueError(f"{len(keys)} keys were printed, not the one that the server copies with")
+            raise ValueError(f"{len(keys)} keys were printed instead of one, the server's own copy key")
         told = _CREDENTIALS.search(connected)
         return cls(address, host_key, keys[0], volume, told[1] if told else "")
 

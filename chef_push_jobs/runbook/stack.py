@@ -45,7 +45,7 @@ def _names(reading: Reading) -> Iterator[Problem]:
         servers.setdefault(str(task), set()).add(task.server.name)
     same = {tuple(sorted(those)): name for name, those in servers.items() if len(those) > 1}
     for those, name in same.items():
-        rule = f"no two tasks have one name, as {name} would be of both"
+        rule = f"two tasks must not have the same name, but {name} would name both"
         yield Problem("servers", f"names {' and '.join(those)}", rule, f"rename {max(those, key=len)}")
 
 
@@ -70,5 +70,5 @@ def _repair(reading: Reading) -> Iterator[Problem]:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=3)
             or_else = f"write {' or '.join(close)}" if close else "see `pulumi preview` for the tasks"
-            remedy = f"take it out, or {or_else}"
-            yield Problem(f"repair.{name}", "given", "there is no such task in this stack", remedy)
+            remedy = f"remove it, or {or_else}"
+            yield Problem(f"repair.{name}", "given", "this stack has no such task", remedy)

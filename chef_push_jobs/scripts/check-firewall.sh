@@ -17,7 +17,7 @@ keeps_out() {
     END { exit !found }'
 }
 if ! keeps_out; then
-  echo "no packet filter of this server keeps out what comes in"
+  echo "no packet filter on this server blocks incoming connections"
   exit 0
 fi
 let_in() {
@@ -35,8 +35,8 @@ for port in $ports; do
   let_in "$port" || closed="$closed $port"
 done
 if [ -n "$closed" ]; then
-  echo "the packet filter of this server keeps out what comes in, and has no rule that lets in TCP$closed:"
-  echo "let the push jobs clients in on the heartbeat and command port, the frontends on the API port"
+  echo "the packet filter on this server blocks incoming connections, and has no rule that allows TCP$closed:"
+  echo "allow the push jobs clients on the heartbeat and command ports, and the frontends on the API port"
   exit 1
 fi
-echo "the packet filter of this server has rules for every port"
+echo "the packet filter on this server has a rule for each port"

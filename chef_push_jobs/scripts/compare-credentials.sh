@@ -13,24 +13,24 @@ set -eu
 umask 077
 here=$(credentials_digest "$etc" "$stored")
 if [ "$here" = none ] || [ -z "$theirs" ]; then
-  echo "no credentials of push jobs are to be replaced here"
+  echo "there are no push jobs credentials to replace here"
 elif [ "$here" = "$theirs" ]; then
   note_credentials
   echo "credentials $here: the same as on $primary"
 elif [ "$here" = "$(cat "$given" 2> /dev/null)" ]; then
-  echo "credentials $here are of this rollout; those of $primary take their place"
+  echo "credentials $here were written by this rollout; those of $primary replace them"
 elif [ "$theirs" != none ] && [ -z "$(running)" ]; then
-  echo "credentials $here, with which no push jobs runs; those of $primary, $theirs, take their place"
+  echo "credentials $here, which no running push jobs uses; those of $primary, $theirs, replace them"
 else
   at_work="push jobs does not run here now"
   if [ -n "$(running)" ]; then at_work="push jobs runs here, and this server is $(cluster_status)"; fi
   has="set $theirs"
   if [ "$theirs" = none ]; then has=none; fi
-  echo "$name has credentials of push jobs that would be lost: set $here; $at_work"
+  echo "$name has push jobs credentials that would be lost: set $here; $at_work"
   echo "$primary, the first of the stack's servers, has $has"
-  echo "Rule: the first server's credentials go to all others, and clients trust those that push jobs runs with."
-  echo "Do:   list the server whose set is the right one first, in \`servers\` of the stack file: the one that is master;"
-  echo "      or, where those of $primary are the right ones, let them take this set's place (it is kept in $given-before):"
+  echo "Rule: the first server's credentials are copied to all others, and clients only trust those that push jobs runs with."
+  echo "Do:   list the server with the right set first in \`servers\` of the stack file (the master);"
+  echo "      or, if those of $primary are right, let them replace this set (a copy stays in $given-before):"
   echo "      echo $here | sudo tee $given   # on $name"
   exit 1
 fi

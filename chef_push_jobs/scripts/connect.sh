@@ -12,7 +12,7 @@ set -eu
 failed() {
   status=$?
   echo "connect failed on $(hostname -f 2> /dev/null || hostname): exit status $status"
-  echo "what next: mend what is named above, then run pulumi up again: it goes on from here"
+  echo "what next: fix what is named above, then run pulumi up again: it continues from here"
 }
 trap 'failed >&2' EXIT
 umask 077

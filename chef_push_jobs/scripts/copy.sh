@@ -48,10 +48,10 @@ until ssh -F /dev/null -i /var/lib/chef-rollout/id_ed25519 -p "$port" \
   status=$? tries=$((tries + 1))
   cat "$work/said" >&2
   if grep -q 'Permission denied (' "$work/said"; then
-    echo "the primary's sshd does not let this server in as $user"
-    echo "Rule: each server copies with a key of its own, which the primary lets in from this server's address alone."
-    echo "Do:   see sshd's log on the primary; likely AllowUsers, AllowGroups, DenyUsers or a Match block leaves this server"
-    echo "      out, or it comes from another address than its own (servers[].address): from $(ip -4 -o route get "$address" |
+    echo "the primary's sshd refuses this server's login as $user"
+    echo "Rule: each server copies with its own key, which the primary accepts only from this server's address."
+    echo "Do:   look at sshd's log on the primary; likely AllowUsers, AllowGroups, DenyUsers or a Match block excludes this"
+    echo "      server, or it connects from a different address than its own (servers[].address): from $(ip -4 -o route get "$address" |
       sed -n 's/.* src \([0-9.]*\).*/\1/p')"
     exit 1
   fi
@@ -62,7 +62,7 @@ done
 # refuse WHAT NAMES: where there are such names.
 refuse() {
   if [ -n "$2" ]; then
-    echo "what the primary gives is not taken, nothing was changed here: $1:"
+    echo "what the primary sent was refused, and nothing was changed here: $1:"
     printf '%s\n' "$2" | head -n 5
     exit 1
   fi
@@ -70,22 +70,22 @@ refuse() {
 # shellcheck disable=SC2086  # a word each
 set -- $paths
 if [ "$(head -c 6 "$work/shared.tar" | tr -d '\000')" != SHARED ]; then
-  echo "what came from the primary does not begin with the shared files, nothing was changed here. It begins:"
+  echo "what the primary sent does not begin with the shared files, and nothing was changed here. It begins:"
   head -c 200 "$work/shared.tar" | head -n 1 | tr -cd '[:print:]\n'
   echo
-  echo "Rule: the login shell of $user there prints nothing of its own where there is no terminal."
-  echo "Do:   mend its start-up files on the primary"
+  echo "Rule: the login shell of $user there must not print anything without a terminal."
+  echo "Do:   correct its start-up files on the primary"
   exit 1
 fi
 mkdir "$work/new"
 cd "$work/new"
 LC_ALL=C tar -tv -f "$work/shared.tar" MANIFEST OWNERS "$@" > "$work/listed"
-refuse "it is neither a file nor a folder" "$(grep -v '^[-d]' "$work/listed" || :)"
+refuse "it is neither a file nor a directory" "$(grep -v '^[-d]' "$work/listed" || :)"
 tar -x -p --no-same-owner -f "$work/shared.tar" MANIFEST OWNERS "$@"
 sh /var/lib/chef-rollout/manifest "$@" > "$work/found"
 cmp MANIFEST "$work/found"
-refuse "it is no folder" "$(find "$1" -maxdepth 0 ! -type d)"
-refuse "it is no file" "$(find "$@" -maxdepth 0 -name '*.json' ! -type f)"
+refuse "it is not a directory" "$(find "$1" -maxdepth 0 ! -type d)"
+refuse "it is not a file" "$(find "$@" -maxdepth 0 -name '*.json' ! -type f)"
 refuse "it is empty" "$(find "$@" -type f \( -name '*.pem' -o -name '*.json' \) -size 0; find "$1" -maxdepth 0 -empty)"
 refuse "its owner cannot read it" "$(find "$@" ! -perm -400 -o -type d ! -perm -500)"
 
@@ -102,9 +102,9 @@ elif encrypted "$here"; then
   take_push_jobs_secrets "$work/given" "$work/new/$secrets"
   chmod "$mode" "$secrets"
 else
-  echo "the primary keeps push jobs' credentials in Chef server's secrets, and here is no such file: nothing was changed here"
-  echo "Rule: from push jobs 2.2 on all servers have a Chef server of 12.14 or later that is configured."
-  echo "Do:   bring Chef server up on this server (sudo chef-server-ctl reconfigure), then run pulumi up again"
+  echo "the primary keeps push jobs' credentials in Chef server's secrets, but this server has no such file: nothing was changed here"
+  echo "Rule: push jobs 2.2 and later needs a configured Chef server 12.14 or later on all servers."
+  echo "Do:   configure Chef server on this server (sudo chef-server-ctl reconfigure), then run pulumi up again"
   exit 1
 fi
 sh /var/lib/chef-rollout/manifest "$@" > MANIFEST
@@ -127,7 +127,7 @@ if (cd / && sh /var/lib/chef-rollout/manifest "$@") 2> /dev/null | cmp -s - MANI
   cd /
   owners
   if [ "$what" = push-jobs ]; then note_credentials; fi
-  echo "the same files are here already"
+  echo "the same files are already here"
   exit 0
 fi
 
@@ -148,7 +148,7 @@ cd /
 number=0
 for path in "$@"; do
   number=$((number + 1))
-  target=$(readlink -f "$path") || { echo "/$path is a link that leads nowhere: nothing was changed here"; exit 1; }
+  target=$(readlink -f "$path") || { echo "/$path is a broken link: nothing was changed here"; exit 1; }
   beside=$work
   if [ "$(stat -c %d "${target%/*}")" != "$(stat -c %d "$work")" ]; then
     beside=$(mktemp -d "${target%/*}/.chef-rollout.XXXXXX")

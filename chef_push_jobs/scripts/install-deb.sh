@@ -16,7 +16,7 @@ name=$(dpkg_name "$file")
 version=$(dpkg-deb --field "$file" Version)
 is=$(dpkg-query -W -f '${Status} ${Version}' "$name" 2> /dev/null) || is=none
 if [ "$is" = "install ok installed $version" ]; then
-  echo "$name $version is installed already"
+  echo "$name $version is already installed"
   exit 0
 fi
 # A package that was not configured to its end has put nothing into effect: another version may take its place.

@@ -16,7 +16,7 @@ name=$(rpm_name "$file")
 version=$(rpm -qp --queryformat '%{VERSION}-%{RELEASE}' "$file")
 if is=$(rpm -q --queryformat '%{VERSION}-%{RELEASE}' "$name"); then
   if [ "$is" = "$version" ]; then
-    echo "$name $version is installed already"
+    echo "$name $version is already installed"
     exit 0
   fi
   if ! printf '%s\n' "$is" "$version" | sort -V -C; then

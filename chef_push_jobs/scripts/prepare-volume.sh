@@ -11,14 +11,14 @@
 set -eu
 data=/var/opt/opscode/drbd/data tries=0
 if ! ip -4 address show | grep -qF "inet $vip/" && ping -c 1 -W 2 "$vip" > /dev/null 2>&1; then
-  echo "the other backend is master, and has the volume"
+  echo "the other backend is master and has the volume"
   exit 0
 fi
 until [ -b "$device" ]; do
   tries=$((tries + 1))
   if [ "$tries" = 60 ]; then
-    echo "the volume is not here: the kernel has no $device" >&2
-    echo "see lsblk and aws ec2 describe-volumes, and set highAvailability.device to what the kernel calls it" >&2
+    echo "the volume is not attached here: the kernel has no device $device" >&2
+    echo "look at lsblk and aws ec2 describe-volumes, and set highAvailability.device to the kernel's name for it" >&2
     exit 1
   fi
   sleep 2

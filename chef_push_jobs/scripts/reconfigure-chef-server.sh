@@ -6,9 +6,9 @@
 : "${license?}" "${include?}"
 set -u
 if [ -n "$include" ] && [ ! -s "$include" ]; then
-  echo "$include is not on this server"
-  echo "Rule: Chef server's settings read that file (chefServer.include), on every server."
-  echo "Do:   put it here, for root alone; one in /etc/opscode of the primary is copied to the others"
+  echo "$include is missing on this server"
+  echo "Rule: Chef server's settings read that file (chefServer.include) on every server."
+  echo "Do:   put it here, readable only by root; a file in the primary's /etc/opscode is copied to the others"
   exit 1
 fi
 if [ "$license" = yes ]; then
@@ -19,7 +19,7 @@ chef-server-ctl reconfigure
 status=$?
 if [ "$status" = 172 ]; then
   echo "Chef server asks for its licence, which nobody has accepted on this server"
-  echo "Rule: Chef server 13 and later is not configured before."
+  echo "Rule: Chef server 13 and later cannot be configured before that."
   echo "Do:   read the licence, then set chefServer.acceptLicense to true"
 fi
 exit "$status"

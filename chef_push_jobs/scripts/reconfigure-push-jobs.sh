@@ -16,7 +16,7 @@ set -eu
 cd /etc/opscode-push-jobs-server
 if [ -e pushy_pub.pem ] && [ ! -s pushy_priv.pem ]; then
   if [ -e /var/opt/opscode-push-jobs-server/bootstrapped ]; then
-    echo "$PWD/pushy_priv.pem is lost: put it back from another server of the cluster, with its owner and mode" >&2
+    echo "$PWD/pushy_priv.pem is lost: restore it from another server of the cluster, with its owner and mode" >&2
     exit 1
   fi
   rm -f pushy_pub.pem pushy_priv.pem
@@ -27,9 +27,9 @@ while [ -e /var/opt/opscode/keepalived/current_cluster_status ] && [ "$(cluster_
   case $waited in
     0) echo "this backend is master, and its database does not run: waiting for it, or for another master" ;;
     60)
-      echo "this backend is master, and its database does not run: chef-server-ctl ha-status says what is not well"
-      echo "Rule: push jobs is set up on the backend that has the data."
-      echo "Do:   where it was cut off from the other backend, which took the volume, and no other backend is master:"
+      echo "this backend is master, and its database does not run: chef-server-ctl ha-status shows what is wrong"
+      echo "Rule: push jobs can only be set up on the backend that has the data."
+      echo "Do:   if it lost contact with the other backend, which took the volume, and no other backend is master, run"
       echo "      sudo chef-server-ctl master-recover here; then run pulumi up again"
       exit 1
       ;;

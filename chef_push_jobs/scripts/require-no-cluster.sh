@@ -15,7 +15,7 @@ case $("$curl" --silent --insecure --max-time 10 "https://$api_fqdn/_status" || 
   *'"upstreams"'*) ;;
   *) exit 0 ;;
 esac
-echo "this primary is new, and https://$api_fqdn is a cluster that is at work already"
-echo "Rule: a new primary would make new secrets, which do not open the data that the other backend has."
-echo "Do:   bring the secrets of the cluster here first: docs/operations.md, Replace, says how"
+echo "this primary is new, and https://$api_fqdn is a cluster that is already in use"
+echo "Rule: a new primary would create new secrets, which do not match the data on the other backend."
+echo "Do:   copy the cluster's secrets here first: see Replace in docs/operations.md"
 exit 1

@@ -19,17 +19,17 @@ fresh() {
 }
 is=$(cluster_status)
 if [ "$is" != master ]; then
-  echo "this backend is $is, not master: the service stays down here, nothing was restarted"
+  echo "this backend is $is, not master: the service stays stopped here, nothing was restarted"
   if chef-server-ctl status opscode-pushy-server | grep -q '^run: opscode-pushy-server:'; then
     chef-server-ctl stop opscode-pushy-server
   fi
   exit 0
 fi
 if [ -s "$restarted" ] && [ "$(cat "$restarted")" = "$(running)" ]; then
-  echo "reconfigure has restarted the service with its new configuration: not restarted once more"
+  echo "reconfigure has already restarted the service with its new configuration: not restarted again"
   rm "$restarted"
 elif fresh; then
-  echo "the service runs already with all that is here: not restarted"
+  echo "the service already runs with the current configuration: not restarted"
 else
   rm -f "$restarted"
   chef-server-ctl restart opscode-pushy-server

@@ -16,16 +16,16 @@ note() {
 }
 if [ ! -e "$noted" ]; then
   note
-  echo "noted: the credentials that are here are those of '$wanted'"
+  echo "noted: the credentials that are already here belong to '$wanted'"
   exit 0
 fi
 is=$(cat "$noted")
 if [ -z "$wanted" ] && [ "$is" != "(under way)" ]; then
-  echo "no others are asked for: the credentials stay those of '$is'"
+  echo "no new ones are requested: the credentials stay those of '$is'"
   exit 0
 fi
 if [ "$is" = "$wanted" ]; then
-  echo "the credentials were made for '$wanted' already"
+  echo "the credentials for '$wanted' exist already"
   exit 0
 fi
 # What an earlier run has left half made is no set.
@@ -52,7 +52,7 @@ case $version in
     done
     if [ "$found" = 0 ] && [ "$is" != "(under way)" ]; then
       printf '%s\n' "$is" > "$noted"
-      echo "nothing was rotated: Chef server shows no credentials of push jobs. It says:"
+      echo "nothing was rotated: Chef server does not show push jobs' credentials. Its output:"
       { chef-server-ctl show-secret push-jobs-server pushy_priv_key > /dev/null; } 2>&1
       exit 1
     fi
@@ -64,4 +64,4 @@ case $version in
 esac
 reconfigure
 note
-echo "new credentials are made for '$wanted'"
+echo "new credentials were created for '$wanted'"

@@ -14,8 +14,8 @@ write_file 0700 /var/lib/chef-rollout/shared-files "$shared_files"
 keys=$(authorized_keys_of "$user")
 if [ -z "$keys" ]; then
   echo "sshd looks for the keys of $user in no file (AuthorizedKeysFile none): the other servers cannot copy from here"
-  echo "Rule: each of them copies with a key of its own, which this server lets run one command."
-  echo "Do:   set AuthorizedKeysFile for $user (in a Match block, say), and reload sshd"
+  echo "Rule: each of them copies with its own key, which may run one command on this server."
+  echo "Do:   set AuthorizedKeysFile for $user, for example in a Match block, and reload sshd"
   exit 1
 fi
 folder=${keys%/*}

@@ -34,7 +34,7 @@ give_up() {
   printf '%s\n' "${5:-(nothing)}" | tail -n 20 | harmless | cut -c 1-500 | sed 's/^/  | /'
   df -P /var/lib/chef-rollout /var/log/chef-rollout /etc /tmp 2> /dev/null |
     awk 'NR > 1 && $5 + 0 >= 99 { print $6 }' | sort -u | sed 's/^/no room is left there on /'
-  echo "what next: $3, then run pulumi up again: it goes on from here"
+  echo "what next: $3, then run pulumi up again: it continues from here"
   exit "$1"
 }
 
@@ -83,7 +83,7 @@ done
 if [ "$(cat "$wanted")" != $$ ]; then
   rm -f "$new"
   record "is left to a later run"
-  echo "$name is left to a later run of it, which waits there too: that one says how it ends" >&2
+  echo "$name is left to a later run that also waits there: that run reports how it ends" >&2
   exit 75
 fi
 
@@ -126,7 +126,7 @@ if [ "$status" = 0 ]; then
   if [ "$tail_lines" -gt 0 ]; then tail -n "$tail_lines" "$log" | harmless; fi
   exit 0
 fi
-why="exit status $status" next="mend what the log names"
+why="exit status $status" next="fix what the log names"
 case $status in
   124 | 137)
     if [ "$took" -ge "$timeout" ]; then

@@ -23,7 +23,7 @@ fi
 noted=/var/lib/chef-rollout/suite-passed
 this=$(installed && printf %s "$asked")
 if [ "$mode" = suite ] && [ -e "$noted" ] && [ "$(cat "$noted")" = "$this" ]; then
-  echo "the suite has passed here with this package: another text in reverify runs it again"
+  echo "the suite has already passed here with this package: change reverify to run it again"
   mode=status
 fi
 if [ "$mode" = status ]; then

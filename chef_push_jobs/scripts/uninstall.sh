@@ -14,7 +14,7 @@
 set -eu
 note=/var/lib/chef-rollout/owner
 if [ -e "$note" ] && [ "$(cat "$note")" != "$owner" ]; then
-  echo "this server is $(cat "$note") now, and not $owner any more: push jobs stays"
+  echo "this server is $(cat "$note") now, and no longer $owner: push jobs stays"
   exit 0
 fi
 

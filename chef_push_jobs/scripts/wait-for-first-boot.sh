@@ -6,7 +6,7 @@ if command -v cloud-init > /dev/null; then
   cloud-init status --wait > /dev/null || booted=$?
   if [ "$booted" != 0 ] && [ "$booted" != 2 ]; then
     tail -n 10 /var/log/cloud-init-output.log
-    echo "the first boot did not end well (cloud-init; its log is above):"
+    echo "the first boot failed (cloud-init; its log is above):"
     cloud-init status --long
     exit "$booted"
   fi

@@ -26,9 +26,9 @@ settled() {
 waited=0 since=
 until settled; do
   if [ "$waited" = 300 ]; then
-    echo "keepalived has not settled within 300 s: it asked this backend to be $(said requested), which is $(said current)"
-    echo "Rule: push jobs is set up once keepalived has made each backend master or standby."
-    echo "Do:   find in what chef-server-ctl ha-status says what is not well, and mend that:"
+    echo "keepalived has not settled within 300 s: it requested state $(said requested), which is $(said current)"
+    echo "Rule: push jobs can only be set up after keepalived has made each backend master or standby."
+    echo "Do:   find what is wrong in the output of chef-server-ctl ha-status, and fix it:"
     chef-server-ctl ha-status || :
     exit 1
   fi

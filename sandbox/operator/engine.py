@@ -153,8 +153,8 @@ def _build() -> Path:
     if go is None:
         needed = ".".join(map(str, sdk_version()))
         raise EngineError(
-            f"no Pulumi {needed} or newer here, no download of it, and no Go to build it with.\n"
-            "Install Pulumi (pulumi.com/docs/install) or Go 1.26 (go.dev/doc/install), then run this again."
+            f"no Pulumi {needed} or newer here, no way to download it, and no Go to build it with.\nInstall "
+            "Pulumi (pulumi.com/docs/install) or Go 1.26 (go.dev/doc/install), then run this again."
         )
     say(f"building Pulumi {VERSION} from source: once, 5 minutes or so")
     with tempfile.TemporaryDirectory(dir=made(cache())) as folder:

@@ -219,7 +219,7 @@ DRIFTS = {
         "backend-0",
         f"echo '# edited' >> {ETC}/opscode-push-jobs-server.rb",
         "settings",
-        "not as the stack renders it",
+        "different from what the stack writes",
         EVERYTHING_AFTER_CONFIGURE,
     ),
     "another settings file on a frontend": Drift(
@@ -269,7 +269,7 @@ def test_another_package_version_is_found_and_mended(cluster: Stack) -> None:
     found = problem(seen)
     assert (found["server"], found["check"]) == ("frontend-0", "package")
     assert (
-        found["problem"] == "opscode-push-jobs-server is 2.2.8-1, not 1.1.6-1, and newer: install refuses a downgrade"
+        found["problem"] == "opscode-push-jobs-server is 2.2.8-1, not 1.1.6-1, which is newer: a downgrade is refused"
     )
     with ran(cluster) as again:
         mend(cluster, seen.document)
@@ -288,7 +288,9 @@ def test_a_rule_made_by_hand_is_found_from_the_api_and_from_here_and_pulumi_up_r
     told = [(found["server"], found["check"]) for found in seen.document["problems"]]
     assert sorted(told) == [("", "firewall"), ("frontend-0", "ports"), ("frontend-1", "ports")]
     (by_hand,) = [found["problem"] for found in seen.document["problems"] if found["check"] == "firewall"]
-    assert by_hand.startswith("security group frontend has a rule made by hand: tcp 10000 from 0.0.0.0/0 (sgr-")
+    assert by_hand.startswith(
+        "security group frontend has a rule that was added by hand: tcp 10000 from 0.0.0.0/0 (sgr-"
+    )
     with ran(cluster) as again:
         mend(cluster, seen.document)
     assert again == set()
@@ -425,7 +427,7 @@ def test_two_drifts_are_mended_together_and_what_follows_is_not_asked_for_twice(
     ("change", "told"),
     [
         ({"repair": {"push-jobs-copy-frontend-7": "1a"}}, "write push-jobs-copy-frontend-"),
-        ({"repair": {"nonsense": "1a"}}, "there is no such task in this stack"),
+        ({"repair": {"nonsense": "1a"}}, "this stack has no such task"),
     ],
 )
 def test_a_repair_of_a_task_that_is_none_is_refused_before_anything_runs(

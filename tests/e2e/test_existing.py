@@ -87,7 +87,7 @@ def test_a_backend_that_does_not_reach_the_api_is_refused_before_anything_is_beg
     adopted.output("backend-1", "cp /etc/hosts /root/hosts; echo 127.0.0.9 chef.test > /etc/hosts")
     refused = adopted.up(check=False)
     assert refused.returncode != 0
-    assert "https://chef.test/_status does not answer this backend within 30 s" in refused.stdout
+    assert "https://chef.test/_status does not respond to this backend within 30 s" in refused.stdout
     adopted.output("backend-1", "cat /root/hosts > /etc/hosts")
     assert fingerprint(adopted) == before
 
@@ -171,7 +171,7 @@ def test_a_chef_server_that_runs_is_not_upgraded_by_a_rollout(adopted: Stack, tm
     adopted.change(chefServer={"package": {"file": str(newer)}})
     refused = adopted.up(check=False)
     assert (
-        "chef-server-core 12.19.31-1 is installed here and configured, but the stack asks for 12.20.0-1"
+        "chef-server-core 12.19.31-1 is installed and configured here, but the stack requests 12.20.0-1"
         in refused.stdout
     )
     adopted.change(chefServer=None)

@@ -230,7 +230,7 @@ def test_an_existing_vpc_is_used_as_it_is_and_left_as_it_was(
         its = cluster.setting("network")
         cluster.change(network={**its, "backendSubnetId": "subnet-0e57a7e0000000ff"})
         told = cluster.up(check=False).stdout
-        assert "network.backendSubnetId: 'subnet-0e57a7e0000000ff', which there is not" in told
+        assert "network.backendSubnetId: 'subnet-0e57a7e0000000ff', which does not exist" in told
         assert "Traceback" not in told
         theirs = {"Name": "theirs", "Protocol": "TCP", "Port": 443, "VpcId": its["vpcId"]}
         before, made = asked(cluster, ("ec2", "describe_subnets", {}), ("elbv2", "create_target_group", theirs))

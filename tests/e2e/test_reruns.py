@@ -354,7 +354,7 @@ def test_a_new_primary_is_not_set_up_beside_a_cluster_until_it_has_its_secrets(c
     credentials = cluster.output("backend-1", "sha256sum /etc/opscode/private-chef-secrets.json")
     refused = cluster.up("--replace", "**aws:ec2/instance:Instance::backend-0", check=False)
     assert refused.returncode != 0
-    assert "this primary is new, and https://chef.test is a cluster that is at work already" in refused.stdout
+    assert "this primary is new, and https://chef.test is a cluster that is already in use" in refused.stdout
     assert cluster.output("backend-1", MASTER) == "master"
     assert cluster.lab.shell("backend-0", "ls /etc/opscode/private-chef-secrets.json").returncode != 0
 

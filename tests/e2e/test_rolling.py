@@ -181,7 +181,7 @@ def test_a_downgrade_is_refused_before_anything_is_touched(cluster: Stack) -> No
     note(cluster)
     refused = cluster.up(check=False)
     assert refused.returncode != 0
-    assert "opscode-push-jobs-server 2.2.8-1 is installed here, but the stack asks for 1.1.6-1" in refused.stdout
+    assert "opscode-push-jobs-server 2.2.8-1 is installed here, but the stack requests 1.1.6-1" in refused.stdout
     assert "a downgrade is not supported" in refused.stdout
     assert "set the package in the stack's settings to 2.2.8-1 or newer" in refused.stdout
     hosts = seen(cluster)

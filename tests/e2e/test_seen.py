@@ -131,7 +131,7 @@ def test_a_failure_is_told_whole_with_exit_status_1(cluster: Stack, kept: Path) 
     assert done.returncode == 1
     assert re.search(r"frontend-1  push-jobs reconfigure failed after \d+\.\d s", done.stdout)
     block = history.load(kept / "2.jsonl").tasks["push-jobs-reconfigure-frontend-1"].error
-    assert "what next: mend what the log names" in block
+    assert "what next: fix what the log names" in block
     assert block in done.stdout
     cluster.output("frontend-1", f"chmod a+x {CTL}")
 

@@ -22,7 +22,7 @@ from tests.sandbox.conftest import SSH, Lab, new_name, until
 HOST, ADDRESS, FQDN = "runner-0", "10.0.1.10", "runner-0.chef.test"
 LOG = f"{scripts.LOGS}/chef-install.log"
 OWNER = "project/stack/runner-0"
-NEXT = "run pulumi up again: it goes on from here"
+NEXT = "run pulumi up again: it continues from here"
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_a_failed_task_is_one_block_with_its_last_twenty_lines(server: Lab) -> N
     lines = "".join(f"  | {number}\n" for number in range(22, 41)) + r"  \| the cause\n"
     lines = lines.replace("  | ", r"  \| ", 19)
     assert done.returncode == 3
-    assert re.fullmatch(block(3, "exit status 3", heading, lines, "mend what the log names"), done.stderr), done.stderr
+    assert re.fullmatch(block(3, "exit status 3", heading, lines, "fix what the log names"), done.stderr), done.stderr
     assert done.stdout == ""
     assert len(server.output(HOST, f"cat {LOG}").splitlines()) == 41, "the server keeps all of it"
 

@@ -36,7 +36,7 @@ USERS = {"root-without-sudo": "root", "user-of-a-domain": "chef.admin@corp.examp
 REFUSED = {
     "shell-nologin": "This account is currently not available",
     "start-up-exits": "",
-    "start-up-prints": "mend its start-up files on the primary",
+    "start-up-prints": "correct its start-up files on the primary",
     "host-key-rsa": "no matching host key type found",
     "sudo-requiretty": "let ubuntu use sudo there without a password and without a terminal",
     "sudo-restricted": "let ubuntu use sudo there without a password and without a terminal",

@@ -18,6 +18,7 @@ import typer
 from chef_push_jobs import __version__
 from chef_push_jobs.cli import app as cli
 from chef_push_jobs.cli.app import main
+from chef_push_jobs.config.stack_config import StackConfig
 from chef_push_jobs.engine.pulumi_cli import Pulumi, PulumiError, explain
 
 ROOT = Path(__file__).parents[2]
@@ -147,7 +148,7 @@ def test_without_pulumi_where_to_get_it_is_told(
     ("said", "remedy"),
     [
         (LOCKED, "set one of them"),
-        ("error: incorrect passphrase", "the passphrase that this stack was made with"),
+        ("error: incorrect passphrase", "the passphrase with which the stack was created"),
         ("error: no stack named 'production' found", "pulumi stack ls"),
         ("error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions", "PULUMI_BACKEND_URL"),
         ('error: unable to open state directory "file:///x": stat /x: no such file', "correct PULUMI_BACKEND_URL"),
@@ -217,7 +218,7 @@ def test_check_tells_values_and_problems_as_json_too(project: Path, capsys: pyte
         "setting": "topology",
         "value": "cluster",
         "from": "stack file",
-        "description": "standalone, tier or ha.",
+        "description": StackConfig.model_fields["topology"].description,
     }
     assert found["problems"][0]["setting"] == "topology"
     assert found["problems"][0].keys() == {"setting", "given", "rule", "remedy"}
@@ -328,7 +329,7 @@ def test_a_fault_is_one_line_and_its_traceback_in_a_file_of_the_owner(
     monkeypatch.setenv("TMPDIR", str(project))
     monkeypatch.setattr("tempfile.tempdir", None)
     told = error_of(capsys, "plan")
-    assert "KeyError: a fault of chef-push-jobs itself" in told
+    assert "KeyError: a bug in chef-push-jobs" in told
     file = Path(told.rsplit(maxsplit=1)[-1])
     assert "nobody foresaw" in file.read_text()
     assert file.stat().st_mode & 0o077 == 0

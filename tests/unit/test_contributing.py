@@ -47,7 +47,7 @@ def python(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_there_is_an_example_for_each() -> None:
-    assert [fence.heading for fence in EXAMPLES] == ["A step", "A setting", "A resource on AWS"]
+    assert [fence.heading for fence in EXAMPLES] == ["A step", "A setting", "A topology", "A resource on AWS"]
 
 
 @pytest.mark.parametrize("project", [EXAMPLES[0]], indirect=True, ids=["step"])
@@ -70,10 +70,34 @@ def test_a_setting_of_the_example_is_checked_and_explained(project: Path) -> Non
         settings.replace("chef-push-jobs:pushJobs:\n", "chef-push-jobs:pushJobs:\n    heartbeatInterval: 100\n")
     )
     done = python(project, *command)
-    assert "it is from 1 to 60 seconds" in done.stdout + done.stderr
+    assert "it must be between 1 and 60 seconds" in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("project", [EXAMPLES[2]], indirect=True, ids=["resource"])
+@pytest.mark.parametrize("project", [EXAMPLES[2]], indirect=True, ids=["topology"])
+def test_a_topology_of_the_example_is_planned_and_is_a_tier_to_chef_server(project: Path) -> None:
+    file = project / "stacks" / "Pulumi.sandbox-existing-vpc.yaml"
+    settings = file.read_text()
+    assert "chef-push-jobs:topology: tier\n" in settings
+    file.write_text(settings.replace("chef-push-jobs:topology: tier\n", "chef-push-jobs:topology: pair\n"))
+    done = python(project, *COMMANDS["A topology"][1:])
+    assert done.returncode == 0, done.stderr
+    assert "Plan of stack sandbox-existing-vpc: pair, 2 servers" in done.stdout
+    program = """
+from pathlib import Path
+from chef_push_jobs.config.stack_files import read_configuration
+from chef_push_jobs.runbook.chef_server import without_frontends
+from chef_push_jobs.runbook.stack import load_stack
+configuration = read_configuration("sandbox-existing-vpc", Path())
+print(without_frontends(load_stack(configuration, Path(), files=False).settings))
+"""
+    configure = python(project, "-c", program).stdout
+    assert 'topology "tier"' in configure
+    file.write_text(file.read_text().replace('frontends: "1"', 'frontends: "2"'))
+    done = python(project, *COMMANDS["A topology"][1:])
+    assert "pair has one backend and one frontend" in done.stderr
+
+
+@pytest.mark.parametrize("project", [EXAMPLES[3]], indirect=True, ids=["resource"])
 def test_a_component_of_the_example_makes_its_volume(project: Path) -> None:
     program = """
 import pulumi

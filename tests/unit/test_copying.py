@@ -166,7 +166,7 @@ def test_the_set_comes_over_and_a_second_copy_touches_nothing(pair: Pair) -> Non
     assert tree(pair.copier / FOLDER) == tree(pair.primary / FOLDER)
     assert secrets(pair.copier) == MERGED
     assert not list((pair.copier / "etc").glob(".chef-rollout*"))
-    assert "the same files are here already" in pair.copy().stdout
+    assert "the same files are already here" in pair.copy().stdout
 
 
 def test_chef_servers_own_secrets_come_over_whole_and_other_add_ons_of_this_server_stay(pair: Pair) -> None:

@@ -185,13 +185,13 @@ DRIFTS: dict[str, tuple[dict[str, ProbeResult], tuple[str, str], str, tuple[str,
     "edited credentials on the primary": (
         with_file("backend-0", KEY, EDITED),
         ("backend-0", "credentials"),
-        f"{KEY} differs, compared with all other servers; the primary's are handed out again",
+        f"{KEY} differs, compared with all other servers; the primary's are copied again",
         ("push-jobs-reconfigure-primary-backend-0",),
     ),
     "another settings file on the primary": (
         with_file("backend-0", push_jobs.SETTINGS_FILE, EDITED),
         ("backend-0", "settings"),
-        f"{push_jobs.SETTINGS_FILE} is not as the stack renders it",
+        f"{push_jobs.SETTINGS_FILE} is different from what the stack writes",
         ("push-jobs-configure-backend-0",),
     ),
     "no settings file elsewhere": (
@@ -215,7 +215,7 @@ DRIFTS: dict[str, tuple[dict[str, ProbeResult], tuple[str, str], str, tuple[str,
     "a deaf service": (
         changed("backend-0", listens=frozenset({10000})),
         ("backend-0", "service"),
-        "opscode-pushy-server runs, and does not listen on 10002, 10003",
+        "opscode-pushy-server runs, but does not listen on 10002, 10003",
         ("push-jobs-restart-pushy-backend-0",),
     ),
     "a service on the standby": (
@@ -233,26 +233,31 @@ DRIFTS: dict[str, tuple[dict[str, ProbeResult], tuple[str, str], str, tuple[str,
     "a keepalived that does not know the service": (
         changed("backend-1", keepalived=False),
         ("backend-1", "keepalived"),
-        "keepalived's scripts do not name opscode-pushy-server: a failover would leave it behind",
+        "keepalived's scripts do not contain opscode-pushy-server: a failover would not move it",
         ("push-jobs-chef-reconfigure-backend-1",),
     ),
     "a new host key": (
         {"frontend-0": ProbeResult(host_key="SHA256:abc")},
         ("frontend-0", "host key"),
-        "its host key is not the pinned one but SHA256:abc: it was installed anew, or another stands in its place",
+        (
+            "its host key is not the pinned one, but SHA256:abc: it was reinstalled, or another machine answers in "
+            "its place"
+        ),
         (),
     ),
     "another's note": (
         changed("frontend-0", owner=probe.keyed(NONCE, "project/test/frontend-1")),
         ("frontend-0", "reachable"),
-        "it notes that it is another's, which has set it up since: another stack, or another server of this one. "
-        "Take it out of that one; only then is it this one's again",
+        (
+            "another stack, or another server of this stack, has set it up since. Remove it there first, then it "
+            "can belong to this one again"
+        ),
         (),
     ),
     "a lost runner": (
         changed("frontend-0", prepared=False, packages={}, files={}, service="none"),
         ("frontend-0", "reachable"),
-        "it is not prepared for tasks: it was installed anew, or lost files of /var/lib/chef-rollout",
+        "it is not prepared for tasks: it was reinstalled, or lost files in /var/lib/chef-rollout",
         ("connect-frontend-0",),
     ),
 }
@@ -294,7 +299,7 @@ def test_an_older_chef_server_is_not_upgraded_by_install_which_would_refuse_it()
     found = package(Case(own, {}, {}, NONCE), own.topology.frontends[0], answers).finding
     assert found is not None
     assert "chef-server-core is 12.17.5-1, not 12.19.31-1" in found.text
-    assert found.text.endswith("install does not upgrade Chef server, Chef's own procedure does")
+    assert found.text.endswith("this project does not upgrade Chef server; use Chef's own procedure")
     assert [str(task) for task in found.repair] == ["push-jobs-install-frontend-0"]
     assert found.commands == ("pulumi config set {options} --path {project}:chefServer.package.file FILE-OF-12.17.5-1",)
 
@@ -354,7 +359,7 @@ def test_a_push_jobs_port_that_lets_the_operator_through_is_told(door: PortState
     visit = replace(well("frontend-0"), doors={10000: door, 10003: PortState.SILENT, 10002: PortState.SILENT})
     (found,) = look({"frontend-0": visit}).findings
     assert (found.check, found.refresh) == ("ports", True)
-    assert found.text == "the firewall lets this machine (10.8.0.10) through to 10000"
+    assert found.text == "the firewall allows this machine (10.8.0.10) to connect to 10000"
 
 
 def test_a_firewall_that_is_not_the_stacks_may_refuse_in_words() -> None:
@@ -371,11 +376,11 @@ def test_an_operator_who_is_a_client_is_to_reach_the_backends_and_nothing_else()
 
     assert look(seen("backend-0", OPEN_DOORS)).findings == ()
     (found,) = look(seen("backend-0", dict.fromkeys(PORTS, PortState.SILENT))).findings
-    assert found.text == "the firewall keeps this machine (10.1.0.10, a client) from 10000, 10003"
+    assert found.text == "the firewall blocks this machine (10.1.0.10, a client) from 10000, 10003"
     (found,) = look(seen("frontend-0", OPEN_DOORS)).findings
-    assert found.text == "the firewall lets this machine (10.1.0.10) through to 10000, 10003"
+    assert found.text == "the firewall allows this machine (10.1.0.10) to connect to 10000, 10003"
     (found,) = look(seen("backend-0", dict.fromkeys(PORTS, PortState.OPEN))).findings
-    assert found.text == "the firewall lets this machine (10.1.0.10) through to 10002", "the API is for frontends"
+    assert found.text == "the firewall allows this machine (10.1.0.10) to connect to 10002", "the API is for frontends"
 
 
 @pytest.mark.parametrize("way", [{"bastion": {}}, {"ssh.proxy": {"host": "10.9.0.10", "user": "ubuntu"}}])
@@ -390,8 +395,8 @@ def test_behind_a_bastion_nothing_is_said_of_ports_that_are_knocked_at_from_here
     assert diagnosis.well
     told = report.as_text(the_stack(), diagnosis, mending(diagnosis), 1.0)
     assert "all well" not in told
-    assert "not known, and how to find out:" in told
-    assert "backend-0: ports: they cannot be looked at through a bastion" in told
+    assert "unknown, and how to find out:" in told
+    assert "backend-0: ports: they cannot be checked through a bastion" in told
     assert diagnosis.cells["backend-0"]["ports"].state is CellState.UNKNOWN
 
 
@@ -401,7 +406,7 @@ def test_a_rule_made_by_hand_is_taken_over_and_removed_by_up() -> None:
     )
     diagnosis = look({"frontend-0": visit}, cloud=the_cloud({"sgr-1": RULE, "sgr-2": STRAY}))
     ports, by_hand = diagnosis.findings
-    assert by_hand.text == "security group frontend has a rule made by hand: tcp 10000 from 0.0.0.0/0 (sgr-2)"
+    assert by_hand.text == "security group frontend has a rule that was added by hand: tcp 10000 from 0.0.0.0/0 (sgr-2)"
     assert ports.commands == by_hand.commands, "the open port comes from it"
     assert mending(diagnosis).all() == [
         "pulumi import --stack test --yes --skip-preview --protect=false --generate-code=false"
@@ -424,18 +429,18 @@ def test_a_machine_in_another_security_group_and_one_that_took_a_place_are_told(
     (found,) = look(cloud=the_cloud(frontend_0=other)).findings
     assert found.text == "its machine i-frontend-0 is in security groups sg-frontend, sg-open, not its own"
     (found,) = look({"frontend-0": ProbeResult(host_key="SHA256:abc")}, cloud=the_cloud(frontend_0=None)).findings[1:]
-    assert found.text == "its machine i-frontend-0 is gone, and another one answers in its place"
+    assert found.text == "its machine i-frontend-0 is gone, and another machine answers in its place"
 
 
 def test_an_api_that_does_not_answer_is_told_and_no_rule_is_thought_gone() -> None:
     (found,) = look(cloud=Cloud({}, {}, "Unable to locate credentials")).findings
-    assert found.text == "the AWS API does not tell: Unable to locate credentials"
+    assert found.text == "the AWS API could not be asked: Unable to locate credentials"
 
 
 def test_settings_that_were_not_rolled_out_are_no_drift_of_a_server() -> None:
     diagnosis = look(stack=the_stack(pushJobs__commandPort="10004"))
     (found,) = diagnosis.findings
-    assert found.text.startswith("the settings changed since the last pulumi up, which did not do push-jobs-configure")
+    assert found.text.startswith("the settings changed since the last pulumi up, which has not run push-jobs-configure")
     assert mending(diagnosis).all() == ["pulumi up --stack test"]
 
 
@@ -445,12 +450,12 @@ def test_a_package_that_was_not_rolled_out_is_no_drift_of_the_settings_file_that
     package = {"url": f"https://packages.test/{PUSH_JOBS.replace('1.1.6', '2.2.8')}", "sha256": "4c" * 32}
     known = the_stack(**failing_over, pushJobs__package=package)
     (found,) = look(stack=replace(known, resources=resources(stack(**failing_over)))).findings
-    assert found.text.startswith("the settings changed since the last pulumi up, which did not do push-jobs-install")
+    assert found.text.startswith("the settings changed since the last pulumi up, which has not run push-jobs-install")
 
 
 def test_servers_that_were_not_made_yet_are_told() -> None:
     (found,) = look(stack=the_stack(frontends="3")).findings
-    assert found.text == "frontend-2 of the settings were not made yet"
+    assert found.text == "frontend-2 in the settings were not created yet"
 
 
 PLACE = Place("test")
@@ -534,13 +539,13 @@ def the_finding(diagnosis: Diagnosis) -> tuple[str, str, str]:
 def test_a_standby_without_keepalived_is_never_well() -> None:
     server, check, text = the_finding(look(changed("backend-1", ha_status=7)))
     assert (server, check) == ("backend-1", "keepalived")
-    assert text == "a service, perhaps keepalived itself, does not run as it must: see what it says"
-    assert the_finding(look(changed("backend-1", ha_status=99)))[2].startswith("its own check ends with status 99")
+    assert text == "a service, perhaps keepalived itself, does not run as it should: look at its output"
+    assert the_finding(look(changed("backend-1", ha_status=99)))[2].startswith("its own check exits with status 99")
 
 
 def test_a_master_that_came_back_without_its_volume_is_told_how_to_recover() -> None:
     diagnosis = look(changed("backend-0", ha_status=4))
-    assert "a master that was cut off comes back without it" in the_finding(diagnosis)[2]
+    assert "a master that lost its network comes back without it" in the_finding(diagnosis)[2]
     assert mending(diagnosis).all()[1] == "ssh -p 22 ubuntu@10.0.0.4 sudo chef-server-ctl master-recover"
 
 
@@ -550,11 +555,11 @@ NOW = 1_800_000_000
 @pytest.mark.parametrize(
     ("answer", "check", "text"),
     [
-        ({"used": {"/": 40, "/var": 100}}, "room", "/var is 100 % full: make room"),
+        ({"used": {"/": 40, "/var": 100}}, "room", "/var is 100 % full: free some space"),
         (
             {"time": NOW - 700},
             "clock",
-            "its clock is 700 s behind this machine's; Chef refuses from 900 s on: set it by NTP",
+            "its clock is 700 s behind this machine's; Chef refuses requests from 900 s on: set it with NTP",
         ),
         ({"certificates": (NOW + 9 * 86400 + 5,)}, "certificate", "the API's certificate ends in 9 days"),
         ({"certificates": (NOW - 86400,)}, "certificate", "the API's certificate ended 1 days ago"),

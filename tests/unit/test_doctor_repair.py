@@ -29,7 +29,7 @@ def test_a_repair_that_was_not_rolled_out_is_one_to_do_and_one_that_is_taken_out
     """A stack's last `pulumi up` had a repair of `install` and none of `share`."""
     share, install = "push-jobs-share-backend-0", "push-jobs-install-backend-0"
     told = [finding.text for finding in look(stack=the_stack(repair={share: "1a"})).findings]
-    assert told == [f"the settings changed since the last pulumi up, which did not do {share} yet"]
+    assert told == [f"the settings changed since the last pulumi up, which has not run {share} yet"]
     after = the_stack()
     for one in after.resources:
         if one["urn"].endswith(f"::{install}"):
@@ -43,14 +43,14 @@ def test_a_repair_that_was_not_rolled_out_is_one_to_do_and_one_that_is_taken_out
         ("push-jobs-copy-backend-0", "push-jobs-copy-backend-1"),
         ("copy-frontend-0", "chef-copy-frontend-0"),
         ("push-jobs-copy-frontend-9", "push-jobs-copy-frontend-1"),
-        ("xyzzy", "take it out, or see `pulumi preview` for the tasks"),
+        ("xyzzy", "remove it, or see `pulumi preview` for the tasks"),
     ],
 )
 def test_a_task_that_is_none_is_refused_with_those_that_are_like_it(task: str, remedy: str) -> None:
     with pytest.raises(SettingsError) as refused:
         stack(repair={task: "1a"})
     (problem,) = refused.value.problems
-    assert (problem.setting, problem.rule) == (f"repair.{task}", "there is no such task in this stack")
+    assert (problem.setting, problem.rule) == (f"repair.{task}", "this stack has no such task")
     assert remedy in problem.remedy
     assert problem.remedy.startswith("take it out"), "it may be of a server that has left the stack"
 

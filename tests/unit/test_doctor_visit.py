@@ -117,21 +117,21 @@ def test_another_host_key_is_told_by_its_fingerprint_and_nothing_is_sent(shown: 
     ("behaviour", "reader", "told"),
     [
         (refuses, MINE, "sudo: a password is required"),
-        (answers, OTHER, "SSH refuses the operator's keys (does the ssh-agent hold the right one?)"),
+        (answers, OTHER, "SSH does not accept your keys (is the right one in the ssh-agent?)"),
         (sleeps, MINE, "no answer within 1.5 s"),
-        (speaks_for_ever, MINE, "it says more than 256 KB"),
-        (says("\x00\xff junk\n"), MINE, "its answer is not complete"),
+        (speaks_for_ever, MINE, "its answer is longer than 256 KB"),
+        (says("\x00\xff junk\n"), MINE, "its answer is incomplete"),
         (
             says(ANSWER.replace("\tnone\tno", "\t9.9; touch X\tno")),
             MINE,
-            "it answers what was not asked: package  opscode-push-jobs-server  9.9; touch X  no",
+            "it gave an unexpected answer: package  opscode-push-jobs-server  9.9; touch X  no",
         ),
         (
             says(ANSWER.replace("end\t", "listens\t\x1b[2J\nend\t")),
             MINE,
-            "it answers what was not asked: listens  \\u001b[2J",
+            "it gave an unexpected answer: listens  \\u001b[2J",
         ),
-        (says(ANSWER.replace("end\t", "file\t/x\nend\t")), MINE, "it answers what was not asked: file  /x"),
+        (says(ANSWER.replace("end\t", "file\t/x\nend\t")), MINE, "it gave an unexpected answer: file  /x"),
         (says("from\t\nend\tof-answers\n"), MINE, "its answer lacks prepared, service"),
         (
             says("from\t\nprepared\tyes\nservice\tnone\nend\tof-answers\n"),

@@ -92,7 +92,7 @@ def test_the_time_is_when_an_event_came_where_that_is_known() -> None:
 
 
 def test_what_is_no_event_log_is_refused() -> None:
-    with pytest.raises(ValueError, match="it is no event log of Pulumi's"):
+    with pytest.raises(ValueError, match="it is not an event log of Pulumi"):
         list(read_events(['{"steps": []}']))
 
 
@@ -156,7 +156,7 @@ def test_what_still_ran_when_the_engine_ended_has_failed() -> None:
     end = {"timestamp": 130, "summaryEvent": {"resourceChanges": {}}}
     found = made(start, end)
     assert (found.result, found.seconds(0)) == ("failed", 30.0)
-    assert list(blocks(found)) == ["push-jobs install on backend-0 did not end: the engine was told to stop"]
+    assert list(blocks(found)) == ["push-jobs install on backend-0 did not finish: Pulumi was told to stop"]
 
 
 def test_a_command_that_is_no_task_of_ours_is_left_out() -> None:
@@ -397,7 +397,7 @@ def test_without_a_screen_each_thing_that_happens_is_a_line() -> None:
 
 def test_nothing_is_done_without_a_question_where_nobody_can_be_asked(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["up", "--stack", "production"]) == 2
-    assert capsys.readouterr().err == "error: nobody can be asked here; give --yes\n"
+    assert capsys.readouterr().err == "error: this needs a terminal to ask for confirmation; use --yes instead\n"
 
 
 # The rollouts before
@@ -440,7 +440,7 @@ def test_a_damaged_file_is_named_and_passed_over(tmp_path: Path, damage: bytes) 
     assert history.newest(tmp_path, "production", told.append) == whole
     assert len(history.last(tmp_path, "production", passed_over=told.append)) == 1
     assert len(told) == 2
-    assert all(one.startswith(f"{damaged} is damaged, and passed over: ") and "\n" not in one for one in told)
+    assert all(one.startswith(f"{damaged} is damaged and was skipped: ") and "\n" not in one for one in told)
 
 
 def test_a_rollout_that_took_years_has_few_marks() -> None:

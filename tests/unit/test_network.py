@@ -287,7 +287,7 @@ def subnet(id: str, **changes: Any) -> ExistingSubnet:
 GOOD = {
     each.id: each for each in (subnet(BACKEND), subnet(FIRST), subnet(SECOND, zone=ZONES[1]), subnet(PUBLIC_SUBNET))
 }
-ITS_ZONES = "a load balancer reaches servers in its own zones only"
+ITS_ZONES = "a load balancer only reaches servers in its own zones"
 
 # settings beside NETWORK, what is found otherwise than GOOD, and the one problem of it
 FOUND: list[tuple[Mapping[str, Any], Mapping[str, ExistingSubnet | None], tuple[str, str, str, str]]] = [
@@ -296,7 +296,7 @@ FOUND: list[tuple[Mapping[str, Any], Mapping[str, ExistingSubnet | None], tuple[
         {FIRST: None},
         (
             "network.frontendSubnetIds",
-            f"'{FIRST}', which there is not",
+            f"'{FIRST}', which does not exist",
             f"it is a subnet of {VPC}",
             f"give one of {VPC}",
         ),
@@ -317,8 +317,8 @@ FOUND: list[tuple[Mapping[str, Any], Mapping[str, ExistingSubnet | None], tuple[
         (
             "network.backendSubnetId",
             f"'{BACKEND}', which has 1 free address(es)",
-            "2 machine(s) of the stack stand there, of which 0 have an address already",
-            "free some, or give a larger subnet",
+            "2 machine(s) of the stack are in it, of which 0 have an address already",
+            "free some, or choose a larger subnet",
         ),
     ),
     (
@@ -327,14 +327,14 @@ FOUND: list[tuple[Mapping[str, Any], Mapping[str, ExistingSubnet | None], tuple[
         (
             "network.publicSubnetIds",
             f"'{PUBLIC_SUBNET}', which has 0 free address(es)",
-            "1 machine(s) of the stack stand there, of which 0 have an address already",
-            "free some, or give a larger subnet",
+            "1 machine(s) of the stack are in it, of which 0 have an address already",
+            "free some, or choose a larger subnet",
         ),
     ),
     (
         {"entry": BALANCED},
         {},
-        ("network.publicSubnetIds", f"none in {ZONES[1]}", ITS_ZONES, "give a subnet of each zone of the frontends"),
+        ("network.publicSubnetIds", f"none in {ZONES[1]}", ITS_ZONES, "add a subnet in each zone of the frontends"),
     ),
     (
         {"entry": {**BALANCED, "loadBalancer": "internal"}},
@@ -342,8 +342,8 @@ FOUND: list[tuple[Mapping[str, Any], Mapping[str, ExistingSubnet | None], tuple[
         (
             "network.frontendSubnetIds",
             f"2 subnets in {ZONES[0]}",
-            "a load balancer stands in one subnet of a zone",
-            "take all but one of that zone out",
+            "a load balancer uses only one subnet per zone",
+            "remove all but one in that zone",
         ),
     ),
 ]
@@ -367,9 +367,9 @@ def test_an_existing_vpc_that_fits_has_no_problem_nor_when_its_own_servers_fill_
 
 
 def test_a_vpc_that_there_is_not_is_told_once_and_a_zone_with_those_that_there_are() -> None:
-    rule = "there is such a VPC in the account and region of the stack"
+    rule = "the VPC must exist in the account and region of the stack"
     assert existing_network.problems(settings(network=NETWORK), ExistingNetwork()) == [
-        Problem("network.vpcId", f"'{VPC}'", rule, "correct it, or aws:region or aws:profile")
+        Problem("network.vpcId", f"'{VPC}'", rule, "correct it, or correct aws:region or aws:profile")
     ]
     zoned = settings(network={"zones": ["eu-central-1x"]})
     assert existing_network.problems(zoned, ExistingNetwork(zones=ZONES)) == [

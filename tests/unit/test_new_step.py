@@ -152,7 +152,7 @@ def test_doctor_knows_what_follows_from_a_repair_and_that_it_is_not_rolled_out()
     targets = [Target(server.name, "10.0.0.4", "ssh-ed25519 A") for server in plan.topology.servers]
     for now, told in ((plan, []), (stack(reverify="fast"), [NAME])):
         found = diagnose(Stack(Place("s"), now, {}, targets, ran), {}, Cloud({}, {}), "")
-        assert [finding.text.split("did not do ")[1].split()[0] for finding in found.findings] == told
+        assert [finding.text.split("has not run ")[1].split()[0] for finding in found.findings] == told
 
 
 def test_settings_can_name_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -160,7 +160,7 @@ def test_values_that_are_known_later_are_refused_however_deep() -> None:
         given = {**DEFAULTS, "domain": later, "ssh": {"privateKey": later}, "clientCidrs": [later]}
         with pytest.raises(pulumi.RunError) as error:
             plan_of(given, ROOT)
-        assert str(error.value).startswith("domain, clientCidrs[0], ssh.privateKey: a secret, or known only once")
+        assert str(error.value).startswith("domain, clientCidrs[0], ssh.privateKey: a secret, or only known after")
 
     asyncio.run(program())
 

@@ -62,4 +62,4 @@ def test_what_shows_while_resources_are_made_is_shown_at_once_and_told_of_once()
     first, later = done.stderr.splitlines()
     assert first.startswith("error: two servers: ")
     assert "\x1b" not in first and "one machine" in first
-    assert later == "later nothing more is begun, for the error above"
+    assert later == "later nothing more starts, because of the error above"

@@ -96,7 +96,7 @@ def test_ports_are_verified_by_the_rollout_that_restarted_the_service() -> None:
     assert mended.verified == (
         "restart-pushy passed on backend-0, backend-1: where the service runs, it was seen listening on them."
     )
-    assert told("failed").verified == "This rollout ended before it looked at them."
+    assert told("failed").verified == "This rollout ended before it checked them."
 
 
 @pytest.mark.parametrize(
@@ -240,4 +240,4 @@ def test_the_command_writes_the_page_from_files(tmp_path: Path, capsys: pytest.C
 
 def test_a_stack_without_a_rollout_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "--stack", "never-kept"]) == 2
-    assert "error: no rollout of stack never-kept was kept; make one with" in capsys.readouterr().err
+    assert "error: there is no record of a rollout of stack never-kept; run" in capsys.readouterr().err

@@ -30,26 +30,26 @@ from tests.unit.clusters import EXISTING, of, topologies
 
 PREVIEWS = Path(__file__).parent / "files" / "previews"
 RECORDED = sorted(file.stem for file in PREVIEWS.glob("*.json"))
-RESTART = "Push jobs is restarted in stack sandbox"
+RESTART = "Push jobs restarts in stack sandbox"
 CHEF = "Chef server is reconfigured"
 # What each comment warns of, in its order.
 WARNINGS = {
     "client-cidr-added": ["The firewall is widened"],
-    "credentials-rotated": [RESTART, "The push jobs credentials are made anew"],
+    "credentials-rotated": [RESTART, "New push jobs credentials are created"],
     "frontend-added": [CHEF],
-    "frontend-removed": ["frontend-1 goes, with what is on it.", CHEF],
+    "frontend-removed": ["frontend-1 is deleted, with its data.", CHEF],
     "nothing-changed": [],
     "package-upgraded": [
-        "Another package is installed",
-        "Clients of push jobs 1.x are not served any more",
+        "The package changes",
+        "Clients of push jobs 1.x will no longer be served",
         RESTART,
     ],
     "ports-changed": [RESTART, "The firewall is widened"],
     "primary-replaced": ["The primary is replaced", RESTART, CHEF],
     "settings-changed": [RESTART],
     "standby-replaced": [
-        "backend-1 is replaced, with what is on it.",
-        "Push jobs is restarted on backend-1 if it is the master now",
+        "backend-1 is replaced, and loses its data.",
+        "Push jobs restarts on backend-1 if it is the master now",
         CHEF,
     ],
 }
@@ -122,7 +122,7 @@ def test_a_task_that_nothing_but_the_command_line_replaces_is_said_to_be_so() ->
             step["newState"]["inputs"]["triggers"] = step["oldState"]["inputs"]["triggers"]
 
     subject = changed("settings-changed", untouched)
-    assert [reasons(subject, change) for change in subject.running] == [("the command line asks for it (`--replace`)",)]
+    assert [reasons(subject, change) for change in subject.running] == [("the command line requests it (`--replace`)",)]
 
 
 def test_a_changed_setting_is_shown_as_the_script_has_it() -> None:
@@ -223,7 +223,7 @@ def test_a_rule_for_the_whole_world_is_named_so() -> None:
         for step in content["steps"]:
             step["newState"]["inputs"]["cidrIpv4"] = "0.0.0.0/0"
 
-    assert "TCP 10000 from the whole world: push jobs heartbeat" in comment(changed("client-cidr-added", wide))
+    assert "TCP 10000 from the whole internet: push jobs heartbeat" in comment(changed("client-cidr-added", wide))
 
 
 def with_scripts(task: str, before: str, after: str) -> Callable[[Any], None]:
@@ -240,14 +240,14 @@ def test_another_package_is_found_in_the_script_that_installs_it(url: str | None
     packages = [Package(f"pushy_{version}_amd64.deb", "3b" * 32, None if url else "x", url) for version in ("1", "2")]
     before, after = (scripts.install(package, "ubuntu").text for package in packages)
     told = warnings(changed("package-upgraded", with_scripts("push-jobs-install", before, after)))
-    assert told[0].startswith("**Another package is installed**: `pushy_2_amd64.deb` in place of `pushy_1_amd64.deb`")
+    assert told[0].startswith("**The package changes**: `pushy_2_amd64.deb` in place of `pushy_1_amd64.deb`")
 
 
 @pytest.mark.parametrize(("setting", "made_anew"), [("2026-10", False), ("2026-11", True)])
 def test_another_form_of_the_script_that_rotates_makes_no_new_credentials(setting: str, made_anew: bool) -> None:
     before, after = scripts.rotate("2026-10").text, scripts.rotate(setting).text + ": another form\n"
     told = warnings(changed("credentials-rotated", with_scripts("push-jobs-rotate", before, after)))
-    assert any("credentials are made anew" in text for text in told) == made_anew
+    assert any("push jobs credentials are created" in text for text in told) == made_anew
 
 
 @pytest.mark.parametrize(
@@ -630,7 +630,7 @@ Resources:
 
 def test_a_broken_policy_is_the_first_warning_and_is_quoted() -> None:
     text = comment(recorded("client-cidr-added"), POLICIES)
-    assert text.index("A policy forbids it") < text.index("The firewall is widened")
+    assert text.index("This violates a policy") < text.index("The firewall is widened")
     assert "SSH is open to 0.0.0.0/0\n```" in text
     assert "97 unchanged" not in text
 

@@ -44,7 +44,7 @@ def rotated(
 def test_where_the_store_shows_no_credentials_nothing_was_rotated(tmp_path: Path) -> None:
     done = rotated(tmp_path, "old", "2.2.8", show_secret=1)
     assert done.returncode == 1
-    assert "nothing was rotated: Chef server shows no credentials of push jobs. It says:\n" + STORE in done.stdout
+    assert "nothing was rotated: Chef server does not show push jobs' credentials. Its output:\n" + STORE in done.stdout
     assert (tmp_path / "home" / "rotated").read_text() == "old\n", "the next run tries again"
     assert "reconfigure" not in (tmp_path / "called").read_text()
 

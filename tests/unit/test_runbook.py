@@ -128,7 +128,7 @@ def test_the_result_of_the_test_is_the_masters() -> None:
 
 
 def test_a_cluster_in_which_nobody_was_master_was_not_tested() -> None:
-    with pytest.raises(ValueError, match="set reverify to another text"):
+    with pytest.raises(ValueError, match="change reverify"):
         push_jobs.tested([f"this backend is backup, {scripts.STANDBY}"] * 2)
 
 

@@ -17,16 +17,16 @@ from chef_push_jobs.runbook.stack import load_settings
 from tests.unit.clusters import PUSH_JOBS, ROOT, SHA256, raw, settings
 
 LOWER = "an FQDN has at least two dot-separated labels of lower-case letters, digits and hyphens"
-NAME = "a name has 1 to 32 lower-case letters, digits and hyphens, starts with a letter, ends with no hyphen"
-ONCE = "every port is used once"
+NAME = "a name has 1 to 32 lower-case letters, digits and hyphens, starts with a letter and does not end with a hyphen"
+ONCE = "every port may be used only once"
 CIDR = "it must be an IPv4 network in CIDR notation without host bits; IPv6 is not supported"
 CIDR_REMEDY = "write it as, for example, 10.1.0.0/24"
 TEXT = "only letters, digits, spaces and . _ : / @ , = + * ( ) - are allowed"
 TAG_KEY = "a tag's key has 1 to 127 letters, digits, spaces and _ . : / = + @ -, and does not begin with aws:"
 TAG_VALUE = "a tag's value has at most 256 letters, digits, spaces and _ . : / = + @ -, as IAM and load balancers do"
 TEXT_REMEDY = "remove quotes, shell characters and other special characters"
-WORLD = "for named networks only, not for the world (/8 at the widest)"
-FILE_NAME = "a package file's name ends in .deb or .rpm and has letters, digits and . _ + ~ - only"
+WORLD = "for specific networks only, not for the whole internet (/8 at the widest)"
+FILE_NAME = "a package file's name must end in .deb or .rpm and may only contain letters, digits and . _ + ~ -"
 PORT_RULE, PORT_REMEDY = "a port is a whole number from 1 to 65535", "choose a port in that range"
 URL = f"https://packages.test/{PUSH_JOBS}"
 
@@ -83,15 +83,15 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
     ),
     (
         {"entry.loadBalancerCidrs": ["0.0.0.0/0"]},
-        ("entry.loadBalancerCidrs", "'0.0.0.0/0'", f"the API {WORLD}", "give the networks that need it"),
+        ("entry.loadBalancerCidrs", "'0.0.0.0/0'", f"the API {WORLD}", "list the networks that need it"),
     ),
     (
         {"entry.loadBalancerCidrs": ["10.2.0.0/24", "10.2.0.0/24"]},
-        ("entry.loadBalancerCidrs", "'10.2.0.0/24', twice", "each network is named once", "take one out"),
+        ("entry.loadBalancerCidrs", "'10.2.0.0/24', twice", "each network may be listed only once", "remove one"),
     ),
     ({"ssh": "-----BEGIN KEY"}, ("ssh", "a single value", "it has keys and values", "see docs/settings.md")),
     ({"servers": "[again]"}, ("servers", "'[again]'", "it is a list", "correct it; see docs/settings.md")),
-    ({"frontends": "many"}, ("frontends", "'many'", "it is a whole number", "correct it; see docs/settings.md")),
+    ({"frontends": "many"}, ("frontends", "'many'", "it must be a whole number", "correct it; see docs/settings.md")),
     ({"frontends": "-1"}, ("frontends", "'-1'", "it is at least 0", "choose such a number")),
     (
         {"machines": {"image": {"owner": 99720109477}}},
@@ -124,14 +124,17 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
     ({"clientCidrs": ["::/0"]}, ("clientCidrs[0]", "'::/0'", CIDR, CIDR_REMEDY)),
     ({"clientCidrs": ["10.1.0.1/24"]}, ("clientCidrs[0]", "'10.1.0.1/24'", CIDR, CIDR_REMEDY)),
     ({"clientCidrs": ["10.1.0.0"]}, ("clientCidrs[0]", "'10.1.0.0'", CIDR, CIDR_REMEDY)),
-    ({"clientCidrs": []}, ("clientCidrs", "'[]'", "it has at least one entry", "correct it; see docs/settings.md")),
+    (
+        {"clientCidrs": []},
+        ("clientCidrs", "'[]'", "it must have at least one entry", "correct it; see docs/settings.md"),
+    ),
     (
         {"clientCidrs": ["0.0.0.0/0"]},
         (
             "clientCidrs",
             "'0.0.0.0/0'",
             f"push jobs ports {WORLD}",
-            "give the networks that need it, or set allowClientsFromAnywhere to true if you mean it",
+            "list the networks that need it, or set allowClientsFromAnywhere to true if you mean it",
         ),
     ),
     (
@@ -140,7 +143,7 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
             "operatorCidrs",
             "'0.0.0.0/1'",
             f"SSH {WORLD}",
-            "give the networks that need it, or set allowOperatorsFromAnywhere to true if you mean it",
+            "list the networks that need it, or set allowOperatorsFromAnywhere to true if you mean it",
         ),
     ),
     ({"pushJobs.heartbeatPort": 70000}, ("pushJobs.heartbeatPort", "'70000'", PORT_RULE, PORT_REMEDY)),
@@ -163,7 +166,7 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
         (
             "pushJobs.settings.command_port",
             "given here",
-            "ports are settings of their own, since firewall and test need them too",
+            "ports have their own settings, because the firewall and the test need them too",
             "use heartbeatPort, commandPort or apiPort",
         ),
     ),
@@ -176,7 +179,7 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
         (
             "pushJobs.package.file",
             "'none.deb'",
-            "the file must be there and readable (No such file or directory)",
+            "the file must exist and be readable (No such file or directory)",
             "put the package there, or correct the path; it is relative to Pulumi.yaml",
         ),
     ),
@@ -203,8 +206,8 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
         (
             "pushJobs.package.url",
             f"'{URL}$(id).deb'",
-            "a URL starts with https:// or http:// and has no spaces, quotes or shell characters",
-            "give the URL of the package file",
+            "a URL must start with https:// or http:// and contain no spaces, quotes or shell characters",
+            "set the URL of the package file",
         ),
     ),
     (
@@ -213,7 +216,7 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
             "pushJobs.package",
             f"'{PUSH_JOBS.replace('amd64', 'arm64')}' is for arm64",
             "the servers are amd64 (setting architecture)",
-            "give the package for amd64, or change architecture and instanceType",
+            "use the package for amd64, or change architecture and instanceType",
         ),
     ),
     (
@@ -221,8 +224,8 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
         (
             "pushJobs.package",
             "neither file nor url",
-            "a package comes from exactly one of them",
-            "give file, or url with sha256",
+            "a package needs exactly one of them",
+            "set file, or url and sha256",
         ),
     ),
     (
@@ -239,8 +242,8 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
         (
             "ssh",
             "both keyName and publicKeyFile",
-            "new servers authorize exactly one of them",
-            "give publicKeyFile, the .pub file of a key that your ssh-agent holds",
+            "exactly one of them must be set, for new servers to accept",
+            "set publicKeyFile to the .pub file of a key in your ssh-agent",
         ),
     ),
     *(
@@ -288,8 +291,8 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
         (
             "servers",
             "given beside domain, backends, frontends",
-            "servers are either listed or counted",
-            "take one of the two out",
+            "set either servers, or domain and counts",
+            "remove one of the two",
         ),
     ),
 ]
@@ -297,12 +300,15 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
 AWS = {"provider": "aws"}
 POLICY_ARN = "arn:aws:iam::123456789012:policy/"
 PROFILE_ARN = "arn:aws:iam::123456789012:instance-profile/backends"
-VIP = "it is in the backends' subnet, 10.0.0.0/20, without its first four addresses and its last one (AWS's)"
-VIP_REMEDY = "choose such an address, for example 10.0.15.254, or leave it out"
+VIP = (
+    "it must be in the backends' subnet, 10.0.0.0/20, but not one of its first four addresses or its last one, "
+    "which AWS reserves"
+)
+VIP_REMEDY = "choose one, for example 10.0.15.254, or leave it out"
 NO_PROVIDER = (
     "highAvailability",
     "not given, with topology ha",
-    "without a provider Chef server takes DRBD, which is not on machines that are made: reconfigure ends there",
+    "without it Chef server uses DRBD, which new machines do not have, and its reconfigure fails",
     "set highAvailability.provider to aws (docs/failover.md), or topology to tier",
 )
 TABLE += [
@@ -336,8 +342,8 @@ TABLE += [
         (
             "highAvailability",
             "given with topology tier",
-            "only the two backends of an ha cluster stand in for each other",
-            "take it out, or set topology to ha",
+            "only the two backends of an ha cluster can take over from each other",
+            "remove it, or set topology to ha",
         ),
     ),
     *(
@@ -362,8 +368,8 @@ TABLE += [
         (
             "highAvailability.package.file",
             "given",
-            "this package is fetched by the backends, not uploaded",
-            "give url with sha256",
+            "the backends download this package; it is not uploaded",
+            "set url and sha256",
         ),
     ),
     (
@@ -371,8 +377,8 @@ TABLE += [
         (
             "highAvailability.permissionsBoundary",
             "given",
-            "it is for the role that the stack makes, and with instanceProfile it makes none",
-            "take one of the two out",
+            "it limits the role that the stack creates, but with instanceProfile the stack creates none",
+            "remove one of the two",
         ),
     ),
     (
@@ -411,7 +417,7 @@ EXISTING: dict[str, Any] = {
         {"name": "b", "fqdn": "b.test", "role": "frontend", "address": "10.0.0.5"},
     ],
 }
-FOR_NEW = ("it is for machines that are made", "take it out")
+FOR_NEW = ("it only applies to machines that the stack creates", "remove it")
 TABLE += [
     ({**EXISTING, "ssh": {"keyName": "k"}}, ("ssh.keyName", "given", *FOR_NEW)),
     ({**EXISTING, "highAvailability": AWS}, ("highAvailability", "given", *FOR_NEW)),
@@ -422,13 +428,13 @@ TABLE += [
         (
             "servers",
             "no address for b",
-            "either all servers exist already or all are made",
-            "give all an address, or none",
+            "either all servers exist already or the stack creates all of them",
+            "give all of them an address, or none",
         ),
     ),
     (
         {"uninstallOnDestroy": "true"},
-        ("uninstallOnDestroy", "given", "it is for servers that exist already, which have an address", "take it out"),
+        ("uninstallOnDestroy", "given", "it only applies to existing servers, which have an address", "remove it"),
     ),
     (
         {
@@ -442,8 +448,8 @@ TABLE += [
         (
             "servers[0].privateAddress",
             "given",
-            "it is for servers that exist already, which have an address",
-            "take it out",
+            "it only applies to existing servers, which have an address",
+            "remove it",
         ),
     ),
     (
@@ -459,11 +465,11 @@ FOUND: dict[str, Any] = {
     "backendSubnetId": "subnet-0a1b2c3d",
     "frontendSubnetIds": ["subnet-0a1b2c3e"],
 }
-FOR_MADE = ("it is for a VPC that is made", "take it out")
-FOR_FOUND = ("it is for an existing VPC, which vpcId names", "take it out")
-ONE_NAME = "clients reach Chef server under one name, which its certificate has"
-LASTING = "clients reach Chef server under a name that outlives the load balancer's own"
-AMD64 = "the servers, their image and packages are amd64 (setting machines.architecture)"
+FOR_MADE = ("it only applies to a VPC that the stack creates", "remove it")
+FOR_FOUND = ("it only applies to an existing VPC, set in vpcId", "remove it")
+ONE_NAME = "clients reach Chef server under one name, the one in its certificate"
+LASTING = "clients need a name for Chef server that stays the same when the load balancer is replaced"
+AMD64 = "the servers, their image and packages are amd64 (machines.architecture)"
 AMD64_REMEDY = "choose a type for amd64, for example m5.large or t3.micro, or change machines.architecture"
 GROUP_ARN = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/chef/0123456789abcdef"
 API = {"apiFqdn": "api.chef.test"}
@@ -483,7 +489,7 @@ TABLE += [
     ),
     (
         {"network": {"zones": ["eu-central-1a", "eu-central-1a"]}},
-        ("network.zones", "'eu-central-1a', twice", "each zone is named once", "take one out"),
+        ("network.zones", "'eu-central-1a', twice", "each zone may be listed only once", "remove one"),
     ),
     ({"network": FOUND, "vpcCidr": "10.0.0.0/16"}, ("vpcCidr", "given", *FOR_MADE)),
     ({"network": {**FOUND, "nat": True}}, ("network.nat", "given", *FOR_MADE)),
@@ -493,7 +499,7 @@ TABLE += [
         (
             "network.backendSubnetId",
             "not given",
-            "backends stand in a subnet of the VPC that vpcId names",
+            "backends are in a subnet of the VPC set in vpcId",
             "give backendSubnetId",
         ),
     ),
@@ -502,20 +508,20 @@ TABLE += [
         (
             "network.frontendSubnetIds",
             "not given",
-            "frontends stand in a subnet of the VPC that vpcId names",
+            "frontends are in a subnet of the VPC set in vpcId",
             "give frontendSubnetIds",
         ),
     ),
     (
         {"network": {**FOUND, "frontendSubnetIds": ["subnet-0a1b2c3e"] * 2}},
-        ("network.frontendSubnetIds", "'subnet-0a1b2c3e', twice", "each subnet is named once", "take one out"),
+        ("network.frontendSubnetIds", "'subnet-0a1b2c3e', twice", "each subnet may be listed only once", "remove one"),
     ),
     (
         {"network": FOUND, "bastion": {}},
         (
             "network.publicSubnetIds",
             "not given",
-            "a bastion and a public load balancer stand in a subnet of the VPC that vpcId names",
+            "a bastion and a public load balancer are in a subnet of the VPC set in vpcId",
             "give publicSubnetIds",
         ),
     ),
@@ -524,8 +530,8 @@ TABLE += [
         (
             "network.nat",
             "true, without private servers",
-            "a NAT gateway is for servers in private subnets",
-            "set network.private, or take it out",
+            "a NAT gateway is only useful for servers in private subnets",
+            "set network.private, or remove it",
         ),
     ),
     (
@@ -534,7 +540,7 @@ TABLE += [
             "ssh.address",
             "public, with network.private servers",
             "servers in private subnets have no public address",
-            "set it to private, add a bastion",
+            "set it to private, and add a bastion",
         ),
     ),
     (
@@ -542,17 +548,17 @@ TABLE += [
         (
             "vpcCidr",
             "'10.0.0.0/24'",
-            "it has room for 4 subnets, and these zones and tiers need 6",
-            "choose a larger network, or fewer zones",
+            "it has room for 4 subnets, but these zones and tiers need 6",
+            "choose a larger network or fewer zones",
         ),
     ),
     (
         {"bastion": {}, "ssh.proxy": {"host": "192.0.2.1"}},
         (
             "bastion",
-            "given beside ssh.proxy",
-            "connections go through one bastion",
-            "take ssh.proxy out where the stack makes the bastion",
+            "set together with ssh.proxy",
+            "connections can only go through one bastion",
+            "remove ssh.proxy if the stack should create the bastion",
         ),
     ),
     (
@@ -562,27 +568,27 @@ TABLE += [
             "bastion": {},
             "servers": [{"name": "bastion", "fqdn": "a.test.org", "role": "backend"}],
         },
-        ("servers", "name 'bastion'", "the bastion that the stack makes has that name", "rename the server"),
+        ("servers", "name 'bastion'", "the bastion that the stack creates has that name", "rename the server"),
     ),
     (
         {"entry": {"loadBalancer": "internal"}},
-        ("chefServer.apiFqdn", "not given", LASTING, "give it, or entry.record.name"),
+        ("chefServer.apiFqdn", "not given", LASTING, "set it, or set entry.record.name"),
     ),
     (
         {"entry": {"record": {"zoneId": "Z1"}}},
-        ("entry.record", "given", "it is an alias of the load balancer that is made", "take it out"),
+        ("entry.record", "given", "it is an alias for a load balancer that the stack creates", "remove it"),
     ),
     (
         {"entry": {"loadBalancer": "internal", "record": {"zoneId": "Z1", "name": "b.chef.test"}}, "chefServer": API},
-        ("entry.record.name", "'b.chef.test', with apiFqdn api.chef.test", ONE_NAME, "give the name once"),
+        ("entry.record.name", "'b.chef.test', with apiFqdn api.chef.test", ONE_NAME, "set the name only once"),
     ),
     (
         {"entry": {"loadBalancer": "internal", "targetGroupArn": GROUP_ARN, "loadBalancerCidrs": ["10.2.0.0/24"]}},
         (
             "entry",
             "loadBalancer internal and targetGroupArn",
-            "clients enter by one load balancer: one that is made, or an existing one",
-            "take one of the two out",
+            "clients use one load balancer: either a new one or an existing one",
+            "remove one of the two",
         ),
     ),
     (
@@ -590,7 +596,7 @@ TABLE += [
         (
             "entry.loadBalancer",
             "public",
-            f"{CALLS}, and without NAT and public addresses they have no way to a public load balancer",
+            f"{CALLS}, but without NAT or public addresses they cannot reach a public load balancer",
             "set network.private and network.nat, or entry.loadBalancer to internal",
         ),
     ),
@@ -599,7 +605,7 @@ TABLE += [
         (
             "entry.loadBalancer",
             "public",
-            f"{CALLS}, and without NAT and public addresses they have no way to a public load balancer",
+            f"{CALLS}, but without NAT or public addresses they cannot reach a public load balancer",
             "set network.private and network.nat, or entry.loadBalancer to internal",
         ),
     ),
@@ -612,8 +618,8 @@ TABLE += [
         (
             "network.natAddresses",
             "not given",
-            f"{CALLS}, and come to a public load balancer by the addresses of NAT gateways",
-            "give the public addresses of the VPC's NAT gateways, or set entry.loadBalancer to internal",
+            f"{CALLS}, and reach a public load balancer from the addresses of the NAT gateways",
+            "set it to the public addresses of the VPC's NAT gateways, or set entry.loadBalancer to internal",
         ),
     ),
     ({"network": {"natAddresses": ["203.0.113.7"]}}, ("network.natAddresses", "given", *FOR_FOUND)),
@@ -627,8 +633,11 @@ TABLE += [
         (
             "entry.targetGroupArn",
             "given for one server",
-            f"{CALLS}, and a server cannot reach itself through a load balancer that keeps clients' addresses",
-            "set chefServer.apiFqdn to backend-0.chef.test, which the server knows as itself, or let one be made",
+            f"{CALLS}, but a server cannot reach itself through a load balancer that preserves client addresses",
+            (
+                "set chefServer.apiFqdn to backend-0.chef.test, which the server resolves to itself, or have the "
+                "stack create a load balancer"
+            ),
         ),
     ),
     (
@@ -636,8 +645,8 @@ TABLE += [
         (
             "entry.loadBalancerCidrs",
             "not given",
-            "the firewall lets in the existing load balancer's networks",
-            "give the networks of its subnets",
+            "the firewall must allow the existing load balancer's networks",
+            "set it to the networks of the load balancer's subnets",
         ),
     ),
     (
@@ -645,8 +654,8 @@ TABLE += [
         (
             "entry.loadBalancerCidrs",
             "given",
-            "it is of an existing load balancer, which targetGroupArn attaches the frontends to",
-            "take it out",
+            "it only applies to an existing load balancer, set in targetGroupArn",
+            "remove it",
         ),
     ),
     (
@@ -678,10 +687,10 @@ ALONE: dict[str, Any] = {**dict.fromkeys(("backends", "frontends")), "topology":
 TIER: dict[str, Any] = {"topology": "tier", "backends": "1"}
 OTHER_CORE = "or another Chef server (docs/chef.md, Versions)"
 NEWER = f"choose push jobs 2.2.0 to 2.2.12 or 2.2.13 to 2.2.15 or 3.0.x, {OTHER_CORE}"
-NOT_IN_STATE = "a secret goes through no stack file, no script and no state"
-IN_A_FILE = "put it into a file on the servers, which chefServer.include names"
-RUBY = "chef-server.rb is Ruby, so that only names which Chef server knows are written into it"
-BY_ID = "an image's id is taken as it is"
+NOT_IN_STATE = "secrets must not be in a stack file, a script or the state"
+IN_A_FILE = "put it in a file on the servers, and name that in chefServer.include"
+RUBY = "chef-server.rb is Ruby code, so only names that Chef server knows are written to it"
+BY_ID = "an image set by id is not checked"
 TABLE += [
     (
         {"pushJobs": push("2.2.8"), "chefServer": core("12.13.0")},
@@ -715,7 +724,7 @@ TABLE += [
         (
             "chefServer.package",
             "push jobs 1.1.6 with Chef server 12.11.0",
-            "push jobs 1.1.6 cannot connect to 12.11.0, whose TLS is too new for it",
+            "push jobs 1.1.6 cannot connect to 12.11.0, which requires a newer TLS than it supports",
             "choose another Chef server, for example 12.11.1 or 12.19.31",
         ),
     ),
@@ -724,7 +733,7 @@ TABLE += [
         (
             "topology",
             "ha, with Chef server 13.2.0",
-            "Chef server knows ha up to 12.19: from 13 on, reconfigure ends with an error there",
+            "Chef server supports ha up to 12.19: from 13 on, its reconfigure fails",
             "choose a chef-server-core up to 12.19, or set topology to tier",
         ),
     ),
@@ -733,7 +742,7 @@ TABLE += [
         (
             "pushJobs.package",
             "push jobs 3.0.4 with topology ha",
-            "push jobs 3.0.x knows no ha: it would run on both backends, and not follow the address",
+            "push jobs 3.0.x does not support ha: it would run on both backends instead of following the address",
             "choose push jobs 2.2.0 to 2.2.12, or set topology to tier",
         ),
     ),
@@ -756,7 +765,7 @@ TABLE += [
             "pushJobs.version",
             "'2.2.9'",
             "the package's name says 2.2.8-1",
-            "take it out; it is for packages whose name has no version",
+            "remove it; it is only for packages whose name contains no version",
         ),
     ),
     (
@@ -773,7 +782,7 @@ TABLE += [
         (
             "chefServer.acceptLicense",
             "not given, with Chef server 14.15.10",
-            "Chef server 13 and later is not configured before somebody has accepted its licence",
+            "Chef server 13 and later cannot be configured until somebody accepts its licence",
             "read the licence (https://www.chef.io/end-user-license-agreement), then set it to true",
         ),
     ),
@@ -782,7 +791,7 @@ TABLE += [
         (
             "machines.image.name",
             "Ubuntu 16.04, with Chef server 15.10.91",
-            "Chef server 15 is made for Ubuntu 18.04, 20.04, 22.04",
+            "Chef server 15 supports Ubuntu 18.04, 20.04, 22.04",
             f"choose an image of one of these, or another Chef server; {BY_ID}",
         ),
     ),
@@ -791,7 +800,7 @@ TABLE += [
         (
             "machines.image.name",
             "RHEL 8, with Chef server 12.19.31",
-            "Chef server 12.19 is made for RHEL 6, 7",
+            "Chef server 12.19 supports RHEL 6, 7",
             f"choose an image of one of these, or another Chef server; {BY_ID}",
         ),
     ),
@@ -800,7 +809,7 @@ TABLE += [
         (
             "machines.image.name",
             "Ubuntu 16.04, with push jobs 1.1.6",
-            "push jobs 1.1.6 needs upstart, which Ubuntu has up to 14.04",
+            "push jobs 1.1.6 needs upstart, which Ubuntu only has up to 14.04",
             f"choose a newer push jobs, or an image of Ubuntu 12.04 or 14.04; {BY_ID}",
         ),
     ),
@@ -809,8 +818,8 @@ TABLE += [
         (
             "chefServer.settings.insecure_addon_compat",
             "false",
-            "push jobs 2.1.0, 2.1.1 reads credentials from files, which Chef server keeps only while it is true",
-            "take it out, or choose push jobs 2.2 or later",
+            "push jobs 2.1.0, 2.1.1 reads credentials from files, which Chef server only writes while this is true",
+            "remove it, or choose push jobs 2.2 or later",
         ),
     ),
     *(
@@ -819,8 +828,8 @@ TABLE += [
             (
                 f"pushJobs.settings.{key}",
                 f"given for push jobs {before}",
-                f"push jobs heeds it from {since} on, and before says nothing of it",
-                "take it out, or choose a newer package",
+                f"push jobs supports it from {since} on, and ignores it in older versions",
+                "remove it, or choose a newer package",
             ),
         )
         for key, before, since in (
@@ -834,22 +843,25 @@ TABLE += [
         (
             "entry.loadBalancer",
             "internal, for one server with push jobs 2.2.4",
-            "before 2.2.5 push jobs sends its clients to apiFqdn, and the load balancer takes only the API",
+            (
+                "before 2.2.5 push jobs sends its clients to apiFqdn, but the load balancer only accepts the API's "
+                "traffic"
+            ),
             "choose push jobs 2.2.5 or later, or set it to none",
         ),
     ),
     *(
         ({"chefServer": {"settings": {key: value}}}, (f"chefServer.settings.{path}", *told))
         for key, value, path, told in (
-            ("system", "id", "system", ("given", RUBY, f"take it out, or {IN_A_FILE}")),
+            ("system", "id", "system", ("given", RUBY, f"remove it, or {IN_A_FILE}")),
             ("ngimx", {"ssl_port": 8443}, "ngimx", ("given", RUBY, "write nginx")),
-            ("nginx", 8443, "nginx", ("'8443'", "it is a table of settings", "give keys and values below it")),
-            ("from_email", {"a": 1}, "from_email", ("1 entries", "it is a single value", "give the value itself")),
+            ("nginx", 8443, "nginx", ("'8443'", "it must be a table of settings", "put keys and values below it")),
+            ("from_email", {"a": 1}, "from_email", ("1 entries", "it must be a single value", "write just the value")),
             (
                 "api_fqdn",
                 "x",
                 "api_fqdn",
-                ("given", "the stack gives it itself", "take it out; chefServer.apiFqdn sets the name"),
+                ("given", "the stack sets it itself", "remove it; chefServer.apiFqdn sets the name"),
             ),
             ("ldap", {"bind_password": "x"}, "ldap.bind_password", ("given", NOT_IN_STATE, IN_A_FILE)),
             (
@@ -868,15 +880,15 @@ TABLE += [
     ),
     (
         {"highAvailability": AWS, "chefServer": {"settings": {"ha": {"provider": "drbd"}}}},
-        ("chefServer.settings.ha.provider", "given", "highAvailability gives it", "take it out"),
+        ("chefServer.settings.ha.provider", "given", "highAvailability sets it", "remove it"),
     ),
     (
         {"chefServer": {"include": "/etc/opscode/chef-server.rb"}},
         (
             "chefServer.include",
             "'/etc/opscode/chef-server.rb'",
-            "it is another file, which that one reads",
-            "name a file of your own, /etc/opscode/own.rb say",
+            "it must be a different file, which chef-server.rb reads",
+            "choose a different file, for example /etc/opscode/own.rb",
         ),
     ),
     *(
@@ -896,8 +908,8 @@ TABLE += [
         (
             "chefServer.include",
             "given",
-            "Chef server of servers that exist already is left alone, without its package",
-            "take it out",
+            "Chef server on existing servers is not changed unless chefServer.package is set",
+            "remove it",
         ),
     ),
 ]
@@ -1037,7 +1049,7 @@ def test_a_package_file_of_another_architecture_is_refused_whatever_its_name_say
 def test_a_package_file_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / PUSH_JOBS).write_bytes(b"<html>not found</html>")
     (problem,) = refused({"pushJobs.package": {"file": PUSH_JOBS}}, tmp_path).problems
-    assert problem.rule == "the file must be a Debian package (it is no ar archive)"
+    assert problem.rule == "the file must be a Debian package (it is not an ar archive)"
 
 
 def test_a_package_file_with_another_digest_is_refused(tmp_path: Path) -> None:
@@ -1056,5 +1068,5 @@ def test_a_right_package_file_is_taken_with_its_digest(tmp_path: Path) -> None:
 def test_a_private_key_is_refused_as_public_key(tmp_path: Path) -> None:
     (tmp_path / "id").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----\n")
     (problem,) = refused({"ssh": {"publicKeyFile": "id"}}, tmp_path).problems
-    assert problem.rule == "it holds one public key, as ssh-keygen writes it"
+    assert problem.rule == "it must contain one public key in the format of ssh-keygen"
     assert "abc" not in str(problem), "a key that is private must not be shown"

@@ -44,7 +44,7 @@ def say(folder: Path, name: str, script: str) -> None:
         (
             "unshare",
             "echo unshare failed: Operation not permitted >&2; exit 1",
-            "root may not make namespaces and mounts here, as in a plain container",
+            "root may not make namespaces and mounts here, as in an ordinary container",
             PLACES,
         ),
         ("id", "echo 1000", "the sandbox makes network namespaces and mounts, so it needs root", "what to do: sudo "),

@@ -88,7 +88,7 @@ def test_the_status_runs_no_suite_and_counts_clients(server: Path) -> None:
         (
             True,
             {"curl": 'case "$*" in */pushy/*) echo 502; echo $(($(cat clock) + 10)) > clock; exit 22 ;; esac'},
-            "https://one.chef.test/pushy/_status does not answer this backend within 300 s: 502",
+            "https://one.chef.test/pushy/_status does not respond to this backend within 300 s: 502",
         ),
     ],
 )

@@ -35,7 +35,7 @@ class Format(StrEnum):
 def check(
     stack: StackOption = None,
     config_file: ConfigFileOption = None,
-    form: Annotated[Format, typer.Option("--format", help="How to show them.")] = Format.TEXT,
+    form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
     output: OutputOption = None,
 ) -> int:
     """Show a stack's settings and all that is wrong.

@@ -14,7 +14,7 @@ from chef_push_jobs.cli.docs.derived import derived
 def docs(
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FOLDER", help="Where to write; by default the project's folder."),
+        typer.Option("--output", "-o", metavar="FOLDER", help="Folder to write to; by default the project's folder."),
     ] = None,
 ) -> int:
     """Write the documents that are derived.

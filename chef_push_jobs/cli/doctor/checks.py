@@ -117,7 +117,7 @@ def package(case: Case, server: Server, answers: ServerFacts) -> Cell:
         return _drift(shown, _newer(case, server, answers, "; ".join(wrong), tuple(repair)))
     if chef_install in repair and answers.packages[PACKAGES[1]] != "none":
         repair.remove(chef_install)
-        text = f"{'; '.join(wrong)}: install does not upgrade Chef server, Chef's own procedure does"
+        text = f"{'; '.join(wrong)}: this project does not upgrade Chef server; use Chef's own procedure"
         return _drift(shown, Finding(server.name, "package", text, tuple(repair), _follow(answers, PACKAGES[1])))
     return _drift(shown, Finding(server.name, "package", "; ".join(wrong), tuple(repair)))
 
@@ -134,7 +134,7 @@ def _left_over(case: Case, server: Server, answers: ServerFacts, shown: str) -> 
 
 def _newer(case: Case, server: Server, answers: ServerFacts, text: str, repair: tuple[TaskId, ...]) -> Finding:
     """Install refuses a downgrade. Off the primary, push jobs can be taken away first: all it needs is copied again."""
-    text = f"{text}, and newer: install refuses a downgrade"
+    text = f"{text}, which is newer: a downgrade is refused"
     if server != case.primary and answers.newer == {PACKAGES[0]}:
         remove = "dpkg --remove" if case.settings.push_jobs_package.format == "deb" else "rpm --erase"
         take_away = case.ssh(server, "sudo", *remove.split(), PACKAGES[0])
@@ -231,7 +231,7 @@ def settings_file(case: Case, server: Server, answers: ServerFacts) -> Cell:
     if task("configure", case.primary) in case.pending:
         return Cell(shown, CellState.DRIFT)
     step = "configure" if server == case.primary else "copy"
-    text = f"{push_jobs.SETTINGS_FILE} is {'not as the stack renders it' if found else 'missing'}"
+    text = f"{push_jobs.SETTINGS_FILE} is {'different from what the stack writes' if found else 'missing'}"
     return _drift(shown, Finding(server.name, "settings", text, (task(step, server),)))
 
 
@@ -251,7 +251,7 @@ def service(case: Case, server: Server, answers: ServerFacts) -> Cell:
         text = f"{probe.SERVICE} does not run on {where} ({answers.service})"
         return _drift("DOWN", Finding(server.name, "service", text, (repair,)))
     if missing:
-        text = f"{probe.SERVICE} runs, and does not listen on {_list(missing)}"
+        text = f"{probe.SERVICE} runs, but does not listen on {_list(missing)}"
         return _drift("deaf", Finding(server.name, "service", text, (task("restart-pushy", server),)))
     return Cell("up")
 
@@ -261,7 +261,7 @@ def ports(case: Case, server: Server, answers: ServerFacts) -> Cell:
     config, doors = case.settings.config, case.visits[server.name].doors
     if config.bastion or config.ssh.proxy:
         # The knocks come from here, and the visit from the bastion.
-        text = "they cannot be looked at through a bastion: knock from a client (open) and from elsewhere (closed)"
+        text = "they cannot be checked through a bastion: try from a client (open) and from elsewhere (closed)"
         address = quote(case.targets[server.name].address)
         knock = tuple(f"nc -vz -w 2 {address} {port}" for port in sorted(doors))
         return Cell("?", CellState.UNKNOWN, Finding(server.name, "ports", text, commands=knock, up=False, known=False))
@@ -271,10 +271,10 @@ def ports(case: Case, server: Server, answers: ServerFacts) -> Cell:
     passed = sorted(port for port, door in doors.items() if port not in allowed and door not in silent)
     closed = sorted(port for port in allowed if doors[port] is PortState.SILENT)
     if passed:
-        text = f"the firewall lets this machine ({answers.source}) through to {_list(passed)}"
+        text = f"the firewall allows this machine ({answers.source}) to connect to {_list(passed)}"
         return _drift("OPEN", Finding(server.name, "ports", text, refresh=True))
     if closed:
-        text = f"the firewall keeps this machine ({answers.source}, a client) from {_list(closed)}"
+        text = f"the firewall blocks this machine ({answers.source}, a client) from {_list(closed)}"
         return _drift("CLOSED", Finding(server.name, "ports", text, refresh=True))
     return Cell("open" if allowed else "closed")
 
@@ -291,37 +291,39 @@ def keepalived(case: Case, server: Server, answers: ServerFacts) -> Cell:
         return Cell("", CellState.NONE)
     if answers.keepalived:
         return _ha(case, server, answers)
-    text = f"keepalived's scripts do not name {probe.SERVICE}: a failover would leave it behind"
+    text = f"keepalived's scripts do not contain {probe.SERVICE}: a failover would not move it"
     return _drift("unaware", Finding(server.name, "keepalived", text, (task("chef-reconfigure", server),)))
 
 
 SERVICE_STATUS = 7
 # What `chef-server-ctl ha-status` ends with (docs/chef.md, ha-status).
 HA_STATUS = {
-    1: "keepalived is not set up there",
-    2: "keepalived wants another state than there is: a failover runs, or did not end",
-    3: "the address that moves is where it must not be, or is not where it must",
-    4: "the data volume is not attached and mounted as it must",
-    SERVICE_STATUS: "a service, perhaps keepalived itself, does not run as it must",
-    8: "the network interface of keepalived's settings is not there",
-    124: "keepalived's own check did not end within 15 s",
+    1: "keepalived is not set up on it",
+    2: "keepalived's requested and current state differ: a failover is running, or did not finish",
+    3: "the address that moves is on the wrong backend",
+    4: "the data volume is not attached or not mounted as it should be",
+    SERVICE_STATUS: "a service, perhaps keepalived itself, does not run as it should",
+    8: "the network interface in keepalived's settings does not exist",
+    124: "keepalived's own check did not finish within 15 s",
 }
 
 
 def _ha(case: Case, server: Server, answers: ServerFacts) -> Cell:
     """What keepalived's own check says. A master that was cut off comes back without its volume."""
     if answers.ha_status is None:
-        text, look = "its own check could not be asked", case.ssh(server, "sudo", "chef-server-ctl", "ha-status")
+        text, look = "its own check could not be run", case.ssh(server, "sudo", "chef-server-ctl", "ha-status")
         return Cell("?", CellState.UNKNOWN, Finding(server.name, "keepalived", text, commands=(look,), known=False))
     if answers.ha_status == 0:
         return Cell("aware")
-    text = HA_STATUS.get(answers.ha_status, f"its own check ends with status {answers.ha_status}")
+    text = HA_STATUS.get(answers.ha_status, f"its own check exits with status {answers.ha_status}")
     look = case.ssh(server, "sudo", "chef-server-ctl", "ha-status")
     if answers.ha_status == 4 and answers.cluster == "master":
-        text += "; a master that was cut off comes back without it. If no other backend is master, recover it"
+        text += "; a master that lost its network comes back without it. If no other backend is master, recover it"
         recover = case.ssh(server, "sudo", "chef-server-ctl", "master-recover")
         return _drift("NO DATA", Finding(server.name, "keepalived", text, commands=(look, recover), up=False))
-    return _drift("ERROR", Finding(server.name, "keepalived", f"{text}: see what it says", commands=(look,), up=False))
+    return _drift(
+        "ERROR", Finding(server.name, "keepalived", f"{text}: look at its output", commands=(look,), up=False)
+    )
 
 
 FULL = 95  # percent; from 99 on the task runner says so too
@@ -333,25 +335,26 @@ def room(case: Case, server: Server, answers: ServerFacts) -> Cell:
     full = {place: used for place, used in sorted(answers.used.items()) if used >= FULL}
     look = case.ssh(server, "df", "-h")
     if not answers.used:
-        return _unknown(server, "room", "it did not say how full its disks are", look)
+        return _unknown(server, "room", "it did not report how full its disks are", look)
     if not full:
         return Cell(f"{max(answers.used.values())} %")
     text = ", ".join(f"{place} is {used} % full" for place, used in full.items())
-    return _drift("FULL", Finding(server.name, "room", f"{text}: make room", commands=(look,), up=False))
+    return _drift("FULL", Finding(server.name, "room", f"{text}: free some space", commands=(look,), up=False))
 
 
 def clock(case: Case, server: Server, answers: ServerFacts) -> Cell:
     """Beside this machine's."""
     look, here = case.ssh(server, "timedatectl"), case.visits[server.name].time
     if answers.time is None or here is None:
-        return _unknown(server, "clock", "it did not say its time", look)
+        return _unknown(server, "clock", "it did not report its time", look)
     skew = round(answers.time - here)
     if abs(skew) <= SKEW:
         return Cell("right")
     text = (
-        f"its clock is {abs(skew)} s {'ahead of' if skew > 0 else 'behind'} this machine's; Chef refuses from 900 s on"
+        f"its clock is {abs(skew)} s {'ahead of' if skew > 0 else 'behind'} this machine's; Chef refuses "
+        "requests from 900 s on"
     )
-    return _drift("OFF", Finding(server.name, "clock", f"{text}: set it by NTP", commands=(look,), up=False))
+    return _drift("OFF", Finding(server.name, "clock", f"{text}: set it with NTP", commands=(look,), up=False))
 
 
 def certificate(case: Case, server: Server, answers: ServerFacts) -> Cell:
@@ -361,12 +364,12 @@ def certificate(case: Case, server: Server, answers: ServerFacts) -> Cell:
     at = case.visits[server.name].time
     look = case.ssh(server, 'sudo sh -c "cat /var/opt/opscode/nginx/ca/*.crt | openssl x509 -noout -enddate"')
     if at is None or 0 in answers.certificates:
-        return _unknown(server, "certificate", "when its certificate ends could not be read", look)
+        return _unknown(server, "certificate", "its certificate's expiry date could not be read", look)
     days = int((min(answers.certificates) - at) // 86400)
     if days > SOON:
         return Cell(f"{days} days")
     ends = f"ended {-days} days ago" if days < 0 else f"ends in {days} days"
-    text = f"the API's certificate {ends}: put a new one there, or take it and its key away and run reconfigure"
+    text = f"the API's certificate {ends}: install a new one, or delete it and its key and run reconfigure"
     return _drift("ENDS", Finding(server.name, "certificate", text, commands=(look,), up=False))
 
 
@@ -396,7 +399,7 @@ def examine(case: Case, server: Server, unreachable: Finding) -> dict[str, Cell]
     if visit.answers is None:
         return {"reachable": _drift("NO", unreachable), "host key": Cell("?", CellState.UNKNOWN), **unknown}
     if not visit.answers.prepared:
-        text = "it is not prepared for tasks: it was installed anew, or lost files of /var/lib/chef-rollout"
+        text = "it is not prepared for tasks: it was reinstalled, or lost files in /var/lib/chef-rollout"
         finding = Finding(server.name, "reachable", text, (connect(server),))
         return {"reachable": _drift("NEW", finding), "host key": Cell("pinned"), **unknown}
     asked = {name: check(case, server, visit.answers) for name, check in CHECKS.items()}
@@ -412,8 +415,8 @@ def _ours(case: Case, server: Server, answers: ServerFacts) -> Cell:
     if answers.owner in (None, probe.keyed(case.nonce, ours)):
         return Cell("yes")
     text = (
-        "it notes that it is another's, which has set it up since: another stack, or another server of this one. "
-        "Take it out of that one; only then is it this one's again"
+        "another stack, or another server of this stack, has set it up since. Remove it there first, then it "
+        "can belong to this one again"
     )
     note = case.ssh(server, f"echo {quote(ours)} | sudo tee {scripts.HOME}/owner")
     return _drift("OTHER'S", Finding(server.name, "reachable", text, commands=(note,), up=False))
@@ -421,7 +424,9 @@ def _ours(case: Case, server: Server, answers: ServerFacts) -> Cell:
 
 def _another_key(case: Case, server: Server, shown: str) -> Finding:
     address = case.targets[server.name].address
-    text = f"its host key is not the pinned one but {shown}: it was installed anew, or another stands in its place"
+    text = (
+        f"its host key is not the pinned one, but {shown}: it was reinstalled, or another machine answers in its place"
+    )
     names = list(case.settings.existing)
     path = f"servers[{names.index(server.name)}].hostKey" if names else f"ssh.hostKeys.{server.name}"
     key = shown if is_fingerprint(shown) else _scanned(case, address)

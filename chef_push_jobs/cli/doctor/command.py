@@ -40,10 +40,10 @@ def doctor(
     stack: StackOption = None,
     config_file: ConfigFileOption = None,
     seconds: Annotated[
-        float, typer.Option("--timeout", metavar="SECONDS", help="How long one server may take to answer.")
+        float, typer.Option("--timeout", metavar="SECONDS", help="Time limit for one server, in seconds.")
     ] = 30.0,
     form: Annotated[
-        Format, typer.Option("--format", help="The JSON's shape is in chef_push_jobs/cli/doctor/report.py.")
+        Format, typer.Option("--format", help="For the structure of the JSON, see chef_push_jobs/cli/doctor/report.py.")
     ] = Format.TEXT,
     output: OutputOption = None,
 ) -> int:

@@ -63,10 +63,12 @@ def _not_rolled_out(stack: Stack, changed: frozenset[TaskId]) -> Iterator[Findin
     known = {target.name for target in stack.targets}
     new = counted(server.name for server in stack.settings.topology.servers if server.name not in known)
     if new:
-        yield Finding("", "settings", f"{', '.join(new)} of the settings were not made yet")
+        yield Finding("", "settings", f"{', '.join(new)} in the settings were not created yet")
     tasks = [str(task) for task in stack.plan.tasks if task in changed and task.server not in new]
     if tasks:
-        yield Finding("", "settings", f"the settings changed since the last pulumi up, which did not do {tasks[0]} yet")
+        yield Finding(
+            "", "settings", f"the settings changed since the last pulumi up, which has not run {tasks[0]} yet"
+        )
 
 
 def _unreachable(stack: Stack, server: Server, visit: ProbeResult, cloud: Cloud) -> Finding:
@@ -137,7 +139,7 @@ def _strays(stack: Stack, cloud: Cloud) -> dict[str, Finding]:
         identity: Finding(
             "",
             "firewall",
-            f"security group {groups[rule.group]} has a rule made by hand: {rule} ({identity})",
+            f"security group {groups[rule.group]} has a rule that was added by hand: {rule} ({identity})",
             commands=(
                 f"pulumi import {{options}} --yes --skip-preview --protect=false --generate-code=false"
                 f" {kinds[rule.egress]} {quote(f'by-hand-{identity}')} {quote(identity)}",
@@ -169,7 +171,7 @@ def _with_strays(
 def _rules(stack: Stack, cloud: Cloud) -> Iterator[Finding]:
     if cloud.trouble:
         look = "aws sts get-caller-identity"
-        yield Finding("", "firewall", f"the AWS API does not tell: {cloud.trouble}", commands=(look,), up=False)
+        yield Finding("", "firewall", f"the AWS API could not be asked: {cloud.trouble}", commands=(look,), up=False)
         return
     names = {identity: name for kind in RULES for name, identity in stack.ids(kind).items()}
     for identity, rule in stack.rules.items():
@@ -188,5 +190,5 @@ def _machines(stack: Stack, visits: Mapping[str, ProbeResult], cloud: Cloud) -> 
             text = f"its machine {identity} is in security groups {', '.join(sorted(found.groups))}, not its own"
             yield Finding(names[identity], "firewall", text, refresh=True)
         if visit and not cloud.trouble and (visit.answers or visit.host_key) and found is None:
-            text = f"its machine {identity} is gone, and another one answers in its place"
+            text = f"its machine {identity} is gone, and another machine answers in its place"
             yield Finding(names[identity], "reachable", text, refresh=True)

@@ -124,10 +124,10 @@ def parse_facts(text: str) -> ServerFacts:
     """A login shell may greet before its answer. Raises IncompleteFacts."""
     lines = list(dropwhile(lambda words: words[0] != "from", (one.split("\t") for one in text.split("\n")[:-1])))
     if not lines or lines[-1] != ["end", "of-answers"]:
-        raise IncompleteFacts("its answer is not complete")
+        raise IncompleteFacts("its answer is incomplete")
     for words in lines:
         if not _is_answer(words):
-            raise IncompleteFacts(f"it answers what was not asked: {line('  '.join(words), 60)}")
+            raise IncompleteFacts(f"it gave an unexpected answer: {line('  '.join(words), 60)}")
     one = {words[0]: words[1] for words in lines if len(words) == 2}
     if missing := {"prepared", "service"} - set(one):
         raise IncompleteFacts(f"its answer lacks {', '.join(sorted(missing))}")

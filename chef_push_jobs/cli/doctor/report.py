@@ -54,16 +54,18 @@ def as_text(stack: Stack, diagnosis: Diagnosis, mending: Remediation, seconds: f
     if not diagnosis.findings:
         servers = len(diagnosis.cells)
         return f"stack {name}: all well ({servers} server{'s' if servers > 1 else ''}, {seconds:.1f} s)"
-    found = f"{count} problem{'s' if count > 1 else ''} in stack {name}:" if count else f"nothing wrong in stack {name}"
+    found = (
+        f"{count} problem{'s' if count > 1 else ''} in stack {name}:" if count else f"no problems found in stack {name}"
+    )
     lines = [*table(diagnosis), "", found]
-    for heading, findings in (("", diagnosis.problems), ("not known, and how to find out:", diagnosis.unknown)):
+    for heading, findings in (("", diagnosis.problems), ("unknown, and how to find out:", diagnosis.unknown)):
         lines += [heading] if heading and findings else []
         for finding in findings:
             lines.append(f"  {_line(finding)}")
             lines += [f"      {command}" for command in mending.commands(finding)]
     everything = mending.all()
     if count > 1:
-        lines += ["", "all of it:", *(f"      {command}" for command in everything)]
+        lines += ["", "to fix everything:", *(f"      {command}" for command in everything)]
     return "\n".join(lines)
 
 

@@ -92,7 +92,7 @@ async def _bounded(stream: asyncssh.SSHReader[str]) -> str:
     while piece := await stream.read(probe.MOST):
         pieces.append(piece)
         if sum(map(len, pieces)) > probe.MOST:
-            raise TooMuch(f"it says more than {probe.MOST // 1024} KB")
+            raise TooMuch(f"its answer is longer than {probe.MOST // 1024} KB")
     return "".join(pieces)
 
 
@@ -138,7 +138,7 @@ def _plain(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return f"no connection within {DIAL_SECONDS:g} s"
     if isinstance(error, asyncssh.PermissionDenied):
-        return "SSH refuses the operator's keys (does the ssh-agent hold the right one?)"
+        return "SSH does not accept your keys (is the right one in the ssh-agent?)"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__

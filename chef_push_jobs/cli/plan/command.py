@@ -59,10 +59,10 @@ def plan(
         typer.Option(
             "--preview",
             metavar="FILE",
-            help="Output of `pulumi preview --json`, - for standard input: all but its tasks grey.",
+            help="Output of `pulumi preview --json` (- for standard input): highlight the tasks that it runs.",
         ),
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="What to draw.")] = Format.TEXT,
+    form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
     costs: Annotated[
         bool,
         typer.Option(
@@ -85,7 +85,7 @@ def plan(
     changed = None if preview_file is None else running(_preview(preview_file, name), planned)
     picture = draw(name, planned, changed)
     if changed and (strange := sorted(str(task) for task in changed if task not in planned.tasks)):
-        why = "not in this plan; was another file previewed? --config-file names it"
+        why = "not in this plan; if the preview used a different settings file, name it with --config-file"
         tell(f"warning: the preview runs {', '.join(strange)}: {why}")
     write(FORMATS[form](picture), output)
     return WELL
@@ -109,5 +109,5 @@ def running(found: Preview, plan: StackPlan) -> frozenset[TaskId]:
 def _preview(file: Path, stack: str) -> Preview:
     found = preview.parse_preview(read(file))
     if found.stack not in (None, stack):
-        raise PreviewError(f"it is a preview of stack {found.stack}, not of {stack}")
+        raise PreviewError(f"this is a preview of stack {found.stack}, not of {stack}")
     return found

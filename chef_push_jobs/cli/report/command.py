@@ -20,17 +20,19 @@ def report(
     events: Annotated[
         Path | None,
         typer.Option(
-            "--events", metavar="FILE", help="The event log, also one of the engine's own; by default the last."
+            "--events",
+            metavar="FILE",
+            help="The event log, from chef-push-jobs up or from Pulumi; by default the last one.",
         ),
     ] = None,
     history_file: Annotated[
         Path | None,
         typer.Option(
-            "--history", metavar="FILE", help="Output of `pulumi stack history --json`; by default asked for."
+            "--history", metavar="FILE", help="Output of `pulumi stack history --json`; by default this is run."
         ),
     ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write; - is standard output.")
+        Path, typer.Option("--output", "-o", metavar="FILE", help="File to write to; - means standard output.")
     ] = Path("report.html"),
 ) -> int:
     """Write the record of a rollout as one HTML page.
@@ -42,7 +44,9 @@ def report(
     name = place(pulumi, stack, None).stack
     file = events or history.newest(root, name, passed_over=tell)
     if file is None:
-        raise CommandError(f"no rollout of stack {name} was kept; make one with chef-push-jobs up, or give --events")
+        raise CommandError(
+            f"there is no record of a rollout of stack {name}; run chef-push-jobs up, or name one with --events"
+        )
     updates_json = (
         history_file.read_text() if history_file else pulumi.run("stack", "history", "--json", "--stack", name)
     )
@@ -51,6 +55,6 @@ def report(
         before = history.last(root, name, before=rollout.started or 0, passed_over=tell)
         updates = parse_history(updates_json)
     except ValueError as error:
-        raise CommandError(f"{file}: {error}; give an event log of `chef-push-jobs up` or of the engine") from None
+        raise CommandError(f"{file}: {error}; use an event log of `chef-push-jobs up` or of Pulumi") from None
     write(page(record(name, rollout, before, updates)), output)
     return WELL

@@ -154,10 +154,8 @@ def _verified(rollout: RolloutProgress) -> str:
         f"restart-pushy passed on {listed(found[RESTART])}: where the service runs, it was seen listening on them."
     )
     sentences = [restarted] if found[RESTART] else []
-    sentences += [f"The firewall was tried on {listed(found[FIREWALL])}."] if found[FIREWALL] else []
-    unseen = (
-        "had no reason to look at them again" if rollout.result == "succeeded" else "ended before it looked at them"
-    )
+    sentences += [f"The firewall was checked on {listed(found[FIREWALL])}."] if found[FIREWALL] else []
+    unseen = "had no reason to check them again" if rollout.result == "succeeded" else "ended before it checked them"
     return " ".join(sentences) or f"This rollout {unseen}."
 
 

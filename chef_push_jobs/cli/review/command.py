@@ -36,7 +36,7 @@ def review(  # noqa: PLR0917 - options of a command line
     config_file: ConfigFileOption = None,
     preview_file: Annotated[
         Path | None,
-        typer.Option("--preview", metavar="FILE", help="Output of `pulumi preview --json`, - for standard input."),
+        typer.Option("--preview", metavar="FILE", help="Output of `pulumi preview --json` (- for standard input)."),
     ] = None,
     policies: Annotated[
         Path | None,

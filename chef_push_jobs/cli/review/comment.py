@@ -63,7 +63,7 @@ def comment(subject: PreviewReview, policies: str = "") -> str:
     whole = "\n\n".join([*parts, *_scripts(subject)]) + "\n"
     if len(whole) <= LIMIT:
         return whole
-    return "\n\n".join([*parts, "What changes in the scripts is too long for a comment: see `pulumi preview --diff`."])
+    return "\n\n".join([*parts, "The changes in the scripts are too long for a comment: see `pulumi preview --diff`."])
 
 
 def _headline(subject: PreviewReview) -> str:
@@ -85,7 +85,7 @@ def _count(number: int, what: str) -> str:
 
 
 def _warnings(subject: PreviewReview, broken: str) -> str:
-    forbidden = ["**A policy forbids it** (below)."] if "[mandatory]" in broken else []
+    forbidden = ["**This violates a policy** (see below)."] if "[mandatory]" in broken else []
     found = [f"- {text}" for text in (*forbidden, *warnings(subject))]
     return "\n".join(f"> {one}" for one in ["[!WARNING]", *"\n".join(found).splitlines()]) if found else ""
 
@@ -135,11 +135,12 @@ def _tasks(subject: PreviewReview) -> str:
     if rows:
         parts.append("#### On the servers\n\n" + _table(("task", "on", "why"), rows))
     for on, runbooks in cloud.uploads(subject).items():
-        parts.append(f"Sent before: the package file of {' and '.join(runbooks)}, to {prose(listed(list(on)))}.")
+        parts.append(f"Uploaded first: the package file of {' and '.join(runbooks)}, to {prose(listed(list(on)))}.")
     idle = [change for change in subject.by_name.values() if change.op is Op.UPDATE and not change.runs]
     if idle:
         parts.append(
-            f"Another connection, limit or form of the script, and nothing run, for {_count(len(idle), 'task')}."
+            "Only the connection, time limit or text of the script changes, and nothing runs, for "
+            f"{_count(len(idle), 'task')}."
         )
     return "\n\n".join(parts)
 
@@ -170,7 +171,7 @@ def _services(subject: PreviewReview) -> str:
 
 def _picture(subject: PreviewReview) -> str:
     drawn = picture.mermaid(subject)
-    return f"#### What waits for what\n\n{fenced(drawn, 'mermaid')}" if drawn else ""
+    return f"#### Order\n\n{fenced(drawn, 'mermaid')}" if drawn else ""
 
 
 def _scripts(subject: PreviewReview) -> Iterator[str]:
@@ -184,9 +185,7 @@ def _scripts(subject: PreviewReview) -> Iterator[str]:
         if old and new and old != new:
             found.setdefault((task.title, _difference(old, new)), []).append(task.server)
     for (title, difference), servers in found.items():
-        head = (
-            f"<summary>What changes in the script of <code>{prose(title)}</code> on {prose(listed(servers))}</summary>"
-        )
+        head = f"<summary>Changes in the script of <code>{prose(title)}</code> on {prose(listed(servers))}</summary>"
         yield f"<details>{head}\n\n{fenced(difference, 'diff')}\n</details>"
 
 
@@ -199,7 +198,7 @@ def _planned_scripts(subject: PreviewReview, task: TaskId) -> tuple[str | None, 
 def _difference(old: str, new: str) -> str:
     lines = list(difflib.unified_diff(old.splitlines(), new.splitlines(), n=1, lineterm=""))[2:]
     shown = [one for one in lines[:LINES] if not one.startswith("@@")]
-    return "\n".join([*shown, *([f"… and {len(lines) - LINES} lines more"] if len(lines) > LINES else [])])
+    return "\n".join([*shown, *([f"… and {len(lines) - LINES} more lines"] if len(lines) > LINES else [])])
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

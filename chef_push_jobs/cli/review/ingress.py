@@ -37,7 +37,7 @@ def describe(change: Change) -> str:
     if network == UNKNOWN:
         peer = "an address that AWS chooses"
     else:
-        peer = "the whole world" if network.endswith("/0") else network or "the cluster's own servers"
+        peer = "the whole internet" if network.endswith("/0") else network or "the cluster's own servers"
     return prose(f"{what} from {peer}: {rule.get('description', 'no reason given')}")
 
 

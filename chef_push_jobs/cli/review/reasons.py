@@ -16,7 +16,7 @@ from chef_push_jobs.runbook.steps import Edge
 def reasons(subject: PreviewReview, change: Change) -> tuple[str, ...]:
     """Each as a sentence's part; never empty for a task that runs."""
     found = tuple(_reasons(subject, change))
-    return found or ("the command line asks for it (`--replace`)",)
+    return found or ("the command line requests it (`--replace`)",)
 
 
 def _reasons(subject: PreviewReview, change: Change) -> Iterator[str]:
@@ -25,10 +25,10 @@ def _reasons(subject: PreviewReview, change: Change) -> Iterator[str]:
     if change.op is Op.CREATE:
         yield "new server" if machine is Op.CREATE else "new task"
     elif change.op is Op.UPDATE:
-        yield "the task runner there is brought up to date; nothing follows from it"
+        yield "the task runner there is updated; no other task runs because of it"
     else:
         if REPAIR in change.triggers:
-            yield "the stack's setting `repair` asks for it"
+            yield "the stack's setting `repair` requests it"
         if task.is_connect and CAUSE in change.triggers:
             yield "another machine" if machine else "another host key is demanded"
         elif CAUSE in change.triggers:
@@ -64,7 +64,7 @@ def _servers_named(subject: PreviewReview, task: PlannedTask | None) -> str:
 def _unknown_cause(change: Change) -> str:
     old, new = change.before.get("stdin"), change.after.get("stdin")
     if new in (old, UNKNOWN):
-        return "a setting that it follows changed, or this program's version of it"
+        return "a setting that it depends on changed, or this program's version of it"
     return "its script changed (below)"
 
 

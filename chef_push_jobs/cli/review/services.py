@@ -42,7 +42,7 @@ def services(subject: PreviewReview) -> Iterator[tuple[str, str, str]]:
     pushy = restarting(subject)
     if pushy:
         ha = subject.topology.kind is Kind.HA
-        yield SERVICE, listed(pushy), "where keepalived has it run; on a standby it stays down" if ha else "always"
+        yield SERVICE, listed(pushy), "where keepalived runs it; on a standby it stays stopped" if ha else "always"
     found: dict[str, list[str]] = {}
     for task, service in _restarts(subject):
         if task.server.name not in found.setdefault(service, []):

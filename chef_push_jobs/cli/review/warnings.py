@@ -74,18 +74,20 @@ def _primary(subject: PreviewReview) -> Iterator[str]:
         yield f"**The primary goes** ({code(name)}), with what is on it: have a backup."
     elif op in (Op.REPLACE, Op.CREATE) and name not in subject.plan.settings.existing:
         yield (
-            f"**The primary is replaced** ({code(name)}). What is only on it is lost: have a backup. The credentials "
-            "are made anew and copied to every other server."
+            f"**The primary is replaced** ({code(name)}). Data that is only on it is lost: make a backup first. "
+            "New credentials are created and copied to every other server."
         )
 
 
 def _machines(subject: PreviewReview) -> Iterator[str]:
     primary = subject.topology.primary.name
-    for op, what in ((Op.DELETE, "go, with what is on them"), (Op.REPLACE, "are replaced, with what is on them")):
+    for op, one, more in (
+        (Op.DELETE, "is deleted, with its data", "are deleted, with their data"),
+        (Op.REPLACE, "is replaced, and loses its data", "are replaced, and lose their data"),
+    ):
         found = counted(name for name, seen in subject.changed_machines.items() if seen is op and name != primary)
         if found:
-            text = what if len(found) > 1 else what.replace("go,", "goes,").replace("are ", "is ").replace("them", "it")
-            yield f"**{prose(listed(found))} {text}.**"
+            yield f"**{prose(listed(found))} {more if len(found) > 1 else one}.**"
 
 
 def _chef_server(subject: PreviewReview) -> Iterator[str]:
@@ -150,14 +152,14 @@ def _packages(subject: PreviewReview) -> Iterator[str]:
             continue
         files = [FILE.search(str(inputs.get("stdin", ""))) for inputs in (change.before, change.after)]
         if files[0] and files[1] and files[0][1] != files[1][1]:
-            text = f"**Another package is installed**: `{files[1][1]}` in place of `{files[0][1]}`"
+            text = f"**The package changes**: `{files[1][1]}` in place of `{files[0][1]}`"
             by_text.setdefault(text, []).append(task.server.name)
             replaced.add((files[0][1], files[1][1]))
     yield from (f"{text}, on {listed(servers)}." for text, servers in by_text.items())
     if any(_leaves_1(files) for files in replaced):
         yield (
-            "**Clients of push jobs 1.x are not served any more**: update them first, to 2.1 with `allow_unencrypted` "
-            "true, which speaks with both."
+            "**Clients of push jobs 1.x will no longer be served**: update them first, to 2.1 with "
+            "`allow_unencrypted` true, which works with both."
         )
 
 
@@ -170,17 +172,17 @@ def _leaves_1(files: tuple[str, str]) -> bool:
 def _running(subject: PreviewReview) -> Iterator[str]:
     if interrupts(subject):
         yield (
-            f"**Push jobs is restarted in stack {prose(subject.stack)}** (`{push_jobs.SERVICE}` on "
-            f"{listed(restarting(subject))}, one at a time). Clients lose their connection for some seconds; jobs that "
-            "run then may fail."
+            f"**Push jobs restarts in stack {prose(subject.stack)}** (`{push_jobs.SERVICE}` on "
+            f"{listed(restarting(subject))}, one at a time). Clients lose their connection for a few seconds; "
+            "running jobs may fail."
         )
     elif on := restarting(subject):
         yield (
-            f"**Push jobs is restarted on {listed(on)} if it is the master now**; on a standby the service stays down."
+            f"**Push jobs restarts on {listed(on)} if it is the master now**; on a standby the service stays stopped."
         )
     rotations = [change for change in subject.running if subject.task(change)[:2] == (push_jobs.NAME, "rotate")]
     if any(_wanted(change.before) != _wanted(change.after) for change in rotations):
-        yield "**The push jobs credentials are made anew**, and copied to every server."
+        yield "**New push jobs credentials are created** and copied to every server."
 
 
 def _wanted(inputs: Mapping[str, Any]) -> str:

@@ -35,10 +35,10 @@ CALLED = "CHEF_PUSH_JOBS_CALLED"  # how this command is typed where it was start
 def up(
     stack: StackOption = None,
     config_file: ConfigFileOption = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it without a preview and a question.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Skip the preview and do not ask for confirmation.")] = False,
     events: Annotated[
         Path | None,
-        typer.Option("--events", metavar="FILE", help="Where to keep its event log; by default below .rollouts/."),
+        typer.Option("--events", metavar="FILE", help="Where to keep the event log; by default in .rollouts/."),
     ] = None,
     passed: Annotated[
         list[str] | None, typer.Argument(metavar="-- PULUMI-OPTION…", help="Options of `pulumi up`.")
@@ -53,7 +53,9 @@ def up(
     Pulumi could not begin.
     """
     if passed and not passed[0].startswith("-"):
-        raise CommandError(f"up takes no word {passed[0]}; name the stack with --stack, give Pulumi's options after --")
+        raise CommandError(
+            f"unexpected argument {passed[0]}; name the stack with --stack, and put Pulumi's options after --"
+        )
     pulumi = Pulumi(project_root())
     chosen = place(pulumi, stack, config_file)
     options = [*chosen.options, *(passed or [])]
@@ -65,7 +67,7 @@ def up(
 
 def _agreed(pulumi: Pulumi, options: Sequence[str], console: Console) -> bool:
     if not console.is_terminal:
-        raise CommandError("nobody can be asked here; give --yes")
+        raise CommandError("this needs a terminal to ask for confirmation; use --yes instead")
     if pulumi.show("preview", *options):
         return False
     agreed = console.input("Type yes to apply these changes: ") == "yes"
@@ -83,7 +85,7 @@ def _up(pulumi: Pulumi, stack: str, options: Sequence[str], events: Path | None,
         finished = engine.run(options, file, pulumi, screen.on_events, screen.on_stop)
     if finished.status and screen.rollout.started is None:
         file.unlink(missing_ok=True)
-        raise PulumiError(f"`pulumi up` could not begin: {explain(finished.said)}")
+        raise PulumiError(f"`pulumi up` could not start: {explain(finished.said)}")
     screen.finish(finished.said)
     for one in _next(stack, file, bool(finished.status)):
         write(one, None)

@@ -66,7 +66,7 @@ class Screen:
                 self._print(line(text))
 
     def on_stop(self) -> None:
-        self.note = "stopping: tasks that run on servers finish first, no new task starts"
+        self.note = "stopping: running tasks finish, no new tasks start"
         if not self.console.is_terminal:
             self._print(self.note)
 
@@ -87,7 +87,7 @@ class Screen:
         return Group(head, *above, *([grid] if shown.rows else []), *last_lines, *below, *_styled(self.note, "yellow"))
 
     def finish(self, said: str) -> None:
-        """Failures whole; what the engine printed, where it said nothing else."""
+        """Failures whole; what the engine printed, where it printed nothing else."""
         for block in blocks(self.rollout):
             self._print(f"\n{block}")
         if not self.rollout.result:

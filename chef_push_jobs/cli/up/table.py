@@ -213,7 +213,7 @@ def _cloud_lines(before: RolloutProgress, now: RolloutProgress) -> Iterator[str]
 def blocks(rollout: RolloutProgress) -> Iterator[str]:
     """Every failure whole, as the task runner on the server wrote it; what concerns no task after them."""
     for task in rollout.failed:
-        yield task.error or f"{task.step} on {task.server} did not end: the engine was told to stop"
+        yield task.error or f"{task.step} on {task.server} did not finish: Pulumi was told to stop"
     for error in rollout.errors:
         if error != "update failed":
             found = remedy(error)

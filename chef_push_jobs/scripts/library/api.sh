@@ -16,9 +16,9 @@ wait_for_page() {
     fi
     answers=0
     if [ "$(now)" -ge "$deadline" ]; then
-      echo "https://$name$1 does not answer this backend within $seconds s: $page"
-      echo "Rule: push jobs and its test call the API by that name, from the backends."
-      echo "Do:   look at the name's address here (getent hosts $name), at the load balancer and at the frontends"
+      echo "https://$name$1 does not respond to this backend within $seconds s: $page"
+      echo "Rule: push jobs and its test call the API by that name from the backends."
+      echo "Do:   check the name's address here (getent hosts $name), the load balancer and the frontends"
       return 1
     fi
     sleep 1

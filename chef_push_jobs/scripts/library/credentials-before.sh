@@ -3,7 +3,7 @@
 
 sets=/var/lib/chef-rollout/credentials-before
 
-# keep_credentials DIGEST: keep them, a file each, before those of that digest take their place ("none": new ones). The last
+# keep_credentials DIGEST: keep them, a file each, before those of that digest replace them ("none": new ones). The last
 # three sets are kept, for root alone.
 keep_credentials() {
   digest=$(credentials_digest "$etc" "$stored")

@@ -38,8 +38,8 @@ check_digest() { printf '%s  %s\n' "$sha256" "$file" | sha256sum --check --stric
 # refuse_downgrade NAME INSTALLED WANTED, before the package manager is touched: what a newer version did to the
 # credentials, an older one does not undo.
 refuse_downgrade() {
-  echo "$1 $2 is installed here, but the stack asks for $3: a downgrade is not supported."
-  echo "Rule: the newer version has moved the credentials to where the older one does not look for them."
+  echo "$1 $2 is installed here, but the stack requests $3: a downgrade is not supported."
+  echo "Rule: the newer version has moved the credentials to a place that the older one does not know."
   echo "Do:   set the package in the stack's settings to $2 or newer. Nothing was changed here."
   exit 1
 }
@@ -48,8 +48,8 @@ refuse_downgrade() {
 # go on with another version.
 refuse_upgrade() {
   if [ "$2" = "$3" ] || [ ! -e /etc/opscode/chef-server-running.json ]; then return; fi
-  echo "$1 $2 is installed here and configured, but the stack asks for $3: a rollout does not upgrade it."
-  echo "Rule: Chef server is stopped for an upgrade, and its data is migrated, by Chef's own procedure."
-  echo "Do:   follow that on all servers, or set the stack's package to $2 again. Nothing was changed here."
+  echo "$1 $2 is installed and configured here, but the stack requests $3: a rollout does not upgrade it."
+  echo "Rule: an upgrade of Chef server stops it and migrates its data, with Chef's own procedure."
+  echo "Do:   follow that procedure on all servers, or set the stack's package back to $2. Nothing was changed here."
   exit 1
 }

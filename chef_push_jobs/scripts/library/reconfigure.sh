@@ -13,7 +13,7 @@ reconfigure() {
       rm -f "$said"
       return 1
     fi
-    echo "another server worked on the database at the same time: once more"
+    echo "another server changed the database at the same time: trying again"
     sleep "$((tries * 5 + $$ % 5))"
     tries=$((tries + 1))
   done

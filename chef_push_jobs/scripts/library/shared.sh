@@ -6,6 +6,6 @@ shared_paths() {
   case ${1-} in
     chef) echo etc/opscode ;;
     push-jobs) echo etc/opscode-push-jobs-server "$secrets" ;;
-    *) echo "chef or push-jobs is shared, and nothing else" >&2; return 64 ;;
+    *) echo "only chef or push-jobs can be shared" >&2; return 64 ;;
   esac
 }

@@ -5,7 +5,7 @@
 
 not_well() {
   echo "$1"
-  echo "Rule: push jobs runs on this backend, listens on its ports, and answers by the API's name."
+  echo "Rule: push jobs must run on this backend, listen on its ports, and respond under the API's name."
   echo "Do:   $2"
   return 1
 }
