@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +29,17 @@ SHARED = (
 )
 SCRIPTS = ("requirements-dev.txt", "sandbox", "scripts")  # of the sandbox itself
 OWN = ("stacks", "policy")  # what an operator changes
+LOGIN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# What a login sets, this machine's way to its registries, and which sandbox and Python the tests are run with.
+LOGIN = re.compile(
+    r"HOME|LANG|TERM|USER|LOGNAME|SHELL|XDG_\w+|PIP_\w+|GOPROXY|\w*(CERT|CA_BUNDLE)\w*|\w+_(proxy|PROXY)|PYTHON|SANDBOX\w*"
+)
+
+
+def login(own: Mapping[str, str]) -> dict[str, str]:
+    """The reader's own shell, before the text tells him to set anything: nothing of whoever runs the tests."""
+    kept = {name: value for name, value in own.items() if LOGIN.fullmatch(name)}
+    return {**kept, "PATH": LOGIN_PATH}
 
 
 def project(folder: Path) -> Path:
@@ -69,7 +82,7 @@ class Desk:
 
     def beside(self, script: str) -> tuple[int, str]:
         """On this machine, not in the sandbox: what makes one, and what fetches packages."""
-        return self._run(["sh", "-euc", f"{self._path}\n{script}"], self.folder)
+        return self._run(["sh", "-euc", script], self.folder)
 
     def on(self, host: str, script: str) -> tuple[int, str]:
         """As root on a host of the sandbox."""
@@ -118,9 +131,5 @@ class Desk:
         return [sys.executable, "-m", "sandbox", "run", "--", "sh", "-euc", lines]
 
     @property
-    def _path(self) -> str:
-        return f'export PATH={CLONE / ".venv" / "bin"}:"$PATH"'
-
-    @property
     def _environment(self) -> dict[str, str]:
-        return {**os.environ, "SANDBOX": self.sandbox.name}
+        return {**login(os.environ), "SANDBOX": self.sandbox.name}

@@ -231,7 +231,7 @@ def test_the_longest_name_of_a_cluster_fits_what_aws_allows(monkeypatch: pytest.
 
 @pytest.mark.parametrize("name", ["", "x" * 15, "-a", "a-", "1a", "a.b", "a_b", "internal", "internal-a", "a b"])
 def test_a_name_that_aws_would_refuse_is_refused_with_its_rule(name: str) -> None:
-    with pytest.raises(pulumi.RunError, match="Rule: up to 14 letters"):
+    with pytest.raises(pulumi.RunError, match="Rule: it has up to 14 letters"):
         ChefPushJobsCluster(name, PACKAGED["made"])
 
 

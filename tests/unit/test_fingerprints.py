@@ -79,5 +79,5 @@ def test_keys_are_found_behind_the_greeting_of_a_login_shell(greeting: str) -> N
     ],
 )
 def test_without_one_copy_key_there_are_no_facts(printed: str) -> None:
-    with pytest.raises(ValueError, match="keys were printed, not the one"):
+    with pytest.raises(ValueError, match="keys were printed instead of one"):
         ServerIdentity.parse("10.0.0.4", HOST, printed)
