@@ -28,7 +28,7 @@ else
   if [ "$theirs" = none ]; then has=none; fi
   echo "$name has push jobs credentials that would be lost: set $here; $at_work"
   echo "$primary, the first of the stack's servers, has $has"
-  echo "Rule: the first server's credentials are copied to all others, and clients only trust those that push jobs runs with."
+  echo "Rule: the first server's credentials are copied to all others; clients only trust those that push jobs runs with."
   echo "Do:   list the server with the right set first in \`servers\` of the stack file (the master);"
   echo "      or, if those of $primary are right, let them replace this set (a copy stays in $given-before):"
   echo "      echo $here | sudo tee $given   # on $name"

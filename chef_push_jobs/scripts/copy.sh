@@ -102,7 +102,7 @@ elif encrypted "$here"; then
   take_push_jobs_secrets "$work/given" "$work/new/$secrets"
   chmod "$mode" "$secrets"
 else
-  echo "the primary keeps push jobs' credentials in Chef server's secrets, but this server has no such file: nothing was changed here"
+  echo "the primary keeps push jobs' credentials in Chef server's secrets, which this server lacks: nothing was changed here"
   echo "Rule: push jobs 2.2 and later needs a configured Chef server 12.14 or later on all servers."
   echo "Do:   configure Chef server on this server (sudo chef-server-ctl reconfigure), then run pulumi up again"
   exit 1

@@ -26,7 +26,7 @@ settled() {
 waited=0 since=
 until settled; do
   if [ "$waited" = 300 ]; then
-    echo "keepalived has not settled within 300 s: it requested state $(said requested), which is $(said current)"
+    echo "keepalived has not settled within 300 s: it requested $(said requested) for this backend, which is $(said current)"
     echo "Rule: push jobs can only be set up after keepalived has made each backend master or standby."
     echo "Do:   find what is wrong in the output of chef-server-ctl ha-status, and fix it:"
     chef-server-ctl ha-status || :

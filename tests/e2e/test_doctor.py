@@ -233,7 +233,7 @@ DRIFTS = {
         "frontend-1",
         "echo other/stack/web > /var/lib/chef-rollout/owner",
         "reachable",
-        "it notes that it is another's",
+        "has set it up since",
         set(),
     ),
     "a keepalived script without the service": Drift(

@@ -99,7 +99,7 @@ def test_a_server_without_the_credentials_that_are_at_work_is_refused_as_the_pri
     adopted.change(servers=[servers[1], servers[0], servers[2]])
     refused = adopted.up(check=False)
     assert refused.returncode != 0
-    assert "backend-0 has credentials of push jobs that would be lost" in refused.stdout
+    assert "backend-0 has push jobs credentials that would be lost" in refused.stdout
     assert "push jobs runs here, and this server is master" in refused.stdout
     assert "backend-1, the first of the stack's servers, has none" in refused.stdout
     adopted.output("backend-1", f"ls {files} 2> /dev/null; mv /root/away/* {FOLDER}")
@@ -160,7 +160,7 @@ def test_a_firewall_that_shuts_clients_out_is_found_before_anything_is_restarted
     adopted.change(pushJobs={"package": package(), "commandPort": 12003})
     refused = adopted.up(check=False)
     adopted.settings.write_text(ports)
-    assert "has no rule that lets in TCP 12003" in refused.stdout
+    assert "has no rule that allows TCP 12003" in refused.stdout
     assert "12003" not in adopted.output("backend-0", "ss -Hltn")
     adopted.up()
 

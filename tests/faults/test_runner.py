@@ -324,6 +324,6 @@ def test_a_first_boot_that_failed_is_told_with_its_cause_but_on_a_server_that_is
     taken_over = Ssh(server).connect(scripts.connect(60, OWNER, adopts=True).text)
     booted(server, "done")
     assert made.returncode == 1
-    for part in ("the cause", "the first boot did not end well", "status: error"):
+    for part in ("the cause", "the first boot failed", "status: error"):
         assert part in made.stderr
     assert taken_over.returncode == 0, "it boots since long: " + taken_over.stderr

@@ -161,7 +161,7 @@ def test_a_start_after_a_crash_begins_anew(new_sandbox: Callable[[], Sandbox]) -
     Hosts(sandbox).boot(HostSpec("i-old", "", "10.0.1.10", 24, "base"))
     said: list[str] = []
     lifecycle.start(sandbox, said.append)
-    assert "a crash left parts of it" in said[0]
+    assert "parts of it are left from a crash" in said[0]
     assert [status.id for status in Hosts(sandbox).list()] == list(lifecycle.CLIENTS)
 
 

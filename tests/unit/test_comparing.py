@@ -72,7 +72,7 @@ def test_credentials_that_are_at_work_or_the_only_ones_are_not_replaced_by_other
     status, said = server.compare(theirs)
     assert (status != 0) == bool(refused), said
     if refused:
-        assert f"backend-1 has credentials of push jobs that would be lost: {refused.replace('HERE', here)}" in said
+        assert f"backend-1 has push jobs credentials that would be lost: {refused.replace('HERE', here)}" in said
         assert (
             f"backend-0, the first of the stack's servers, has {'none' if theirs == NONE else f'set {theirs}'}" in said
         )

@@ -220,7 +220,7 @@ def test_a_server_that_cannot_keep_the_credentials_gets_none(pair: Pair, text: s
     (pair.copier / SECRETS).unlink()
     if text is not None:
         (pair.copier / SECRETS).write_text(text)
-    assert "bring Chef server up on this server" in untouched(pair, pair.copy)
+    assert "configure Chef server on this server" in untouched(pair, pair.copy)
 
 
 # Links
@@ -419,7 +419,7 @@ def test_a_kill_at_each_step_of_the_replacement_leaves_the_old_or_the_new(pair: 
     [
         (lambda folder: (folder / "pushy_priv.pem").write_text(""), "it is empty"),
         (lambda folder: (folder / "pushy_priv.pem").chmod(0o020), "its owner cannot read it"),
-        (lambda folder: os.mkfifo(folder / "pipe"), "neither a file nor a folder"),
+        (lambda folder: os.mkfifo(folder / "pipe"), "neither a file nor a directory"),
         (lambda folder: (folder / "lost").symlink_to("/nowhere/at/all"), "lost"),
         (lambda folder: (folder / "round").symlink_to("."), "round"),
         (shutil.rmtree, "opscode-push-jobs-server"),
@@ -524,7 +524,7 @@ def test_only_what_was_asked_for_gets_an_owner(pair: Pair) -> None:
 )
 def test_what_is_no_file_and_no_folder_is_refused_before_it_is_unpacked(pair: Pair, hostile: tarfile.TarInfo) -> None:
     pair.gives(*lists(f"{FOLDER}\n", "", ""), *FOLDERS, KEY, JSON, (hostile, b""))
-    assert "neither a file nor a folder" in untouched(pair, pair.copy)
+    assert "neither a file nor a directory" in untouched(pair, pair.copy)
 
 
 def test_what_leads_out_of_the_set_is_not_unpacked_there(pair: Pair) -> None:

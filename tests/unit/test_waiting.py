@@ -75,7 +75,7 @@ def test_a_keepalived_that_does_not_decide_is_told_of_with_what_it_said(tmp_path
     wait = Script("wait-for-keepalived", {"seconds": "0"})
     done = run(wait, tmp_path, {"chef-server-ctl": "echo no master", **CLOCK})
     assert done.returncode == 1
-    assert "asked this backend to be master, which is nothing" in done.stdout
+    assert "requested master for this backend, which is nothing" in done.stdout
     assert "\nno master\n" in done.stdout
     assert "\nRule: " in done.stdout and "\nDo:   " in done.stdout
 
@@ -98,7 +98,7 @@ def test_how_long_a_backend_is_standby_is_counted_whatever_the_clock_is_set_to(t
     [
         (False, None, ["Chef server asks for its licence, which nobody has accepted on this server"], 172),
         (True, None, [], 0),
-        (True, "/var/own.rb", ["{folder}/var/own.rb is not on this server"], 1),
+        (True, "/var/own.rb", ["{folder}/var/own.rb is missing on this server"], 1),
     ],
 )
 def test_chef_server_is_reconfigured_with_its_licence_accepted_and_its_files_there(
