@@ -12,8 +12,11 @@ from sandbox.paths import CLONE
 from tests.e2e.documents import LANGUAGES, Command, commands, fences, indented, variables
 
 DOCUMENTS = [CLONE / "README.md", *sorted((CLONE / "docs").glob("*.md"))]
-PAGES = [*DOCUMENTS, *(CLONE / name for name in ("CONTRIBUTING.md", "SECURITY.md", "bench/RESULTS.md"))]
+PAGES = [*DOCUMENTS, *(CLONE / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "bench/RESULTS.md"))]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+WEB = re.compile(r"\]\((\w+:[^)]*)\)|<(\w+:[^>]*)>")
+ADDRESS = re.compile(r"https://([a-z0-9-]+\.)+[a-z]+(/[\w.~%+-]+)*/?(#[\w-]+)?")
+PLACE = re.compile(r'docs/([\w-]+\.md)(?:, "?([A-Z][A-Za-z \n#]*[A-Za-z]))')
 FOLDERS = ("bench", "chef_push_jobs", "components", "policy", "provider", "sandbox", "scripts", "tests")
 FILE = re.compile(r"`((?:[\w.-]+/)*[\w-]+\.(?:py|sh))`")
 EXAMPLE = """\
@@ -94,6 +97,24 @@ def test_every_link_leads_to_a_file_and_a_heading_that_are_there(document: Path)
         file = (document.parent / path).resolve() if path else document
         if "://" not in target and not (file.exists() and (not heading or heading in anchors(file))):
             broken.append(target)
+    assert not broken
+
+
+@pytest.mark.parametrize("document", PAGES, ids=lambda path: path.name)
+def test_every_link_to_the_web_is_a_whole_https_address(document: Path) -> None:
+    found = [inline or alone for inline, alone in WEB.findall(document.read_text())]
+    assert [address for address in found if not ADDRESS.fullmatch(address)] == []
+
+
+def test_every_heading_that_a_program_names_is_in_its_document() -> None:
+    """As `docs/chef.md, Versions`; what follows the heading in a sentence is not part of it."""
+    broken = []
+    for source in sources():
+        for name, words in PLACE.findall(source.read_text()):
+            headings = re.findall(r"^#+ (.+)$", (CLONE / "docs" / name).read_text(), re.MULTILINE)
+            said = " ".join(words.replace("#", " ").split())
+            if not any(said.startswith(heading) or heading.startswith(said) for heading in headings):
+                broken.append(f"{source.relative_to(CLONE)}: docs/{name}, {said}")
     assert not broken
 
 
