@@ -1,18 +1,18 @@
 """The sandbox on the command line.
 
-python -m sandbox start               a whole cloud on this machine; safe to repeat
+python -m sandbox start               create a whole cloud on this machine; safe to repeat
 python -m sandbox stop                remove all of it, also after a crash; safe to repeat
-python -m sandbox status              its hosts; exit status 1 when it is not running
-python -m sandbox exec HOST -- CMD…   a command as root on a host, by name or id
-python -m sandbox trait               what servers have that people have set up: shells, keys, sudo, …
-python -m sandbox trait HOST TRAIT    give a running host one of those, for good
-python -m sandbox run -- CMD…         a command where the operator works, with Pulumi and this project's command
-python -m sandbox job [COMMAND]       a command as a push job on both clients, which are set up first
-python -m sandbox inject              the faults that its AWS API can answer with, and those that wait for a request
-python -m sandbox inject FAULT [ACTION] [TIMES]   answer the next requests with one; ACTION as in RunInstances
-python -m sandbox inject clear        remove those that wait
+python -m sandbox status              list its hosts; exit status 1 if it is not running
+python -m sandbox exec HOST -- CMD…   run a command as root on a host, by name or id
+python -m sandbox trait               list the traits of real servers: shells, keys, sudo, …
+python -m sandbox trait HOST TRAIT    give a running host one of them, permanently
+python -m sandbox run -- CMD…         run a command on the operator's machine, with Pulumi and chef-push-jobs
+python -m sandbox job [COMMAND]       run a command as a push job on both clients (sets them up first)
+python -m sandbox inject              list the faults that its AWS API can return, and those that are pending
+python -m sandbox inject FAULT [ACTION] [TIMES]   return a fault for the next requests; ACTION is e.g. RunInstances
+python -m sandbox inject clear        remove pending faults
 
-Which sandbox: the environment variable SANDBOX, else this clone's own. Needs root.
+The environment variable SANDBOX selects the sandbox; by default it is this clone's own. Needs root.
 """
 
 from __future__ import annotations

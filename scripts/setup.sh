@@ -1,4 +1,4 @@
-# Sourced by the other scripts: everything that they need and that is not there yet, saying so. Safe to repeat.
+# Sourced by the other scripts: sets up whatever is missing, and says so. Safe to repeat.
 # shellcheck shell=sh
 
 # What a script is for is said at its head, before anything is done.
@@ -95,7 +95,7 @@ remove_all() {
 python=python3
 [ -z "${PYTHON:-}" ] || python=$PYTHON
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null ||
-    fail "Python 3.11 or newer is needed" "install it, or name one: PYTHON=/path/to/python3.11 $0"
+    fail "Python 3.11 or newer is needed" "install it, or set PYTHON=/path/to/python3.11 $0"
 packages=$(missing_packages)
 # shellcheck disable=SC2086  # a list of words
 [ -z "$packages" ] || install_packages $packages

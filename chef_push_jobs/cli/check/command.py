@@ -38,10 +38,10 @@ def check(
     form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
     output: OutputOption = None,
 ) -> int:
-    """Show a stack's settings and all that is wrong.
+    """Show a stack's settings and all mistakes in them.
 
-    Each setting comes with its value and where that is from. Reads the stack's file alone: no cloud and no server is
-    asked, secrets stay closed.
+    Shows each setting with its value and where that comes from. Reads only the stack file: contacts no cloud and no
+    server, and does not decrypt secrets.
     """
     root = project_root()
     name = place(Pulumi(root), stack, config_file).stack

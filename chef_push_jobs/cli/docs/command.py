@@ -17,10 +17,10 @@ def docs(
         typer.Option("--output", "-o", metavar="FOLDER", help="Folder to write to; by default the project's folder."),
     ] = None,
 ) -> int:
-    """Write the documents that are derived.
+    """Update the generated documents.
 
-    These are the reference of the settings in docs/settings.md, their schema for editors beside the stack files, and
-    the plan of each stack in docs/examples.
+    These include the reference of the settings in docs/settings.md, their schema for editors in stacks/schema.json,
+    and the plan of each stack in docs/examples.
     """
     root = project_root()
     for name, text in derived(root).items():

@@ -47,12 +47,12 @@ def doctor(
     ] = Format.TEXT,
     output: OutputOption = None,
 ) -> int:
-    """Find what is not as the stack says, and what mends it.
+    """Find what differs from the stack, and how to fix it.
 
-    Asks all servers and the AWS API, and changes nothing.
+    Checks all servers and the AWS API, and changes nothing.
 
-    Exit status: 0 nothing is wrong in all that could be asked; 1 there are problems, each with what mends it; 2 nothing
-    could be asked.
+    Exit status: 0 no problems in what could be checked; 1 there are problems, each with commands that fix it; 2 nothing
+    could be checked.
     """
     pulumi = Pulumi(project_root())
     text, well = asyncio.run(_doctor(pulumi, place(pulumi, stack, config_file), seconds, form))

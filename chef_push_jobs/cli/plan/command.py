@@ -71,10 +71,10 @@ def plan(
     ] = False,
     output: OutputOption = None,
 ) -> int:
-    """Draw what will run where, after what and why.
+    """Draw what will run where, in which order, and why.
 
-    Servers are lanes, steps are rows. Reads the stack's file alone: no cloud and no server is asked, secrets stay
-    closed, packages are not looked at.
+    Servers are columns, steps are rows. Reads only the stack file: contacts no cloud and no server, does not decrypt
+    secrets, and does not check packages.
     """
     root = project_root()
     name = place(Pulumi(root), stack, config_file).stack

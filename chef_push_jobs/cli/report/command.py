@@ -35,9 +35,9 @@ def report(
         Path, typer.Option("--output", "-o", metavar="FILE", help="File to write to; - means standard output.")
     ] = Path("report.html"),
 ) -> int:
-    """Write the record of a rollout as one HTML page.
+    """Write the record of a rollout as an HTML page.
 
-    It is of the last rollout that `chef-push-jobs up` kept, or of any event log.
+    By default this is the last rollout that `chef-push-jobs up` recorded.
     """
     root = project_root()
     pulumi = Pulumi(root)

@@ -50,10 +50,10 @@ def review(  # noqa: PLR0917 - options of a command line
     ] = None,
     output: OutputOption = None,
 ) -> int:
-    """Write what a change would do, for its reviewer.
+    """Show what a change would do, for a reviewer.
 
-    It is Markdown for a comment on a pull request. Makes a preview, unless it is given one, and changes nothing.
-    Where the preview failed, or could not be made, the comment in the file of --output says so.
+    Writes Markdown for a comment on a pull request. Runs a preview, unless --preview names one, and changes nothing.
+    If the preview fails, the comment in the file of --output says so.
     """
     try:
         text = read(preview_file) if preview_file else _preview(stack, config_file)

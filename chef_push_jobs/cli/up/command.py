@@ -46,11 +46,11 @@ def up(
 ) -> int:
     """Run `pulumi up` with a live table.
 
-    The table shows what runs on which server; the events are kept for `chef-push-jobs report`. Without --yes it shows
-    the preview first and asks. Ctrl-C reaches the engine once: it ends what runs, and begins nothing new.
+    The table shows what runs on which server; events are recorded for `chef-push-jobs report`. Without --yes it shows
+    the preview first and asks for confirmation. Ctrl-C lets running tasks finish and starts no new ones.
 
-    Exit status: 0 the update succeeded, or had nothing to do; 1 it failed, was interrupted or was not agreed to; 2
-    Pulumi could not begin.
+    Exit status: 0 the update succeeded, or had nothing to do; 1 it failed, was interrupted or was declined; 2 Pulumi
+    could not start.
     """
     if passed and not passed[0].startswith("-"):
         raise CommandError(
