@@ -182,8 +182,8 @@ def ports_agree(resources: Sequence[Resource], known: Known) -> Iterator[Violati
     if missing := [name for name, setting in PORTS.items() if setting not in known.ports]:
         yield Violation(
             f"the policies do not know {', '.join(missing)}",
-            "this stack has no settings of its own that say them, so nobody could see the ports opened to the world",
-            "give them in the policies' configuration, see docs/policy.md",
+            "this stack has no settings that name them, so nobody would notice if these ports were open to the world",
+            "set them in the policies' configuration, see docs/policy.md",
         )
     for setting, port in known.clients.items():
         if not any(opening.covers(port) for opening in ways_in):
@@ -215,7 +215,7 @@ def imdsv2(resource: Resource, known: Known) -> Iterator[Violation]:
     if answers_anybody(resource):
         yield Violation(
             f"{resource.name} answers requests for metadata without a session token (IMDSv1)",
-            "a server that can be made to fetch a URL then gives its instance profile's credentials away",
+            "an attacker who can make the server fetch a URL then gets its instance profile's credentials",
             'set httpTokens: "required", and httpEndpoint: "enabled", in its metadataOptions',
         )
     if most := hops(resource):
@@ -279,7 +279,7 @@ def tags(resource: Resource, known: Known) -> Iterator[Violation]:
         yield Violation(
             f"{resource.name} has no tag {', '.join(missing)}",
             "what has no name and no owner is found by nobody when it costs, fails or is to be deleted",
-            "give it the stack's tags and a Name, as every other resource of the stack",
+            "give it the stack's tags and a Name, like every other resource of the stack",
         )
 
 
@@ -287,7 +287,7 @@ def descriptions(resource: Resource, known: Known) -> Iterator[Violation]:
     if resource.type == SECURITY_GROUP and resource.props.get("description") in NO_DESCRIPTION:
         yield Violation(
             f"security group {resource.name} has no description",
-            "it cannot be given later: AWS replaces the group for it",
+            "it cannot be added later: AWS would replace the group",
             "say in its description what it is for",
         )
     for opening in openings(resource):

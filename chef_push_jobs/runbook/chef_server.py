@@ -93,7 +93,7 @@ STEPS = (
         script=_install,
         package=lambda settings: settings.chef_server_package,
         depends_on=(
-            same("connect", "the server must be up, and prepared for tasks"),
+            same("connect", "the server must be up and prepared for tasks"),
             same("compare-credentials", LOSES_NOTHING),
             every("compare-credentials", LOSES_NOTHING, primary),
         ),
@@ -106,7 +106,7 @@ STEPS = (
         script=_configure,
         facts=everywhere,
         depends_on=(
-            same("install", "the package brings the folder of the file"),
+            same("install", "the package creates the directory of the file"),
             every("connect", "the file lists the address of every server"),
         ),
         triggered_by=(
@@ -123,8 +123,8 @@ STEPS = (
         restarts={Role.BACKEND: SERVICES},
         depends_on=(same("configure", "reconfigure reads the settings file"),),
         triggered_by=(
-            same("install", "another package brings other services"),
-            same("configure", "reconfigure puts the settings into effect"),
+            same("install", "a different package brings different services"),
+            same("configure", "reconfigure applies the settings"),
         ),
         timeout=1800,
     ),
@@ -135,11 +135,11 @@ STEPS = (
         column="share, copy",
         facts=others,
         depends_on=(
-            same("reconfigure-primary", "it makes the secrets that are shared"),
-            every("connect", "each server's key must be known to be let in"),
+            same("reconfigure-primary", "it creates the secrets that are shared"),
+            every("connect", "the primary needs each server's key to authorize it"),
         ),
         triggered_by=(
-            same("reconfigure-primary", "a new primary has let nobody in"),
+            same("reconfigure-primary", "a new primary has not authorized any server"),
             every("connect", "a new machine has a new key"),
         ),
         timeout=60,
@@ -152,12 +152,12 @@ STEPS = (
         script=lambda cluster, server: scripts.in_turn(*_device(cluster, server), copy("chef", cluster)),
         facts=primary,
         depends_on=(
-            every("share", "the primary must let this server in"),
-            same("install", "the copy replaces the folder that the package brings"),
+            every("share", "the primary must authorize this server first"),
+            same("install", "the copy replaces the directory that the package creates"),
         ),
         triggered_by=(
-            of_primary("install", "a new primary, or another package, makes other secrets"),
-            of_primary("reconfigure-primary", "a backend follows the list of all servers", only=backends),
+            of_primary("install", "a new primary or a different package creates new secrets"),
+            of_primary("reconfigure-primary", "the settings of each backend list all servers", only=backends),
             same("install", "a new machine has no secrets"),
         ),
         rerun_token=without_frontends,
@@ -167,8 +167,8 @@ STEPS = (
         on=others,
         script=reconfigure_chef_server,
         restarts={Role.BACKEND: SERVICES, Role.FRONTEND: SERVICES},
-        depends_on=(same("copy", "without the primary's secrets it would make its own"),),
-        triggered_by=(same("copy", "reconfigure puts the copied files into effect"),),
+        depends_on=(same("copy", "without the primary's secrets it would create its own"),),
+        triggered_by=(same("copy", "reconfigure applies the copied files"),),
         timeout=1800,
     ),
 )

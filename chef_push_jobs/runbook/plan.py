@@ -26,7 +26,7 @@ UPLOAD = "upload"
 
 # Reasons that stand in no table: they follow from a step's other properties.
 DEPARTURE_LAST = Edge(
-    "uninstall", Scope.SAME, "tasks leave before their server does, so that none is taken for done if that fails"
+    "uninstall", Scope.SAME, "tasks are removed before their server, so that none counts as done if that fails"
 )
 FILE_FIRST = Edge(UPLOAD, Scope.SAME, "the package's file must be there")
 ONE_AT_A_TIME = "one server at a time"

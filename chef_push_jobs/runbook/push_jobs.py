@@ -29,8 +29,8 @@ from chef_push_jobs.scripts import InTurn, Script
 
 NAME = "push-jobs"
 CHEF_SERVER = "chef"  # the name of Chef server's own runbook
-ADD_ON = "push jobs is an add-on to a Chef server that is configured"
-LOSES_NOTHING = "where credentials would be lost, nothing is changed on any server"
+ADD_ON = "push jobs is an add-on to a configured Chef server"
+LOSES_NOTHING = "if credentials would be lost, nothing may change on any server"
 SETTINGS_FILE = "/etc/opscode-push-jobs-server/opscode-push-jobs-server.rb"
 SERVICE = "opscode-pushy-server"
 
@@ -138,7 +138,7 @@ STEPS = (
         script=_install,
         package=lambda settings: settings.push_jobs_package,
         depends_on=(
-            same("connect", "the server must be up, and prepared for tasks"),
+            same("connect", "the server must be up and prepared for tasks"),
             same("install", "packages come first, Chef server's before its add-on's", runbook=CHEF_SERVER),
             same("compare-credentials", LOSES_NOTHING),
             every("compare-credentials", LOSES_NOTHING, primary),
@@ -154,7 +154,7 @@ STEPS = (
         on=push_jobs_servers,
         action=Action.RULES,
         script=_check_firewall,
-        triggered_by=(same("connect", "another machine may have another packet filter"),),
+        triggered_by=(same("connect", "a different machine may have a different packet filter"),),
         timeout=900,
         qualified=False,
         adjustable=False,
@@ -165,11 +165,13 @@ STEPS = (
         on=primary,
         script=_configure,
         depends_on=(
-            same("install", "the package brings the folder of the file"),
+            same("install", "the package creates the directory of the file"),
             same("reconfigure-primary", ADD_ON, runbook=CHEF_SERVER),
-            every("firewall", "reconfigure restarts the service by these settings, and clients come back at once"),
+            every(
+                "firewall", "reconfigure restarts the service with these settings, and clients reconnect immediately"
+            ),
         ),
-        triggered_by=(same("install", "a new machine or package may come with other settings"),),
+        triggered_by=(same("install", "a new machine or package may bring different settings"),),
         timeout=60,
     ),
     # [2] Reconfigure the primary backend push jobs server.
@@ -183,12 +185,13 @@ STEPS = (
         depends_on=(
             same("configure", "reconfigure reads the settings file"),
             every(
-                "install", "the runbook installs on all servers first, and a package that fails anywhere stops in time"
+                "install",
+                "the runbook installs on all servers first, so a package that fails anywhere stops it in time",
             ),
         ),
         triggered_by=(
-            same("install", "another package brings other services"),
-            same("configure", "reconfigure puts the settings into effect"),
+            same("install", "a different package brings different services"),
+            same("configure", "reconfigure applies the settings"),
         ),
         rerun_token=_of_chef_server,
         timeout=1800,
@@ -198,8 +201,8 @@ STEPS = (
         "rotate",
         on=primary,
         script=lambda cluster, server: scripts.rotate(cluster.settings.config.push_jobs.rotate_credentials),
-        depends_on=(same("reconfigure-primary", "the first reconfigure makes the first credentials"),),
-        triggered_by=(same("connect", "a new machine has no note"),),
+        depends_on=(same("reconfigure-primary", "the first reconfigure creates the first credentials"),),
+        triggered_by=(same("connect", "a new machine has no record of them"),),
         timeout=1800,
     ),
     # [3] Copy the entire /etc/opscode-push-jobs-server directory from the primary to all other servers.
@@ -212,12 +215,12 @@ STEPS = (
         facts=others,
         depends_on=(
             same("rotate", "these are the credentials that are shared"),
-            same("share", "both change who is let in", runbook=CHEF_SERVER),
-            every("connect", "each server's key must be known to be let in"),
+            same("share", "both change which servers are authorized", runbook=CHEF_SERVER),
+            every("connect", "the primary needs each server's key to authorize it"),
         ),
         triggered_by=(
-            same("reconfigure-primary", "a new primary has let nobody in"),
-            same("rotate", "whoever is not let in would keep the old credentials"),
+            same("reconfigure-primary", "a new primary has not authorized any server"),
+            same("rotate", "a server that is not authorized would keep the old credentials"),
             every("connect", "a new machine has a new key"),
         ),
         timeout=60,
@@ -231,14 +234,14 @@ STEPS = (
         script=lambda cluster, server: copy("push-jobs", cluster),
         facts=primary,
         depends_on=(
-            every("share", "the primary must let this server in"),
-            same("install", "the copy replaces the folder that the package brings"),
+            every("share", "the primary must authorize this server first"),
+            same("install", "the copy replaces the directory that the package creates"),
             same("reconfigure", ADD_ON, runbook=CHEF_SERVER),
         ),
         triggered_by=(
             of_primary("reconfigure-primary", "the credentials or settings may have changed"),
             of_primary("rotate", "the credentials may have changed"),
-            same("install", "a new machine or package may come with files of its own"),
+            same("install", "a new machine or package may bring its own files"),
         ),
     ),
     # [5] Reconfigure the remaining push jobs servers.
@@ -248,8 +251,8 @@ STEPS = (
         on=others,
         script=lambda cluster, server: scripts.reconfigure_push_jobs(),
         restarts={Role.BACKEND: SERVICE, Role.FRONTEND: "nginx"},
-        depends_on=(same("copy", "without the primary's credentials it would make its own"),),
-        triggered_by=(same("copy", "reconfigure puts the copied files into effect"),),
+        depends_on=(same("copy", "without the primary's credentials it would create its own"),),
+        triggered_by=(same("copy", "reconfigure applies the copied files"),),
         timeout=1800,
     ),
     # [6] chef-server-ctl reconfigure on each of the backend servers, for the keepalived scripts.
@@ -284,7 +287,7 @@ STEPS = (
             ports(cluster.settings).values(), unless_fresh=bool(cluster.settings.existing)
         ),
         depends_on=(every("chef-reconfigure", "keepalived must know the service before it is restarted"),),
-        triggered_by=(same("chef-reconfigure", "the new configuration is read at the start"),),
+        triggered_by=(same("chef-reconfigure", "the service reads its configuration when it starts"),),
     ),
     # [8] Verify the installation. On both backends of an ha cluster, because only they know which one is master now.
     Step(

@@ -39,9 +39,9 @@ STEPS = (
         facts=primary,
         depends_on=(
             same("connect", "the server must be prepared for tasks"),
-            of_primary("connect", "it tells which credentials go to the others"),
+            of_primary("connect", "it decides which credentials are copied to the others"),
         ),
-        triggered_by=(same("connect", "a new machine may have credentials of its own"),),
+        triggered_by=(same("connect", "a new machine may have its own credentials"),),
         timeout=60,
         qualified=False,
         taken_over=True,

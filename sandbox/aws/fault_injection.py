@@ -94,7 +94,7 @@ class Faults:
         if own not in (ANY, action or own):
             raise ValueError(f"fault {fault}: is an answer to {own}, not to {action}")
         if times < 1:
-            raise ValueError(f"fault {fault}: {times} times is not at all; give a number from 1 on")
+            raise ValueError(f"fault {fault}: {times} is not a number of times; use 1 or more")
         waiting = Waiting(fault, action or own, times)
         with self._locked() as rows:
             rows.append(waiting)
