@@ -237,7 +237,7 @@ SECTIONS = (
         "Policies",
         {
             "scripts/pulumi preview --policy-pack policy": Row(("chef-push-jobs@v",), on=BESIDE),
-            "python3 -m venv policy/.venv": Row(on=BESIDE),
+            "python3 -m venv --clear policy/.venv": Row(on=BESIDE),
             "policy/.venv/bin/pip install -r policy/requirements.txt": Row(on=BESIDE),
             "pulumi up --policy-pack policy": Row(("chef-push-jobs@v",)),
             "pulumi preview --policy-pack policy --policy-pack-config policies.json": Row(
