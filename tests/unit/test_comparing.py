@@ -88,7 +88,7 @@ def test_what_this_rollout_gave_may_be_replaced_after_a_rotation_that_did_not_ge
     assert server.compare(server.told())[0] == 0
     status, said = server.compare(OTHERS)
     assert status == 0
-    assert "are of this rollout" in said
+    assert "were written by this rollout" in said
 
 
 def test_nothing_is_installed_anywhere_before_all_servers_that_are_taken_over_have_compared() -> None:
