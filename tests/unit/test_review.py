@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,49 @@ def history_of(values: dict[str, str], result: str = "succeeded") -> str:
     """As `pulumi stack history --json` tells one update."""
     config = {key: {"value": value, "secret": False} for key, value in values.items()}
     return json.dumps([{"kind": "update", "result": result, "config": config}])
+
+
+def resized(content: Any, names: Sequence[str], **settings: str) -> None:
+    """The machines of that name get another instance type; the recorded cluster is an ha one with two frontends."""
+    parent = "urn:pulumi:sandbox::chef-push-jobs::chef-push-jobs:index:ChefServers$aws:ec2/instance:Instance::"
+    content["config"] |= {f"chef-push-jobs:{name}": value for name, value in settings.items()}
+    content["steps"] += [
+        {
+            "op": "update",
+            "urn": parent + name,
+            "oldState": {"inputs": {"instanceType": "m5.large"}},
+            "newState": {"inputs": {"instanceType": "m5.xlarge"}},
+        }
+        for name in names
+    ]
+
+
+ALL = ("backend-0", "frontend-1", "backend-1", "frontend-0")
+
+
+@pytest.mark.parametrize(
+    ("names", "settings", "expected"),
+    [
+        (
+            ALL,
+            {},
+            "**frontend-0, frontend-1, backend-0, backend-1 stop for the change**, one at a time, the standby before the "
+            "master, which hands over first. Clients notice one failover.",
+        ),
+        (
+            ALL,
+            {"allowDowntime": "true"},
+            "**frontend-0, frontend-1, backend-0, backend-1 stop for the change**, all at once (`allowDowntime`): until "
+            "they have started, nothing answers.",
+        ),
+        (("frontend-0",), {}, "**frontend-0 stops for the change**, one at a time."),
+    ],
+)
+def test_machines_that_stop_are_warned_of_with_their_order(
+    names: tuple[str, ...], settings: dict[str, str], expected: str
+) -> None:
+    subject = changed("nothing-changed", lambda content: resized(content, names, **settings))
+    assert warnings(subject) == (expected,)
 
 
 def test_there_are_ten_recordings() -> None:

@@ -11,6 +11,8 @@ from chef_push_jobs.cli.review.preview_review import INSTANCE, PreviewReview, id
 from chef_push_jobs.cli.review.services import interrupts, reconfigured, restarting
 from chef_push_jobs.cli.server_names import counted, listed
 from chef_push_jobs.engine.preview import Op
+from chef_push_jobs.model.machines import rank, stops
+from chef_push_jobs.model.order import natural
 from chef_push_jobs.model.packages import Package, numbers
 from chef_push_jobs.model.shown import code, prose
 from chef_push_jobs.runbook import chef_server, push_jobs
@@ -35,6 +37,7 @@ def warnings(subject: PreviewReview) -> tuple[str, ...]:
             *_data(subject),
             *_primary(subject),
             *_machines(subject),
+            *_stopping(subject),
             *_packages(subject),
             *_running(subject),
             *_chef_server(subject),
@@ -88,6 +91,30 @@ def _machines(subject: PreviewReview) -> Iterator[str]:
         found = counted(name for name, seen in subject.changed_machines.items() if seen is op and name != primary)
         if found:
             yield f"**{prose(listed(found))} {more if len(found) > 1 else one}.**"
+
+
+def _stopping(subject: PreviewReview) -> Iterator[str]:
+    """Machines that AWS stops for their change, in the order in which they stop."""
+    topology, config = subject.topology, subject.plan.settings.config
+    changed = [
+        change.name for change in subject.of(INSTANCE) if change.op is Op.UPDATE and stops(change.before, change.after)
+    ]
+    if not changed:
+        return
+    names = sorted(changed, key=lambda name: (rank(name, topology), natural(name)))
+    machines = f"**{prose(listed(names))} {'stop' if len(names) > 1 else 'stops'} for the change**"
+    backends = [server.name for server in topology.backends if server.name in names]
+    if config.allow_downtime and len(names) > 1:
+        yield f"{machines}, all at once (`allowDowntime`): until they have started, nothing answers."
+    elif len(backends) > 1:
+        yield (
+            f"{machines}, one at a time, the standby before the master, which hands over first. Clients notice one "
+            "failover."
+        )
+    elif backends and len(topology.backends) == 1:
+        yield f"{machines}, one at a time. Push jobs is down while {prose(backends[0])} restarts."
+    else:
+        yield f"{machines}, one at a time."
 
 
 def _chef_server(subject: PreviewReview) -> Iterator[str]:
