@@ -18,7 +18,7 @@ import pulumi
 from chef_push_jobs.model.shown import visible
 
 SHOWN = 32
-NOTHING_MORE = "nothing more is begun, for the error above"
+NOTHING_MORE = "nothing more starts, because of the error above"
 
 
 def end_when_interrupted() -> None:

@@ -154,12 +154,12 @@ def one_machine(disks: Disks) -> None:
 
 
 SHUT = "its authorized_keys does not let backend-1, frontend-0, frontend-1 copy: the next change would fail there"
-UNPREPARED = "it is not prepared for tasks: it was installed anew, or lost files of /var/lib/chef-rollout"
+UNPREPARED = "it is not prepared for tasks: it was reinstalled, or lost files in /var/lib/chef-rollout"
 # What was planted, and what is told: by which server and check, in which words, mended by which tasks or commands.
 STATES: dict[str, tuple[Callable[[Disks], None], set[tuple[str, str, str]], str]] = {
     "another stack's note": (
         writes("frontend-1", f"{HOME}/owner", "project/other/frontend-1"),
-        {("frontend-1", "reachable", "it notes that it is another's")},
+        {("frontend-1", "reachable", "another stack, or another server of this stack, has set it up since")},
         "sudo tee /var/lib/chef-rollout/owner",
     ),
     "a credential that is a dead link": (
@@ -250,7 +250,7 @@ STATES: dict[str, tuple[Callable[[Disks], None], set[tuple[str, str, str]], str]
     "two servers that are one machine": (
         one_machine,
         {
-            ("frontend-0", "reachable", "it notes that it is another's"),
+            ("frontend-0", "reachable", "another stack, or another server of this stack, has set it up since"),
             ("frontend-1", "reachable", "it has the copy key of frontend-0: they are one machine"),
         },
         "sudo rm /var/lib/chef-rollout/id_ed25519",

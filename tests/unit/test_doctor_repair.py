@@ -52,7 +52,7 @@ def test_a_task_that_is_none_is_refused_with_those_that_are_like_it(task: str, r
     (problem,) = refused.value.problems
     assert (problem.setting, problem.rule) == (f"repair.{task}", "this stack has no such task")
     assert remedy in problem.remedy
-    assert problem.remedy.startswith("take it out"), "it may be of a server that has left the stack"
+    assert problem.remedy.startswith("remove it"), "it may be of a server that has left the stack"
 
 
 @pytest.mark.parametrize(

@@ -113,14 +113,14 @@ ALL = ("backend-0", "frontend-1", "backend-1", "frontend-0")
         (
             ALL,
             {},
-            "**frontend-0, frontend-1, backend-0, backend-1 stop for the change**, one at a time, the standby before the "
-            "master, which hands over first. Clients notice one failover.",
+            "**frontend-0, frontend-1, backend-0, backend-1 stop for the change**, one at a time, the standby before "
+            "the master, which hands over first. Clients notice one failover.",
         ),
         (
             ALL,
             {"allowDowntime": "true"},
-            "**frontend-0, frontend-1, backend-0, backend-1 stop for the change**, all at once (`allowDowntime`): until "
-            "they have started, nothing answers.",
+            "**frontend-0, frontend-1, backend-0, backend-1 stop for the change**, all at once (`allowDowntime`): "
+            "until they have started, nothing answers.",
         ),
         (("frontend-0",), {}, "**frontend-0 stops for the change**, one at a time."),
     ],
@@ -372,7 +372,7 @@ SEEN: dict[str, tuple[list[dict[str, Any]], list[str]]] = {
         [
             "**The data volume is deleted** (`availability-data`), and with it Chef server's data: have a backup.",
             "**The primary goes** (`backend-0`), with what is on it: have a backup.",
-            "**backend-1, frontend-0, frontend-1 go, with what is on them.**",
+            "**backend-1, frontend-0, frontend-1 are deleted, with their data.**",
         ],
     ),
     "the data volume is replaced": (
@@ -395,7 +395,7 @@ SEEN: dict[str, tuple[list[dict[str, Any]], list[str]]] = {
     ),
     "another machine with a key of its own": (
         [step("replace", INSTANCE, "frontend-1"), connect("frontend-1", "i-1 SHA256:a", "i-2 SHA256:b")],
-        ["**frontend-1 is replaced, with what is on it.**"],
+        ["**frontend-1 is replaced, and loses its data.**"],
     ),
     "protection is taken off": (
         [
@@ -572,7 +572,9 @@ def test_servers_stand_in_the_order_in_which_people_count() -> None:
             ]
 
     subject = changed("frontend-removed", twelve)
-    assert warnings(subject)[0] == "**frontend-1 to frontend-3, frontend-10, frontend-11 go, with what is on them.**"
+    assert (
+        warnings(subject)[0] == "**frontend-1 to frontend-3, frontend-10, frontend-11 are deleted, with their data.**"
+    )
     text = comment(subject)
     assert "| remove | machine | frontend-1 to frontend-3, frontend-10, frontend-11 |" in text
 

@@ -186,7 +186,7 @@ def _of_primary(case: Case, mine: Mapping[str, File | None], theirs: Mapping[str
     primary = case.primary
     if lost := _lost(mine, theirs):
         return _drift("LOST", _put_back(case, primary, case.settings.topology.others[0], lost))
-    text = f"{_difference(mine, theirs)}, compared with all other servers; the primary's are handed out again"
+    text = f"{_difference(mine, theirs)}, compared with all other servers; the primary's are copied again"
     return _drift("differ", Finding(primary.name, "credentials", text, (_reconfigure(case, primary),)))
 
 
