@@ -344,7 +344,7 @@ def test_a_provider_that_could_not_begin_has_said_why(monkeypatch: pytest.Monkey
     def program() -> None:
         ChefPushJobsCluster("chef", PACKAGED["made"], root=ROOT)
 
-    with pytest.raises(pulumi.RunError, match=r"^nothing more is begun, for the error above$"):
+    with pytest.raises(pulumi.RunError, match=r"^nothing more starts, because of the error above$"):
         registered(program, monkeypatch)
 
 

@@ -179,7 +179,7 @@ STATES: dict[str, tuple[Callable[[Disks], None], set[tuple[str, str, str]], str]
     ),
     "a primary with other credentials than all others": (
         other_credentials("backend-0"),
-        {("backend-0", "credentials", "differs, compared with all other servers; the primary's are handed out again")},
+        {("backend-0", "credentials", "differs, compared with all other servers; the primary's are copied again")},
         "push-jobs-reconfigure-primary-backend-0",
     ),
     "a primary without credentials": (

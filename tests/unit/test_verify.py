@@ -11,7 +11,7 @@ import pytest
 from chef_push_jobs import scripts
 from chef_push_jobs.scripts import Script
 from tests.unit.clusters import stack
-from tests.unit.test_waiting import CLOCK, run
+from tests.unit.test_waiting import CLOCK, PASSES, run
 
 ALIVE = """case "$*" in
   */pushy/_status*) echo '{"status":"it'"'"'s alive","node_fsm_count":2,"job_processes":[]}' ;;
