@@ -96,6 +96,12 @@ def backend_1_is_master(desk: Desk) -> None:
     until(lambda: output(desk, "backend-1", f"cat {STATUS}") == "master", seconds=60)
 
 
+def backend_0_is_standby(desk: Desk) -> None:
+    """It takes part again, and knows it."""
+    until(lambda: output(desk, "backend-0", f"cat {STATUS}") == "backup", seconds=60)
+    until(lambda: desk.on("backend-0", "chef-server-ctl ha-status")[0] == 0, seconds=60)
+
+
 def backend_1_is_well(desk: Desk) -> None:
     """A service that needs the database may start before it, and is started again."""
     until(lambda: desk.on("backend-1", "chef-server-ctl ha-status")[0] == 0, seconds=60)

@@ -137,6 +137,13 @@ SECTIONS = (
             "chef-server-ctl start keepalived": Row(on="backend-0", after=rows.backend_1_is_master),
         },
     ),
+    # After a failover, so that the other backend is the master and hands over.
+    Section(
+        "clone",
+        "docs/operations.md",
+        "Change the instance type",
+        {UP: Row(("backend-0 takes over from backend-1",), before=rows.backend_0_is_standby)},
+    ),
     Section(
         "clone",
         "docs/operations.md",
