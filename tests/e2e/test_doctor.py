@@ -240,7 +240,7 @@ DRIFTS = {
         "backend-1",
         "sed -i /opscode-pushy-server/d /var/opt/opscode/keepalived/bin/cluster.sh",
         "keepalived",
-        "do not name opscode-pushy-server",
+        "do not contain opscode-pushy-server",
         push_jobs("chef-reconfigure-backend-1", "restart-pushy-backend-1", *TESTS),
     ),
 }
