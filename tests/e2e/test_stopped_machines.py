@@ -13,8 +13,10 @@ from tests.e2e.clients import probed
 from tests.e2e.conftest import Stack
 from tests.e2e.observed import change
 
-# From the master's last answer to the next one's first: 4.6 to 5.5 s where its power is lost, 2.7 s where it lets go.
-FAILOVER = 6.0
+# From the master's last answer to the next one's first, 5 s on a quiet machine: keepalived's own decision takes most.
+FAILOVER = 10.0
+# The suite of push jobs 1.x, with which the run ends, restarts the service itself.
+RESTART = 2.0
 
 
 @contextmanager
@@ -63,8 +65,10 @@ def test_an_ha_cluster_gets_another_instance_type_machine_by_machine_and_clients
     with probed(ha.lab, f"{ha.outputs()['vip']}:10000") as clients, stopped(ha) as order:
         done = change(ha)
     assert [sorted(down) for down in order] == [["frontend-0"], ["frontend-1"], ["backend-1"], ["backend-0"]]
-    assert len(clients.lengths) == 1, clients.lengths
-    assert max(clients.lengths) < FAILOVER
+    print(f"measured: no answer for {clients.lengths} s")
+    longest, *others = sorted(clients.lengths, reverse=True)
+    assert longest < FAILOVER
+    assert len(others) <= 1 and all(each < RESTART for each in others), clients.lengths
     assert done.ran == {"push-jobs-test-backend-0", "push-jobs-test-backend-1"}
     assert master(ha) == "backend-1"
     assert "unchanged" in ha.up().stdout
