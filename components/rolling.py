@@ -51,7 +51,7 @@ class Rolling:
         self._reached: dict[str, asyncio.Event] = {}
         self._moved: dict[str, str] = {}
         self._state: asyncio.Task[Mapping[str, Mapping[str, Any]]] | None = None
-        self._turns = Turns(args.topology, self, args.patience)
+        self._turns = Turns(args.topology, self, args.patience, at_once=args.at_once)
         turn = pulumi.ResourceHook(f"{prefix}one-at-a-time", self._before)
         failed = pulumi.ErrorHook(f"{prefix}none-after-a-failure", self._after_failure)
         self.hooks = pulumi.ResourceHookBinding(before_create=[turn], before_update=[turn], on_error=[failed])
@@ -73,7 +73,7 @@ class Rolling:
         name = args.name.removeprefix(self._prefix)
         self._event(name).set()
         before, after = await plain(dict(args.old_inputs or {})), await plain(dict(args.new_inputs or {}))
-        if before and not self._args.at_once and stops(before, after):
+        if before and stops(before, after):
             await self._turns.take(name)
 
     def _after_failure(self, args: pulumi.ErrorHookArgs) -> bool:

@@ -57,12 +57,17 @@ class Patience:
 
 
 class Turns:
-    """`take` is awaited before a machine stops; `settled` before anything else is done on servers."""
+    """`take` is awaited before a machine stops; `settled` before anything else is done on servers.
 
-    def __init__(self, topology: Topology, cluster: Cluster, patience: Patience) -> None:
+    With `at_once`, nobody waits for a turn; all wait for the machines' return.
+    """
+
+    def __init__(self, topology: Topology, cluster: Cluster, patience: Patience, *, at_once: bool = False) -> None:
         self._topology, self._cluster, self._patience = topology, cluster, patience
         self._roles = {server.name: server.role for server in topology.servers}
-        self._turn = asyncio.Lock()
+        # One machine at a time, or as many as there are.
+        self._turn = asyncio.Semaphore(len(topology.servers) + 1 if at_once else 1)
+        self._at_once = at_once
         self._returns: dict[str, asyncio.Task[None]] = {}
         self._failed = asyncio.Event()
         self._failure = ""
@@ -70,9 +75,11 @@ class Turns:
     async def take(self, name: str) -> None:
         """Returns when `name` may stop. Raises ValueError where the others cannot do without it, or something fails."""
         try:
-            await self._unless_failed(self._wait(name))
+            if not self._at_once:
+                await self._unless_failed(self._wait(name))
             await self._unless_failed(self._turn.acquire())
-            await self._make_way(name)
+            if not self._at_once:
+                await self._make_way(name)
         except Exception as error:
             self.give_up(str(error))
             raise

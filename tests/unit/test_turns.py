@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -131,6 +132,26 @@ def test_where_hooks_that_wait_would_keep_the_engine_machines_go_as_they_come(ar
     assert played.order == arrival
     assert played.most_down == 1
     assert not played.without_master
+
+
+def test_with_downtime_allowed_machines_stop_at_once_and_all_else_waits_for_their_return() -> None:
+    async def program() -> tuple[Played, bool]:
+        played = Played(HA)
+        played.broken.add("frontend-1")
+        turns = Turns(HA, played, QUICK, at_once=True)
+        played.reached["bastion"].set()
+        played.changed["bastion"].set()
+        settled = asyncio.ensure_future(turns.settled())
+        await asyncio.gather(*(played.stop(server.name, turns) for server in HA.servers))
+        early = settled.done()
+        played.broken.clear()
+        with suppress(ValueError):
+            await settled
+        return played, early
+
+    played, early = run(program())
+    assert played.most_down == 4
+    assert not early
 
 
 def test_before_a_first_rollout_has_come_to_its_end_nobody_is_asked_and_nobody_waits_for_a_return() -> None:
