@@ -106,4 +106,4 @@ def test_an_unknown_stack_is_refused_with_those_that_there_are(clone_sandbox: Sa
     )
     assert done.returncode == 1
     assert "there is no stack none" in done.stderr
-    assert "Pulumi.sandbox.yaml" in done.stderr
+    assert "choose one: sandbox" in done.stderr
