@@ -198,7 +198,11 @@ def facts(resources: dict[str, dict[str, Any]]) -> dict[str, Any]:
     ("name", "changes", "problem"),
     [
         ("chef", {"topology": "cluster"}, "topology: 'cluster'\n.*Rule: it is one of 'standalone', 'tier' or 'ha'."),
-        ("cluster-with-a-long-name", {}, "the cluster's name: 'cluster-with-a-long-name'\n.*Rule: it has up to 14 letters"),
+        (
+            "cluster-with-a-long-name",
+            {},
+            "the cluster's name: 'cluster-with-a-long-name'\n.*Rule: it has up to 14 letters",
+        ),
     ],
 )
 def test_a_mistake_in_a_program_in_yaml_is_reported_with_its_rule(
