@@ -35,7 +35,7 @@ Machine = tuple[aws.ec2.Instance, pulumi.Output[str]]
 
 @dataclass(frozen=True)
 class RollingArgs:
-    """With `at_once`, machines stop whenever the engine gets to them."""
+    """What `Turns` is given."""
 
     topology: Topology
     patience: Patience
@@ -62,11 +62,11 @@ class Rolling:
         self._found = dict(machines)
 
     async def settled(self) -> None:
-        """As of `Turns`."""
+        """See `Turns.settled`."""
         await self._turns.settled()
 
     def give_up(self, failure: str) -> None:
-        """As of `Turns`."""
+        """See `Turns.give_up`."""
         self._turns.give_up(failure)
 
     async def _before(self, args: pulumi.ResourceHookArgs) -> None:

@@ -64,9 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EXPECTED as error:
         _tell(str(error))
     except OSError as error:
-        told = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         remedy = REMEDIES.get(type(error), "")
-        _tell(f"{told}; {remedy}" if remedy else told)
+        _tell(f"{message}; {remedy}" if remedy else message)
     except Exception as error:
         _tell(_fault(error, debug))
     return NOT_BEGUN

@@ -89,6 +89,15 @@ async def attempts(connection: Connection, tell: Callable[[Exception, int], None
         await asyncio.sleep(PAUSE)
 
 
+async def login(connection: Connection, stack: AsyncExitStack) -> asyncssh.SSHClientConnection:
+    """A connection to its end, which `stack` closes. Raises NoKey, OtherKey, TurnedAway or NotThere."""
+    *way, end = _ends(connection)
+    tunnel: asyncssh.SSHClientConnection | None = None
+    for each in way:
+        tunnel = await _login(each, tunnel, stack, on_the_way=True)
+    return await _login(end, tunnel, stack, on_the_way=False)
+
+
 def _ends(connection: Connection) -> list[Connection]:
     return [end for end in (connection.get("proxy"), connection) if end]
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from chef_push_jobs.engine.first_contact import NoKey, NotThere, OtherKey, TurnedAway, login
 from chef_push_jobs.model.shown import line
 
 if TYPE_CHECKING:
     import asyncssh
 
-MOST = 64 * 1024  # bytes of an answer that are read
+MOST = 256 * 1024  # characters of an answer; a probe of a cluster with a thousand servers answers with 80,000
+
+
+class TooMuch(Exception):
+    """What a server sends has no end."""
 
 
 @dataclass(frozen=True)
@@ -27,48 +33,33 @@ class Answer:
         return self.lines[-1] if self.lines else "no answer"
 
 
-async def login(end: Mapping[str, Any], tunnel: Any = ()) -> asyncssh.SSHClientConnection:
-    """A connection to `end`, which is as pulumi-command has it. Raises OSError, asyncssh.Error."""
-    import asyncssh  # noqa: PLC0415 - it takes half a second, and most runs ask nobody
-
-    key = end.get("privateKey")
-    own: dict[str, Any] = {"client_keys": [asyncssh.import_private_key(key)], "agent_path": None} if key else {}
-    pinned = end.get("hostKey")
-    return await asyncssh.connect(
-        end["host"],
-        int(end.get("port") or 22),
-        tunnel=tunnel,
-        username=end.get("user") or "root",
-        known_hosts=([asyncssh.import_public_key(pinned)], [], []) if pinned else None,
-        config=None,
-        preferred_auth="publickey",
-        **own,
-    )
-
-
 async def run(connection: Mapping[str, Any], command: str, script: str, seconds: float) -> Answer:
     """Run `command` with `script` as its input, within `seconds`; `connection` is as pulumi-command has it.
 
     Whatever a server makes of it is an answer.
     """
-    import asyncssh  # noqa: PLC0415 - as above
+    import asyncssh  # noqa: PLC0415 - it takes half a second, and most runs ask nobody
 
-    opened: list[asyncssh.SSHClientConnection] = []
     try:
-        async with asyncio.timeout(seconds):
-            for end in (connection.get("proxy"), connection):
-                if end:
-                    opened.append(await login(end, opened[-1] if opened else ()))
-            process = await opened[-1].create_process(command, stderr=asyncssh.STDOUT, errors="replace")
+        async with AsyncExitStack() as stack, asyncio.timeout(seconds):
+            end = await login(connection, stack)
+            process = await end.create_process(command, stderr=asyncssh.STDOUT, errors="replace")
             process.stdin.write(script)
             process.stdin.write_eof()
-            printed = await process.stdout.read(MOST)
+            printed = await bounded(process.stdout)
             await process.wait_closed()
             return Answer(process.returncode, tuple(line(each) for each in printed.splitlines() if each.strip()))
     except TimeoutError:
         return Answer(None, (f"no answer within {seconds:g} s",))
-    except (OSError, asyncssh.Error) as error:
-        return Answer(None, (line(getattr(error, "strerror", None) or str(error) or type(error).__name__),))
-    finally:
-        for each in reversed(opened):
-            each.abort()
+    except (NoKey, NotThere, OtherKey, TooMuch, TurnedAway, OSError, asyncssh.Error) as error:
+        return Answer(None, (line(str(error) or type(error).__name__),))
+
+
+async def bounded(stream: asyncssh.SSHReader[str]) -> str:
+    """All that it says. Raises TooMuch."""
+    pieces: list[str] = []
+    while piece := await stream.read(MOST):
+        pieces.append(piece)
+        if sum(map(len, pieces)) > MOST:
+            raise TooMuch(f"its answer is longer than {MOST // 1024} KB")
+    return "".join(pieces)

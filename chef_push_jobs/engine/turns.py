@@ -65,9 +65,8 @@ class Turns:
     def __init__(self, topology: Topology, cluster: Cluster, patience: Patience, *, at_once: bool = False) -> None:
         self._topology, self._cluster, self._patience = topology, cluster, patience
         self._roles = {server.name: server.role for server in topology.servers}
-        # One machine at a time, or as many as there are.
-        self._turn = asyncio.Semaphore(len(topology.servers) + 1 if at_once else 1)
         self._at_once = at_once
+        self._turn = asyncio.Lock()
         self._returns: dict[str, asyncio.Task[None]] = {}
         self._failed = asyncio.Event()
         self._failure = ""
@@ -77,8 +76,7 @@ class Turns:
         try:
             if not self._at_once:
                 await self._unless_failed(self._wait(name))
-            await self._unless_failed(self._turn.acquire())
-            if not self._at_once:
+                await self._unless_failed(self._turn.acquire())
                 await self._make_way(name)
         except Exception as error:
             self.give_up(str(error))
@@ -165,7 +163,8 @@ class Turns:
             elif self._roles[name] is Role.FRONTEND:
                 await asyncio.sleep(self._patience.health)
         finally:
-            self._turn.release()
+            if not self._at_once:
+                self._turn.release()
 
     async def _ask_until_it_serves(self, name: str) -> Answer:
         """It does not answer SSH at first."""

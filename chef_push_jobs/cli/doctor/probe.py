@@ -33,7 +33,6 @@ class IncompleteFacts(ValueError):
     """The script did not get to its end, or what came is no answer of it."""
 
 
-MOST = 256 * 1024  # characters of an answer; one of a cluster with a thousand servers has 80,000
 # What each line of an answer may have, word for word: all else is refused, so that no text of a server goes further.
 DIGEST, NUMBER, YES_NO = r"[0-9a-f]{64}", r"\d{1,12}", "yes|no"
 VERSION = r"[A-Za-z0-9.+:~^_-]{1,100}"

@@ -19,6 +19,7 @@ from chef_push_jobs.cli.doctor.observations import PortState, ProbeResult
 from chef_push_jobs.cli.doctor.probe import IncompleteFacts
 from chef_push_jobs.config.stack_config import Ssh
 from chef_push_jobs.engine import shown_keys
+from chef_push_jobs.engine.remote_shell import bounded
 from chef_push_jobs.engine.stack_state import Target
 from chef_push_jobs.model.shown import line
 from chef_push_jobs.model.ssh_keys import is_fingerprint
@@ -27,10 +28,6 @@ DIAL_SECONDS = 5.0
 # A firewall that drops is only known by silence.
 KNOCK_SECONDS = 2.0
 MOST_AT_ONCE = 50
-
-
-class TooMuch(Exception):
-    """What a server sends has no end."""
 
 
 async def visit_all(
@@ -75,7 +72,7 @@ async def _ask(target: Target, ssh: Ssh, script: str) -> ProbeResult:
             with suppress(OSError):  # where it ends before it reads, it says why
                 process.stdin.write(script)
                 process.stdin.write_eof()
-            answered, said = await asyncio.gather(_bounded(process.stdout), _bounded(process.stderr))
+            answered, said = await asyncio.gather(bounded(process.stdout), bounded(process.stderr))
             return ProbeResult(probe.parse_facts(answered), time=time.time())
         except (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed):
             return ProbeResult(host_key=await _presented(target, ssh, options))
@@ -84,16 +81,6 @@ async def _ask(target: Target, ssh: Ssh, script: str) -> ProbeResult:
             return ProbeResult(trouble=line(last[0] if last else str(error)))
         except Exception as error:  # whatever a server makes of SSH costs its own row
             return ProbeResult(trouble=line(_plain(error)))
-
-
-async def _bounded(stream: asyncssh.SSHReader[str]) -> str:
-    """All that it says. Raises TooMuch."""
-    pieces: list[str] = []
-    while piece := await stream.read(probe.MOST):
-        pieces.append(piece)
-        if sum(map(len, pieces)) > probe.MOST:
-            raise TooMuch(f"its answer is longer than {probe.MOST // 1024} KB")
-    return "".join(pieces)
 
 
 async def _options(ssh: Ssh, connections: ExitStack) -> dict[str, Any]:

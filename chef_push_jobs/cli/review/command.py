@@ -79,11 +79,11 @@ def _preview(stack: str | None, config_file: Path | None) -> str:
 def _before(history_file: Path | None, stack: str) -> Mapping[str, str] | None:
     """The configuration at the last update that succeeded; None where that is not to be had."""
     try:
-        told = read(history_file) if history_file else _history(stack)
+        history = read(history_file) if history_file else _history(stack)
     except (PulumiError, StackFileError):
         return None
     try:
-        update = last_success(parse_history(told))
+        update = last_success(parse_history(history))
     except ValueError as error:
         raise CommandError(f"{history_file or 'pulumi stack history'}: {error}") from None
     return update.values if update else None

@@ -93,8 +93,8 @@ class Screen:
         if not self.rollout.result:
             self._print(said.rstrip())
         succeeded = self.rollout.result == "succeeded"
-        told = {name: one for name, one in self.rollout.outputs.items() if succeeded or name != "test"}
-        for one in summary(told):  # in a failed rollout, what was tested was another one
+        outputs = {name: one for name, one in self.rollout.outputs.items() if succeeded or name != "test"}
+        for one in summary(outputs):  # in a failed rollout, what was tested was another one
             self._print(line(one))
         self._print(
             f"{self.stack}: {self.rollout.result or 'nothing was done'}, "

@@ -26,8 +26,8 @@ def summary(outputs: Mapping[str, Any]) -> Iterator[str]:
     if vip := outputs.get("vip"):
         yield f"address of the backends: {vip}"
     if ports := _mapping(outputs.get("ports")):
-        told = [f"{what} {ports[key]}" for key, what in PORTS.items() if key in ports]
-        yield f"ports of push jobs: {', '.join(told)}"
+        named = [f"{what} {ports[key]}" for key, what in PORTS.items() if key in ports]
+        yield f"ports of push jobs: {', '.join(named)}"
     if test := outputs.get("test"):
         yield f"test: {test}"
 

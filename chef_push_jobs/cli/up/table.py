@@ -169,9 +169,9 @@ def cloud(rollout: RolloutProgress, now: float) -> str:
     slow = sorted(rollout.making.values(), key=lambda one: one.started)
     parts = [f"{one.kind} {one.name} {now - one.started:.0f}s" for one in slow[:MOST]]
     parts += [f"{len(slow) - MOST} more"] if len(slow) > MOST else []
-    told = [f"{done} done"] if done else []
-    told += [f"under way: {', '.join(parts)}"] if parts else []
-    return f"network and the rest of the cloud: {'; '.join(told)}" if told else ""
+    progress = [f"{done} done"] if done else []
+    progress += [f"under way: {', '.join(parts)}"] if parts else []
+    return f"network and the rest of the cloud: {'; '.join(progress)}" if progress else ""
 
 
 def hidden(whole: Table, shown: Table) -> str:
