@@ -19,11 +19,11 @@ PAGE, PLOT = HERE / "RESULTS.md", HERE / "rollouts.svg"
 HEAD = """\
 # Results
 
-How long the push-jobs rollout takes on servers that run Chef server already: the very same shell commands on the very
-same hosts (network namespaces of one machine), which end in the same checked state. Seconds of the clock, medians;
-within a run the contenders take turns. `ideal` is an asyncio executor of the same plan over one lasting connection a
-host, with no state and no engine. What holds each figure, and what was done about it:
-[docs/performance.md](../docs/performance.md).
+How long the push jobs rollout takes on servers that already run Chef server. All contenders run the same shell
+commands on the same hosts (network namespaces on one machine), and must end in the same state, which is checked. Times
+are wall-clock seconds, medians of n runs; the contenders take turns. `ideal` is an asyncio executor of the same plan
+over one persistent connection per host, without state or engine. [docs/performance.md](../docs/performance.md) explains
+the figures.
 
 Written by `scripts/bench` from [results.jsonl](results.jsonl).
 """
@@ -43,7 +43,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 
 def targets_reached(results: Results) -> Iterator[str]:
-    yield "## Ratios, and what they are to be\n"
+    yield "## Targets\n"
     rows = [
         (
             target.figure,
@@ -58,8 +58,8 @@ def targets_reached(results: Results) -> Iterator[str]:
 
 
 def _rollouts(results: Results) -> Iterator[str]:
-    yield "## Rollouts, in seconds, and by how much they are longer than the ideal\n"
-    yield f"![the same as a plot]({PLOT.name})\n"
+    yield "## Rollouts, in seconds, and as a multiple of the ideal\n"
+    yield f"![The same as a plot]({PLOT.name})\n"
     whos = results.whos("rollout")
     cells = [(servers, kind) for what, servers, kind in results.whats() if what == "rollout"]
 
@@ -85,8 +85,8 @@ def _costs(results: Results) -> Iterator[str]:
         return "" if found is None else f"{found:,.1f}" if found % 1 else f"{found:,.0f}"
 
     for figure in ("cpu s", "servers' cpu s", "connections"):
-        names = {"cpu s": "CPU seconds of the operator's side", "servers' cpu s": "CPU seconds of the servers"}
-        yield f"{names.get(figure, 'SSH connections in all')}:\n"
+        names = {"cpu s": "CPU seconds on the operator's side", "servers' cpu s": "CPU seconds on the servers"}
+        yield f"{names.get(figure, 'SSH connections in total')}:\n"
         yield from table(("servers", *whos), [(str(n), *(value(who, n, figure) for who in whos)) for n in sizes])
     yield "This project's rollout:\n"
     figures = sorted(

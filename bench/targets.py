@@ -1,4 +1,4 @@
-"""What the figures are to be, and what they are. Pure."""
+"""The targets of the benchmark, and how each figure is computed from the results. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Figure = Callable[[Results], float | None]
 
 @dataclass(frozen=True)
 class Target:
-    """`found` gives the figure, None where it was not measured; it is to be `limit` at most."""
+    """`found` computes the figure (None if it was not measured); the target is `limit` or less."""
 
     figure: str
     limit: float
@@ -40,7 +40,7 @@ def against(whos: Sequence[str], servers: int, durations: str) -> Figure:
 
 
 def a_task(figure: str) -> Figure:
-    """The most that a task's share is, at any size."""
+    """The largest quotient of `figure` and the number of tasks, over all sizes."""
 
     def found(results: Results) -> float | None:
         each = [
@@ -53,7 +53,7 @@ def a_task(figure: str) -> Figure:
 
 
 def a_server(what: str, who: str, many: int, few: int) -> Figure:
-    """Seconds a server at `many` servers, by those at `few`."""
+    """Seconds per server at `many` servers, divided by those at `few`."""
 
     def found(results: Results) -> float | None:
         each = ratio(results.median(what, who, many), results.median(what, who, few))
@@ -71,20 +71,22 @@ TARGETS = (
     Target("rollout / Ansible; no durations; 4 servers", 0.4, against(ANSIBLE, 4, "none")),
     Target("rollout / Ansible; no durations; 60 servers", 0.4, against(ANSIBLE, 60, "none")),
     Target("rollout / Terraform; no durations; 60 servers", 1.0, against(["terraform"], 60, "none")),
-    Target("seconds a server at 60 / at 20, no durations", 1.3, a_server("rollout", OURS, 60, 20)),
+    Target("seconds per server at 60 / at 20, no durations", 1.3, a_server("rollout", OURS, 60, 20)),
     Target(
         "no-op preview, 60 servers / Ansible `--check` of the same",
         0.1,
         lambda r: ratio(r.median("no-op preview", OURS, 60), r.median("check", ANSIBLE[0], 60)),
     ),
-    Target("state bytes a task, as stored", 2500, a_task(STORED)),
-    Target("state bytes a task, before compression", 2500, a_task(UNCOMPRESSED)),
+    Target("state bytes per task, as stored", 2500, a_task(STORED)),
+    Target("state bytes per task, before compression", 2500, a_task(UNCOMPRESSED)),
     Target(
-        "connections from the operator to a frontend in a first push-jobs rollout",
+        "connections from the operator to a frontend in a first push jobs rollout",
         4,
         lambda r: r.median("rollout", OURS, 4, "none", FRONTEND),
     ),
     Target("connections in a no-op `up`", 0, lambda r: r.median("no-op up", OURS, 4, "none", "connections")),
     Target("planning in the program, 1,000 servers, s", 1.0, lambda r: r.median("planning", "program", 1000)),
-    Target("preview: seconds a server at 1,000 / at 100", 1.3, a_server("first preview", "pulumi preview", 1000, 100)),
+    Target(
+        "preview: seconds per server at 1,000 / at 100", 1.3, a_server("first preview", "pulumi preview", 1000, 100)
+    ),
 )

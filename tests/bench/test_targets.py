@@ -46,12 +46,12 @@ def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
             0.9,
         ),
         (
-            "seconds a server at 60 / at 20, no durations",
+            "seconds per server at 60 / at 20, no durations",
             [rollout("pulumi up", 60, 30), rollout("pulumi up", 20, 8)],
             1.25,
         ),
         (
-            "state bytes a task, as stored",
+            "state bytes per task, as stored",
             [rollout("pulumi up", 4, 9, more={"state bytes, as stored": 9000, "tasks": 3})],
             3000,
         ),
