@@ -49,7 +49,7 @@ for subcommand in (check, plan, review, up, report, doctor, docs):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit status of a command line, by default of this process."""
+    """Runs a command line (by default, this process's) and returns its exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = DEBUG in _own(words)
     if debug:
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = typer.main.get_command(app).main(words or ["--help"], prog_name=NAME, standalone_mode=False)
         return int(status or 0) if words else NOT_BEGUN
     except TyperException as error:
-        # The words of the library that checks a choice are no sentence of ours.
+        # typer's own words about an invalid choice are not a sentence.
         message = error.format_message().replace(": Value error, ", ": ").removesuffix(".")
         _tell(f"{message}; see {NAME} --help")
     except EXPECTED as error:
@@ -91,7 +91,7 @@ def _options(
 
 
 def _own(words: Sequence[str]) -> Sequence[str]:
-    """Without what follows `--`, which is Pulumi's."""
+    """The arguments before `--`; those after it are for Pulumi."""
     return words[: words.index("--")] if "--" in words else words
 
 
@@ -100,7 +100,10 @@ def _tell(text: str) -> None:
 
 
 def _fault(error: Exception, debug: bool) -> str:
-    """What nobody foresaw: its traceback on standard error, or in a file for its owner alone."""
+    """Reports an unexpected error.
+
+    Prints its traceback to standard error, or writes it to a file that only its owner reads.
+    """
     if debug:
         tell("".join(traceback.format_exception(error)).rstrip())
         return f"{type(error).__name__}: a bug in {NAME}; please report it, with the lines above"

@@ -19,11 +19,11 @@ NAME = "chef-push-jobs"
 
 
 class CommandError(Exception):
-    """Why a subcommand cannot begin, and what to do, in one line."""
+    """Why a subcommand cannot start, and what to do, in one line."""
 
 
 def project_root() -> Path:
-    """The folder of the project that the current folder is in. Raises StackFileError."""
+    """The project directory that contains the current directory. Raises StackFileError."""
     return stack_files.find_root(Path.cwd())
 
 
@@ -55,12 +55,12 @@ OutputOption = Annotated[
 
 
 def place(pulumi: Pulumi, stack: str | None, config_file: Path | None) -> Place:
-    """The stack that is meant, with the file of its settings. Raises PulumiError where none is named or selected."""
+    """The selected stack, or the one named, with its settings file. Raises PulumiError if there is neither."""
     return Place(stack or pulumi.selected_stack(), str(config_file.resolve()) if config_file else None)
 
 
 def read(file: Path) -> str:
-    """The text of a file, or of standard input for `-`."""
+    """The content of a file, or of standard input for `-`."""
     try:
         return sys.stdin.read() if file == STDOUT else file.read_text()
     except UnicodeDecodeError:
@@ -68,7 +68,7 @@ def read(file: Path) -> str:
 
 
 def write(text: str, output: Path | None) -> None:
-    """To a file, which is named on standard error, or to standard output."""
+    """Writes to a file, and prints its name on standard error; or writes to standard output."""
     shown = visible(text if text.endswith("\n") else f"{text}\n")
     if output is None or output == STDOUT:
         sys.stdout.write(shown)
@@ -79,5 +79,5 @@ def write(text: str, output: Path | None) -> None:
 
 
 def tell(text: str) -> None:
-    """On standard error."""
+    """Prints to standard error."""
     print(visible(text), file=sys.stderr)

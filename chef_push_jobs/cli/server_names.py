@@ -1,4 +1,4 @@
-"""Names of servers put into a sentence. Pure."""
+"""Formats lists of server names for a sentence. Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from chef_push_jobs.model.order import natural
 
 
 def counted(servers: Iterable[str]) -> list[str]:
-    """In the order in which people count."""
+    """In natural order."""
     return sorted(servers, key=natural)
 
 
 def listed(servers: Sequence[str]) -> str:
-    """`backend-0, backend-1, frontend-0 to frontend-19`: three or more in a row are folded."""
+    """`backend-0, backend-1, frontend-0 to frontend-19`: folds three or more consecutive servers."""
     runs: list[list[str]] = []
     for server in servers:
         if runs and _next(runs[-1][-1]) == server:

@@ -1,1 +1,1 @@
-"""`chef-push-jobs check`: each setting of a stack, its value and where that is from, and all that is wrong."""
+"""`chef-push-jobs check`: each setting of a stack with its value, where that comes from, and every mistake."""

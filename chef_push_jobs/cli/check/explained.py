@@ -15,7 +15,7 @@ from dataclasses import asdict
 from chef_push_jobs.config.explanation import Explanation, Value
 from chef_push_jobs.model.shown import line
 
-MOST = 5000  # characters of a value
+MOST = 5000  # longest value shown, in characters
 
 
 def as_text(found: Explanation) -> str:

@@ -1,1 +1,1 @@
-"""`chef-push-jobs docs`: what a project's documents say of the settings and of its stacks, written from these."""
+"""`chef-push-jobs docs`: writes those parts of a project's documents that follow from its settings and stacks."""

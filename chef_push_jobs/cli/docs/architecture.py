@@ -50,7 +50,7 @@ BOXES = (
 
 @dataclass(frozen=True)
 class Arrow:
-    """The label stands at `at`, its ports are those of the flows from `source` to `target`."""
+    """`at` is where its label stands; its ports are those of the flows from `source` to `target`."""
 
     paths: tuple[str, ...]
     source: Peer

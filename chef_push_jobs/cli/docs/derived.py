@@ -1,5 +1,6 @@
-"""The files that are derived from the settings and the stacks: reference, schema for editors, plans. Pure but for
-the stack files.
+"""The files that are derived from the settings and the stacks: reference, schema for editors, plans.
+
+Pure, except for reading the stack files.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from chef_push_jobs.runbook.stack import load_stack
 
 EXAMPLES = "docs/examples"
 EXAMPLE = "example-aws"  # the stack whose costs docs/aws.md shows
-# Tables in documents of a clone, by document: the module they are written from, their name, and they themselves.
+# By document: the module that a table is written from, the table's name, and its text.
 TABLES = {
     "docs/chef.md": [
         ("model/versions.py", "versions of push jobs", versions.push_jobs_table()),
@@ -36,7 +37,10 @@ ARCHITECTURE = "docs/examples/architecture.svg"
 
 
 def derived(root: Path) -> dict[str, str]:
-    """By path below the project's folder. Raises StackFileError, and SettingsError for a stack that cannot be drawn."""
+    """Each file's content by its path in the project.
+
+    Raises StackFileError, and SettingsError if a stack cannot be drawn.
+    """
     project, keys = stack_files.project(root), {"timeLimits": adjustable()}
     schema = stack_files.folder(root).relative_to(root) / "schema.json"
     return {
@@ -50,7 +54,7 @@ def derived(root: Path) -> dict[str, str]:
 
 
 def _with_tables(root: Path) -> dict[str, str]:
-    """The documents of a clone that have tables between markers."""
+    """The documents of a clone that have tables between markers, with those tables updated."""
     found = {}
     for name, tables in TABLES.items():
         if (root / name).exists():

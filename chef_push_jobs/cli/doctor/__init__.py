@@ -1,1 +1,1 @@
-"""`chef-push-jobs doctor`: whether a stack's servers and firewall are as the stack says. It changes nothing."""
+"""`chef-push-jobs doctor`: compares a stack's servers and firewall with its settings. It changes nothing."""

@@ -1,6 +1,6 @@
-"""What is well on a server and what is not, by what it answered. Pure.
+"""Judges a server by its answers: what is as it should be, and what is not. Pure.
 
-What concerns the whole stack is in `diagnosis.py`. Tasks are named by the same tables that `pulumi up` makes them from.
+What concerns the whole stack is in `diagnosis.py`. Task names come from the same tables as those of `pulumi up`.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from chef_push_jobs.scripts.commands import MARK
 
 @dataclass(frozen=True)
 class Case:
-    """A stack and all that its servers answered.
+    """A stack and everything that its servers answered.
 
-    `pending` are tasks that `pulumi up` would run for new settings, with those that follow from them. `bastion` is one
-    that the stack made. `guarded` is whether the stack's own security groups stand before the servers: those say
-    nothing to strangers.
+    `pending` are tasks that `pulumi up` would run for changed settings, including those that follow from them.
+    `bastion` is a bastion that the stack created. `guarded` says whether the stack's own security groups protect the
+    servers: those do not answer strangers.
     """
 
     plan: StackPlan
@@ -53,7 +53,7 @@ class Case:
         return self.plan.settings
 
     def ssh(self, server: Server, *words: str) -> str:
-        """The command that runs `words` there, as the operator reaches it."""
+        """The command with which the operator runs `words` there."""
         return ssh_command(self.way, self.targets[server.name].address, *words)
 
     @property
@@ -61,11 +61,11 @@ class Case:
         return self.settings.topology.primary
 
     def answers(self, server: Server) -> ServerFacts | None:
-        """None also of a server that was not made yet."""
+        """None if it did not answer, or was not created yet."""
         return self.visits.get(server.name, ProbeResult()).answers
 
     def is_master(self, server: Server) -> bool:
-        """Whether the service is to run there: what keepalived says, in ha (docs/chef.md, Who is master)."""
+        """Whether the service should run there: in ha, what keepalived says (docs/chef.md, Who is master)."""
         answers = self.answers(server)
         if self.settings.topology.kind is not Kind.HA:
             return server == self.primary
@@ -73,7 +73,7 @@ class Case:
 
 
 def ssh_command(ssh: Ssh, address: str, *words: str) -> str:
-    """By hand, as doctor itself: with the port, and through the bastion."""
+    """The ssh command line that an operator types: with the port, and through the bastion."""
     options = ["-p", str(ssh.port)]
     if ssh.proxy:
         options += ["-J", f"{ssh.proxy.user}@{ssh.proxy.host}:{ssh.proxy.port}"]
@@ -81,7 +81,7 @@ def ssh_command(ssh: Ssh, address: str, *words: str) -> str:
 
 
 def task(step: str, server: Server) -> TaskId:
-    """Of push jobs' runbook."""
+    """A task of push jobs' runbook."""
     return TaskId(push_jobs.NAME, step, server.name)
 
 
@@ -133,7 +133,10 @@ def _left_over(case: Case, server: Server, answers: ServerFacts, shown: str) -> 
 
 
 def _newer(case: Case, server: Server, answers: ServerFacts, text: str, repair: tuple[TaskId, ...]) -> Finding:
-    """Install refuses a downgrade. Off the primary, push jobs can be taken away first: all it needs is copied again."""
+    """A newer package than the stack's: install refuses a downgrade.
+
+    On all servers but the primary, push jobs can be removed first, because everything that it needs is copied again.
+    """
     text = f"{text}, which is newer: a downgrade is refused"
     if server != case.primary and answers.newer == {PACKAGES[0]}:
         remove = "dpkg --remove" if case.settings.push_jobs_package.format == "deb" else "rpm --erase"
@@ -143,7 +146,7 @@ def _newer(case: Case, server: Server, answers: ServerFacts, text: str, repair: 
 
 
 def _follow(answers: ServerFacts, *packages: str) -> tuple[str, ...]:
-    """The stack is to say what is there."""
+    """Commands that change the stack's settings to the installed packages."""
     place = {PACKAGES[0]: "pushJobs.package.file", PACKAGES[1]: "chefServer.package.file"}
     return tuple(
         f"pulumi config set {{options}} --path {{project}}:{place[name]} {quote('FILE-OF-' + answers.packages[name])}"
@@ -152,7 +155,7 @@ def _follow(answers: ServerFacts, *packages: str) -> tuple[str, ...]:
 
 
 def credentials(case: Case, server: Server, answers: ServerFacts) -> Cell:
-    """The primary's are right, for they are what is handed out."""
+    """Compares with the primary's credentials, which count as right because they are copied to the others."""
     source = case.answers(case.primary)
     others = {other: case.answers(other) for other in case.settings.topology.others}
     known = [_credentials(other) for other in others.values() if other]
@@ -166,18 +169,21 @@ def credentials(case: Case, server: Server, answers: ServerFacts) -> Cell:
     if mine == theirs:
         return Cell("equal")
     if alone:
-        return Cell("differ", CellState.DRIFT)  # it is the primary that is reported
+        return Cell("differ", CellState.DRIFT)  # reported for the primary
     text = f"{_difference(mine, theirs)}, compared with the primary"
     return _drift("differ", Finding(server.name, "credentials", text, (task("copy", server),)))
 
 
 def _own(files: Mapping[str, File | None]) -> dict[str, File | None]:
-    """Push jobs' own."""
+    """Only push jobs' own files."""
     return {path: file for path, file in files.items() if path.startswith(f"{probe.ETC}/")}
 
 
 def _stands_alone(primary: Mapping[str, File | None], others: Sequence[Mapping[str, File | None]]) -> bool:
-    """Whether all others have the same, and it is another. Where they have none, it is they that lack something."""
+    """Whether all others have the same files, and the primary different ones.
+
+    If the others have none, they are at fault.
+    """
     same = len(others) > 1 and all(other == others[0] for other in others)
     return same and primary != others[0] and any(_own(others[0]).values())
 
@@ -191,7 +197,7 @@ def _of_primary(case: Case, mine: Mapping[str, File | None], theirs: Mapping[str
 
 
 def _lost(mine: Mapping[str, File | None], theirs: Mapping[str, File | None]) -> list[str]:
-    """What is missing of push jobs' own files, where nothing else is wrong: no reconfigure makes them again."""
+    """Those of push jobs' own files that are missing, if nothing else is wrong: no reconfigure creates them again."""
     differ = [path for path in CREDENTIALS if mine[path] != theirs[path]]
     return differ if all(path in _own(mine) and mine[path] is None for path in differ) else []
 
@@ -257,10 +263,10 @@ def service(case: Case, server: Server, answers: ServerFacts) -> Cell:
 
 
 def ports(case: Case, server: Server, answers: ServerFacts) -> Cell:
-    """From this machine. Push jobs ports are for clients, on backends; the API is for frontends alone."""
+    """From this machine. The push jobs ports are open to clients, on backends; the API port only to frontends."""
     config, doors = case.settings.config, case.visits[server.name].doors
     if config.bastion or config.ssh.proxy:
-        # The knocks come from here, and the visit from the bastion.
+        # The ports are tried from here, but the visit comes from the bastion.
         text = "they cannot be checked through a bastion: try from a client (open) and from elsewhere (closed)"
         address = quote(case.targets[server.name].address)
         knock = tuple(f"nc -vz -w 2 {address} {port}" for port in sorted(doors))
@@ -296,7 +302,7 @@ def keepalived(case: Case, server: Server, answers: ServerFacts) -> Cell:
 
 
 SERVICE_STATUS = 7
-# What `chef-server-ctl ha-status` ends with (docs/chef.md, ha-status).
+# Exit statuses of `chef-server-ctl ha-status` (docs/chef.md, ha-status).
 HA_STATUS = {
     1: "keepalived is not set up on it",
     2: "keepalived's requested and current state differ: a failover is running, or did not finish",
@@ -309,7 +315,7 @@ HA_STATUS = {
 
 
 def _ha(case: Case, server: Server, answers: ServerFacts) -> Cell:
-    """What keepalived's own check says. A master that was cut off comes back without its volume."""
+    """The result of keepalived's own check. A master that was cut off comes back without its volume."""
     if answers.ha_status is None:
         text, look = "its own check could not be run", case.ssh(server, "sudo", "chef-server-ctl", "ha-status")
         return Cell("?", CellState.UNKNOWN, Finding(server.name, "keepalived", text, commands=(look,), known=False))
@@ -326,7 +332,7 @@ def _ha(case: Case, server: Server, answers: ServerFacts) -> Cell:
     )
 
 
-FULL = 95  # percent; from 99 on the task runner says so too
+FULL = 95  # percent; from 99 on, the task runner also says so
 SKEW = 60  # seconds; Chef server refuses requests from 900 on
 SOON = 30  # days
 
@@ -343,7 +349,7 @@ def room(case: Case, server: Server, answers: ServerFacts) -> Cell:
 
 
 def clock(case: Case, server: Server, answers: ServerFacts) -> Cell:
-    """Beside this machine's."""
+    """Compared with this machine's."""
     look, here = case.ssh(server, "timedatectl"), case.visits[server.name].time
     if answers.time is None or here is None:
         return _unknown(server, "clock", "it did not report its time", look)
@@ -358,7 +364,7 @@ def clock(case: Case, server: Server, answers: ServerFacts) -> Cell:
 
 
 def certificate(case: Case, server: Server, answers: ServerFacts) -> Cell:
-    """Of the API; it is made once, and never again by itself."""
+    """The API's certificate: it is created once and never renewed."""
     if not answers.certificates:
         return Cell("", CellState.NONE)
     at = case.visits[server.name].time
@@ -391,7 +397,7 @@ CHECKS: Mapping[str, Callable[[Case, Server, ServerFacts], Cell]] = {
 
 
 def examine(case: Case, server: Server, unreachable: Finding) -> dict[str, Cell]:
-    """All cells of a server; one that cannot be asked, or was installed anew, has one drift and not many."""
+    """All cells of a server. A server that cannot be asked, or was reinstalled, has one drift instead of many."""
     visit, unknown = case.visits[server.name], dict.fromkeys(CHECKS, Cell("?", CellState.UNKNOWN))
     if visit.host_key is not None:
         finding = _another_key(case, server, visit.host_key)
@@ -405,12 +411,12 @@ def examine(case: Case, server: Server, unreachable: Finding) -> dict[str, Cell]
     asked = {name: check(case, server, visit.answers) for name, check in CHECKS.items()}
     reachable = _ours(case, server, visit.answers)
     if visit.answers.ha_status == SERVICE_STATUS and asked["service"].state is CellState.DRIFT:
-        asked["keepalived"] = replace(asked["keepalived"], finding=None)  # it says the same of that service
+        asked["keepalived"] = replace(asked["keepalived"], finding=None)  # ha_status reports the same service
     return {"reachable": reachable, "host key": Cell("pinned"), **asked}
 
 
 def _ours(case: Case, server: Server, answers: ServerFacts) -> Cell:
-    """By what `connect` notes there, as uninstalling asks for it (docs/operations.md)."""
+    """Whether `connect` recorded this stack there; uninstalling makes the same check (docs/operations.md)."""
     ours = owner(case.plan.context, server)
     if answers.owner in (None, probe.keyed(case.nonce, ours)):
         return Cell("yes")
@@ -435,7 +441,7 @@ def _another_key(case: Case, server: Server, shown: str) -> Finding:
 
 
 def _scanned(case: Case, address: str) -> str:
-    """A shell's word: the key that is shown to whoever comes the operator's way."""
+    """Shell words that print the host key shown to whoever connects as the operator does."""
     scan = f"ssh-keyscan -p {case.settings.config.ssh.port} -t ed25519 {quote(address)} | cut -d ' ' -f 2,3"
     if proxy := case.way.proxy:
         way = case.way.model_copy(update={"proxy": None, "port": proxy.port, "user": proxy.user})

@@ -1,6 +1,6 @@
-"""Asks the EC2 API for the firewall rules and machines that there are: rules made by hand are in no state of Pulumi's.
+"""Asks the EC2 API for existing firewall rules and machines, because rules added by hand are in no state.
 
-Region, endpoint and credentials are those of the stack's AWS provider. Nothing is changed.
+Region, endpoint and credentials are those of the stack's AWS provider. Changes nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# Neither publishes types.
+# Neither has type hints.
 import boto3  # type: ignore[import-untyped]
 from botocore.config import Config  # type: ignore[import-untyped]
 from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
@@ -22,7 +22,7 @@ TIMES = Config(connect_timeout=5, read_timeout=15, retries={"total_max_attempts"
 
 
 def look(config: Mapping[str, str], groups: Sequence[str], machines: Sequence[str]) -> Cloud:
-    """Of the given groups and machines; `config` has the stack's settings `aws:…`."""
+    """Asks for these groups and machines; `config` has the stack's `aws:…` settings."""
     try:
         ec2 = _client(config)
         found = _all(ec2, "describe_security_group_rules", [{"Name": "group-id", "Values": list(groups)}])
@@ -35,7 +35,7 @@ def look(config: Mapping[str, str], groups: Sequence[str], machines: Sequence[st
 
 
 def _client(config: Mapping[str, str]) -> Any:
-    """As the stack's provider connects: profile or keys, role, region and endpoints are its own settings."""
+    """Connects like the stack's provider: its settings define profile or keys, role, region and endpoints."""
     session = boto3.Session(
         profile_name=config.get("aws:profile"),
         region_name=config.get("aws:region"),

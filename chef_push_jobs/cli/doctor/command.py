@@ -89,5 +89,5 @@ def _versions(settings: Settings) -> dict[str, str]:
 
 
 async def _no_cloud() -> Cloud:
-    """Servers that exist already stand behind firewalls that are not the stack's."""
+    """A cloud that was not asked: existing servers stand behind firewalls that the stack does not manage."""
     return Cloud({}, {})

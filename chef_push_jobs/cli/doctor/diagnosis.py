@@ -1,4 +1,4 @@
-"""The whole diagnosis: each server's, and what concerns the stack: its firewall in the cloud, its master. Pure."""
+"""The whole diagnosis: every server, and what concerns the stack: its firewall in the cloud, its master. Pure."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def diagnose(stack: Stack, visits: Mapping[str, ProbeResult], cloud: Cloud, nonc
 
 
 def _changed(stack: Stack) -> Iterator[TaskId]:
-    """Tasks that the settings have other work for than what was done the last time, as far as it needs no facts."""
+    """Tasks whose work changed with the settings since they last ran, as far as that can be told without facts."""
     for task in stack.plan.tasks.values():
         name, command = str(task), task.action is Action.COMMAND
         known = command and task.id.runbook and not task.step.facts(stack.plan.topology)
@@ -72,7 +72,7 @@ def _not_rolled_out(stack: Stack, changed: frozenset[TaskId]) -> Iterator[Findin
 
 
 def _unreachable(stack: Stack, server: Server, visit: ProbeResult, cloud: Cloud) -> Finding:
-    """With what the cloud knows of the machine."""
+    """Adds what the cloud knows about the machine."""
     address = next(target.address for target in stack.targets if target.name == server.name)
     text, name = f"{address}: {visit.trouble}", server.name
     instance = stack.ids(INSTANCE).get(server.name)
@@ -103,7 +103,7 @@ def _master(case: Case) -> Iterator[Finding]:
 
 
 def _readers(case: Case) -> Iterator[Finding]:
-    """The other servers copy from the primary with keys of their own, which it lets in."""
+    """Whether the primary accepts the keys with which the other servers copy from it."""
     primary, share = case.answers(case.primary), task_of("share", case.primary)
     if primary is None or not primary.prepared or share not in case.plan.tasks or share in case.pending:
         return
@@ -115,7 +115,7 @@ def _readers(case: Case) -> Iterator[Finding]:
 
 
 def _one_machine(case: Case) -> Iterator[Finding]:
-    """As `components/one_machine_each.py` refuses it."""
+    """Two servers that are one machine; `components/one_machine_each.py` refuses these in a rollout."""
     first: dict[str, str] = {}
     for server in everywhere(case.settings.topology):
         answers = case.answers(server)
@@ -132,7 +132,7 @@ def _one_machine(case: Case) -> Iterator[Finding]:
 
 
 def _strays(stack: Stack, cloud: Cloud) -> dict[str, Finding]:
-    """Rules that no `pulumi up` made, by id. Once the stack has taken one over, `pulumi up` removes it."""
+    """Rules that no `pulumi up` created, by id. The fix imports a rule into the state; then `pulumi up` removes it."""
     groups, known = {identity: name for name, identity in stack.ids(GROUP).items()}, stack.rules
     kinds = {egress: kind for kind, egress in RULES.items()}
     return {
@@ -153,7 +153,7 @@ def _strays(stack: Stack, cloud: Cloud) -> dict[str, Finding]:
 def _with_strays(
     finding: Finding, stack: Stack, visits: Mapping[str, ProbeResult], cloud: Cloud, strays: Mapping[str, Finding]
 ) -> Finding:
-    """An open port that comes from rules made by hand is mended with those."""
+    """If a port is open because of rules added by hand, removing those rules fixes it."""
     if finding.check != "ports":
         return finding
     groups = stack.groups_of_machines.get(stack.ids(INSTANCE).get(finding.server, ""), frozenset())
@@ -182,7 +182,7 @@ def _rules(stack: Stack, cloud: Cloud) -> Iterator[Finding]:
 
 
 def _machines(stack: Stack, visits: Mapping[str, ProbeResult], cloud: Cloud) -> Iterator[Finding]:
-    """What the servers themselves do not show."""
+    """What the cloud shows and the servers themselves do not."""
     names = {identity: name for name, identity in stack.ids(INSTANCE).items()}
     for identity, groups in stack.groups_of_machines.items():
         found, visit = cloud.machines.get(identity), visits.get(names[identity])

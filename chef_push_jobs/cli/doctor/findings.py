@@ -1,4 +1,4 @@
-"""What doctor tells: a cell for each thing that was looked at, and a finding for each thing that is not well. Pure."""
+"""What doctor reports: a cell for each check of each server, and a finding for each problem. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chef_push_jobs.runbook.plan import TaskId
 
 
 class CellState(StrEnum):
-    """Of a cell. UNKNOWN: it could not be looked at; NONE: there is nothing of the kind on that server."""
+    """The state of a cell. UNKNOWN: the check could not be made; NONE: it does not apply to that server."""
 
     WELL = "well"
     DRIFT = "drift"
@@ -19,10 +19,10 @@ class CellState(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """A drift, and what mends it: tasks to `repair`, other `commands` before `pulumi up`, `refresh` with it.
+    """A problem and its fix: tasks to `repair`, other `commands` before `pulumi up`, `refresh` with it.
 
-    `server` is empty for what concerns the stack. With `up` false, no `pulumi up` would help. With
-    `known` false nobody could look, and the commands are how to.
+    `server` is empty for what concerns the whole stack. If `up` is false, `pulumi up` would not help. If `known` is
+    false, the check could not be made, and `commands` say how to make it.
     """
 
     server: str
@@ -37,7 +37,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Cell:
-    """What was seen of one thing on one server."""
+    """The result of one check on one server."""
 
     shown: str
     state: CellState = CellState.WELL
@@ -46,14 +46,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """`cells` by server and check, in the order to be shown."""
+    """`cells` by server and check, in display order."""
 
     cells: dict[str, dict[str, Cell]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
     @property
     def well(self) -> bool:
-        """Nothing that was looked at is wrong."""
+        """Whether no check found a problem."""
         return not self.problems
 
     @property

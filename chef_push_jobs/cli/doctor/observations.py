@@ -1,4 +1,7 @@
-"""What doctor learnt before it judges: of each server, of the cloud. Pure; of the stack: `engine/stack_state.py`."""
+"""What doctor observed of each server and of the cloud, before it judges. Pure.
+
+What it knows about the stack is in `engine/stack_state.py`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from chef_push_jobs.engine.stack_state import ObservedRule
 
 
 class PortState(StrEnum):
-    """What a TCP connection from this machine meets."""
+    """What happens to a TCP connection from this machine."""
 
     OPEN = "open"
     REFUSED = "refused"
@@ -20,9 +23,9 @@ class PortState(StrEnum):
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """What came of it: `answers`, or why there are none: `trouble`, or another `host_key` than the pinned one.
+    """The result of a visit: `answers`; or else `trouble`, or a `host_key` other than the pinned one.
 
-    `time` is when they came (Unix time).
+    `time` is when the answers came (Unix time).
     """
 
     answers: ServerFacts | None = None
@@ -34,7 +37,7 @@ class ProbeResult:
 
 @dataclass(frozen=True)
 class Machine:
-    """`state` is EC2's word."""
+    """`state` is EC2's name for it."""
 
     state: str
     groups: frozenset[str]
@@ -42,7 +45,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Cloud:
-    """Rules and machines by id; `trouble` is why nothing is known."""
+    """Rules and machines by id. If nothing is known, `trouble` says why."""
 
     rules: Mapping[str, ObservedRule]
     machines: Mapping[str, Machine]

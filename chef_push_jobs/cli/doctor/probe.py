@@ -1,6 +1,6 @@
-"""What doctor asks a server: one read-only shell script, and how its answers are read. Pure.
+"""What doctor asks a server: one read-only shell script, and how to read its answers. Pure.
 
-Nothing secret is answered: of a credential, a digest that is keyed with a number of this run only.
+No secret is in an answer: a credential is represented by a digest, keyed with a number of this run.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from chef_push_jobs.model.shown import line
 SERVICE = "opscode-pushy-server"
 PACKAGES = ("opscode-push-jobs-server", "chef-server-core")
 ETC = "/etc/opscode-push-jobs-server"
-# What makes the cluster one, in either generation of the package (docs/chef.md, Credentials of push jobs).
+# The credentials that all servers of a cluster share, for both generations of the package (docs/chef.md, Credentials of
+# push jobs).
 CREDENTIALS = (
     f"{ETC}/opscode-push-jobs-server-secrets.json",
     f"{ETC}/pushy_priv.pem",
@@ -25,15 +26,16 @@ CREDENTIALS = (
     "/etc/opscode/private-chef-secrets.json",
 )
 
-# The login shell says where the connection comes from: sudo would not.
+# Read in the login shell: sudo would hide the address that the connection comes from.
 COMMAND = scripts.as_root("sh -s", first='printf "from\\t%s\\n" "${SSH_CONNECTION%% *}"; ')
 
 
 class IncompleteFacts(ValueError):
-    """The script did not get to its end, or what came is no answer of it."""
+    """The script did not finish, or the output is not an answer of it."""
 
 
-# What each line of an answer may have, word for word: all else is refused, so that no text of a server goes further.
+# Exactly what each line of an answer may contain. Everything else is refused, so that no other text of a server gets
+# any further.
 DIGEST, NUMBER, YES_NO = r"[0-9a-f]{64}", r"\d{1,12}", "yes|no"
 VERSION = r"[A-Za-z0-9.+:~^_-]{1,100}"
 PATH, NAME = r"/[A-Za-z0-9._/+@-]{0,200}", r"[A-Za-z0-9_.-]{1,64}"
@@ -60,7 +62,7 @@ LINES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class File:
-    """A file as it was found; `digest` is keyed, so it is comparable within a run only."""
+    """A file on a server. `digest` is keyed, so it can only be compared within one run."""
 
     owner: str
     mode: str
@@ -69,16 +71,16 @@ class File:
 
 @dataclass(frozen=True)
 class ServerFacts:
-    """What a server says of itself.
+    """What a server reported about itself.
 
     `source` is this machine's address as the server sees it. `packages` are versions, or `none`; `newer` are those that
-    are newer than the stack's. `service` is runit's word for it (`run`, `down`), or
-    `none` where it is not enabled. `cluster` is keepalived's (`master`, `backup`), None outside of ha;
-    `keepalived` is whether its scripts name the service, None where there are none; `ha_status` is what its own check
-    ends with. `copy_key` is the keyed digest of the key that it copies with, `readers` are those of the keys that may
-    copy from it. `used` is how full its file systems are, in percent; `time` its clock, `certificates` when those of
-    the API end, both as Unix time (0: it cannot be read). `owner` is the keyed digest of whose it notes to be.
-    `old_uploads` is how many package files of other versions are in the login user's home.
+    are newer than the stack's. `service` is runit's word for it (`run`, `down`), or `none` if it is not enabled.
+    `cluster` is keepalived's (`master`, `backup`), None except in ha; `keepalived` says whether its scripts name the
+    service, None if there are no scripts; `ha_status` is the exit status of its own check. `copy_key` is the keyed
+    digest of the key with which it copies, `readers` those of the keys that may copy from it. `used` is how full its
+    file systems are, in percent; `time` is its clock, `certificates` are the ends of the API's certificates, both in
+    Unix time (0: unreadable). `owner` is the keyed digest of the owner that it recorded. `old_uploads` is the number of
+    package files of other versions in the login user's home.
     """
 
     source: str
@@ -109,18 +111,21 @@ def script(
     *,
     uploads: Iterable[str] = (),
 ) -> str:
-    """Answers in lines of words with tabs between them. `nonce` is hexadecimal, `versions` the stack's by package."""
+    """A script that answers in lines of tab-separated words.
+
+    `nonce` is hexadecimal; `versions` are the stack's, by package.
+    """
     wanted = {name: versions.get(name, "") for name in PACKAGES}
     return scripts.probe(nonce, files, ports, wanted, user, uploads=uploads).text
 
 
 def keyed(nonce: str, content: str) -> str:
-    """The digest that the script tells of a file with this content."""
+    """The digest that the script reports for a file with this content."""
     return hashlib.sha256((nonce + content).encode()).hexdigest()
 
 
 def parse_facts(text: str) -> ServerFacts:
-    """A login shell may greet before its answer. Raises IncompleteFacts."""
+    """Skips what a login shell prints before the answer. Raises IncompleteFacts."""
     lines = list(dropwhile(lambda words: words[0] != "from", (one.split("\t") for one in text.split("\n")[:-1])))
     if not lines or lines[-1] != ["end", "of-answers"]:
         raise IncompleteFacts("its answer is incomplete")

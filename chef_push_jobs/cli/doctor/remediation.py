@@ -1,4 +1,4 @@
-"""The commands that mend what was found: few, exact, in order. Pure."""
+"""The commands that fix what was found: few, exact, in order. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chef_push_jobs.runbook.plan import StackPlan, TaskId
 
 @dataclass(frozen=True)
 class Remediation:
-    """Makes commands for a stack. `nonce` names this run of doctor; it must not look like a number or a date."""
+    """Makes commands for a stack. `nonce` identifies this run of doctor; it must not look like a number or a date."""
 
     place: Place
     plan: StackPlan
@@ -22,7 +22,7 @@ class Remediation:
     project: str = "chef-push-jobs"
 
     def commands(self, finding: Finding) -> list[str]:
-        """What mends one finding, given that all are mended."""
+        """What fixes one finding, provided that all others are fixed too."""
         return self._commands([finding])
 
     def all(self) -> list[str]:
@@ -39,7 +39,7 @@ class Remediation:
         return list(dict.fromkeys([*by_hand, *repairs, *up]))
 
     def _roots(self, wanted: Iterable[TaskId]) -> list[TaskId]:
-        """Of the tasks that are wanted, and of all others that are: those from whose re-run the rest follows."""
+        """The tasks to repair for `wanted`: no task that another repair re-runs anyway."""
         every = frozenset(task for found in self.findings for task in found.repair)
         roots = every - self.plan.following(every)
         needed = {root for task in wanted for root in roots if task in {root} | self.plan.following([root])}

@@ -49,7 +49,7 @@ def _told(finding: Finding, mending: Remediation) -> dict[str, object]:
 
 
 def as_text(stack: Stack, diagnosis: Diagnosis, mending: Remediation, seconds: float) -> str:
-    """One line if all is well. Else the table, and for each problem a line with the commands that mend it below."""
+    """One line if all is well. Otherwise the table, and for each problem a line with the commands that fix it below."""
     name, count = stack.place.stack, len(diagnosis.problems)
     if not diagnosis.findings:
         servers = len(diagnosis.cells)
@@ -74,7 +74,7 @@ def _line(finding: Finding) -> str:
 
 
 def table(diagnosis: Diagnosis) -> list[str]:
-    """Drifts are marked with `!`, so that it needs no colour."""
+    """Marks drifts with `!`, so that it works without colour."""
     if not diagnosis.cells:
         return []
     checks = list(next(iter(diagnosis.cells.values())))

@@ -1,6 +1,6 @@
-"""Goes to a server over SSH and knocks at its ports. Every visit ends in time and with an answer, never an exception.
+"""Connects to a server over SSH and tries its ports. Every visit ends in time with an answer, never an exception.
 
-What is asked is in `probe.py`, what the answers mean in `checks.py`.
+The questions are in `probe.py`; `checks.py` interprets the answers.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from chef_push_jobs.model.shown import line
 from chef_push_jobs.model.ssh_keys import is_fingerprint
 
 DIAL_SECONDS = 5.0
-# A firewall that drops is only known by silence.
+# A firewall that drops packets can only be recognised by silence.
 KNOCK_SECONDS = 2.0
 MOST_AT_ONCE = 50
 
@@ -33,7 +33,7 @@ MOST_AT_ONCE = 50
 async def visit_all(
     targets: Sequence[Target], ssh: Ssh, script: str, ports: Sequence[int], seconds: float
 ) -> dict[str, ProbeResult]:
-    """By server name. No visit takes longer than `seconds`."""
+    """The results by server name. No visit takes longer than `seconds`."""
     gate = asyncio.Semaphore(MOST_AT_ONCE)
 
     async def one(target: Target) -> ProbeResult:
@@ -66,10 +66,10 @@ async def _ask(target: Target, ssh: Ssh, script: str) -> ProbeResult:
                 server_host_key_algs=shown_keys.algorithms(target.host_key),
                 **options,
             )
-            # Not closed in good order, which is to wait for the other side.
+            # Not an orderly close, which would wait for the server.
             connections.callback(connection.abort)
             process = await connection.create_process(probe.COMMAND, errors="replace")
-            with suppress(OSError):  # where it ends before it reads, it says why
+            with suppress(OSError):  # if the server ends before it reads, its output says why
                 process.stdin.write(script)
                 process.stdin.write_eof()
             answered, said = await asyncio.gather(bounded(process.stdout), bounded(process.stderr))
@@ -79,12 +79,12 @@ async def _ask(target: Target, ssh: Ssh, script: str) -> ProbeResult:
         except IncompleteFacts as error:
             last = said.strip().splitlines()[-1:]
             return ProbeResult(trouble=line(last[0] if last else str(error)))
-        except Exception as error:  # whatever a server makes of SSH costs its own row
+        except Exception as error:  # whatever a server does to the SSH connection only affects its own row
             return ProbeResult(trouble=line(_plain(error)))
 
 
 async def _options(ssh: Ssh, connections: ExitStack) -> dict[str, Any]:
-    """What all connections have in common: the operator's keys, time-outs, the way through a bastion."""
+    """Options of every connection: the operator's keys, timeouts, the way through a bastion."""
     options: dict[str, Any] = {
         "config": None,
         "preferred_auth": "publickey",
@@ -113,7 +113,7 @@ def _trusted(host_key: str) -> tuple[list[asyncssh.SSHKey], list[asyncssh.SSHKey
 
 
 async def _presented(target: Target, ssh: Ssh, options: Mapping[str, Any]) -> str:
-    """The fingerprint of the key that the server shows instead."""
+    """The fingerprint of the host key that the server presents instead."""
     try:
         return await shown_keys.shown(target.address, ssh.port, target.host_key, options.get("tunnel", ()))
     except Exception:  # as above
@@ -121,7 +121,7 @@ async def _presented(target: Target, ssh: Ssh, options: Mapping[str, Any]) -> st
 
 
 def _plain(error: Exception) -> str:
-    """In words of an operator."""
+    """An error in an operator's words."""
     if isinstance(error, TimeoutError):
         return f"no connection within {DIAL_SECONDS:g} s"
     if isinstance(error, asyncssh.PermissionDenied):
@@ -138,6 +138,6 @@ async def _knock(address: str, port: int) -> PortState:
     except ConnectionRefusedError:
         return PortState.REFUSED
     except OSError:
-        return PortState.SILENT  # silence, or a router's word that there is no way
+        return PortState.SILENT  # no answer, or a router's message that there is no route
     writer.close()
     return PortState.OPEN

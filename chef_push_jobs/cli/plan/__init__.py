@@ -1,1 +1,1 @@
-"""`chef-push-jobs plan`: the plan of a stack as a picture, before anything runs. No cloud, no server is asked."""
+"""`chef-push-jobs plan`: the plan of a stack as a picture, before anything runs. Contacts no cloud and no server."""

@@ -98,7 +98,7 @@ def _costs(stack: str, plan: StackPlan, form: Format) -> str:
 
 
 def running(found: Preview, plan: StackPlan) -> frozenset[TaskId]:
-    """The tasks that a preview runs. Rules of push jobs ports are those whose action is rules."""
+    """The tasks that a preview runs. Firewall rules for push jobs ports stand for the step whose action is `rules`."""
     ports = set(push_jobs.ports(plan.settings).values())
     rules = (one for one in found.different if one.type.endswith(":SecurityGroupIngressRule"))
     opens = any((rule.after or rule.before).get("fromPort") in ports for rule in rules)

@@ -16,7 +16,7 @@ HEAD = ("resource", "type", "per hour", "per month")
 
 @dataclass(frozen=True)
 class Cost:
-    """`hourly` is in US dollars, None where the table of prices does not have it."""
+    """`hourly` is in US dollars; None if the table of prices does not contain it."""
 
     resource: str
     what: str
@@ -24,7 +24,7 @@ class Cost:
 
 
 def costs(settings: Settings) -> tuple[Cost, ...]:
-    """By the names of the resources; nothing for servers that exist already."""
+    """By resource name; empty for existing servers."""
     return () if settings.existing else (*_machines(settings), *_network(settings), *_others(settings))
 
 
@@ -61,7 +61,7 @@ def _others(settings: Settings) -> Iterator[Cost]:
 
 
 def _public_subnets(settings: Settings) -> int:
-    """Where a public load balancer stands: in subnets of its own, or in those of the servers behind it."""
+    """How many subnets a public load balancer has: its own, or those of the servers behind it."""
     network = settings.config.network
     if network.vpc_id:
         return len(network.public_subnet_ids)

@@ -1,4 +1,4 @@
-"""The plan of every stack of a project, in each form that a document can show. Pure but for the stack files."""
+"""The plan of every stack of a project, in each form that a document can show. Pure, except for the stack files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FORMATS = {"txt": text.render, "mmd": mermaid.render, "svg": svg.render}
 
 
 def examples(root: Path) -> dict[str, str]:
-    """By file name."""
+    """Their contents, by file name."""
     found: dict[str, str] = {}
     for stack in stack_files.names(root):
         picture = draw(stack, load_stack(stack_files.read_configuration(stack, root), root, files=False))

@@ -1,4 +1,4 @@
-"""Lanes: servers that do the same, and wait for the same, are one. A link between lanes stands for all pairs. Pure."""
+"""Lanes: servers that do the same and wait for the same share one. A link between lanes stands for all pairs. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chef_push_jobs.runbook.plan import TaskId
 
 @dataclass(frozen=True)
 class Lane:
-    """Servers that do the same. `servers` are in the plan's order, `title` names them, `name` is the first one's."""
+    """Servers that do the same. `servers` are in the plan's order; `title` is for people; `name` is the first server."""
 
     servers: tuple[str, ...]
     title: str
@@ -23,7 +23,7 @@ class Lane:
 
 @dataclass(frozen=True)
 class Link:
-    """From one task to one that waits for it, or runs again with it. The server in a key is a lane's name."""
+    """A link from one task to one that waits for it or runs again with it. The server in a key is a lane's name."""
 
     source: TaskId
     target: TaskId
@@ -37,7 +37,10 @@ class Link:
 
 
 def unfold(links: Iterable[Link], lanes: Mapping[str, tuple[str, ...]]) -> Iterator[Link]:
-    """Servers that share a lane have no links with one another: a link within a lane stays on each server."""
+    """The links between servers.
+
+    Servers in the same lane have no links to each other, so such a link stays on each server.
+    """
     for link in links:
         at, to = lanes[link.source.server], lanes[link.target.server]
         pairs = zip(at, at, strict=True) if at == to else product(at, to)
@@ -48,7 +51,7 @@ def unfold(links: Iterable[Link], lanes: Mapping[str, tuple[str, ...]]) -> Itera
 def lanes_of(
     servers: list[str], tasks: Iterable[TaskId], links: Iterable[Link], bright: Collection[TaskId]
 ) -> tuple[Lane, ...]:
-    """Two servers share one if each could stand for the other in every task and link."""
+    """Two servers share a lane if they are interchangeable in every task and link."""
     seen: dict[str, list[object]] = {server: [] for server in servers}
     for key in tasks:
         seen[key.server].append((key.log_name, key in bright))
@@ -68,7 +71,7 @@ def _as_seen_from(server: str, key: TaskId) -> tuple[str, str | None]:
 
 
 def _title(group: list[str], servers: list[str]) -> str:
-    """Three and more in a row are named by the first and the last."""
+    """Three or more consecutive servers are named by the first and the last."""
     runs: list[list[str]] = []
     for server in group:
         if runs and servers.index(server) == servers.index(runs[-1][-1]) + 1:

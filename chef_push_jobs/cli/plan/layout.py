@@ -21,7 +21,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Box:
-    """The upper left corner, and the height; all boxes are BOX_WIDTH wide."""
+    """The upper left corner and the height; all boxes are BOX_WIDTH wide."""
 
     x: float
     y: float
@@ -30,7 +30,10 @@ class Box:
 
 @dataclass(frozen=True)
 class Layout:
-    """`rows` are (top, height) by step, `lanes` the boxes' left edges by lane; `ways` go with the picture's links."""
+    """`rows` are (top, height) by step, `lanes` the boxes' left edges by lane.
+
+    `ways` correspond to the picture's links.
+    """
 
     width: float
     height: float
@@ -42,7 +45,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Route:
-    """A link between (lane, row) numbers. Channel n is left of lane n; a link straight down needs none (-1)."""
+    """A link between (lane, row) numbers. Channel n is left of lane n; a link straight down needs no channel (-1)."""
 
     link: Link
     at: tuple[int, int]
@@ -52,7 +55,7 @@ class Route:
 
     @property
     def start(self) -> tuple[TaskId, bool]:
-        """The side that it leaves: (task, whether the right one)."""
+        """Where it starts: (task, whether on its right side)."""
         return self.link.source, self.out == self.at[0] + 1
 
     @property
@@ -68,7 +71,7 @@ Tracks = Mapping[tuple[int, TaskId], int]
 def arrange(
     picture: Picture, left: float, top: float, texts: Mapping[str, float], above: Mapping[str, float]
 ) -> Layout:
-    """`texts` is the height that each step's row needs for text, `above` the room before it for a heading."""
+    """`texts` is the height that each step's row needs for text, `above` the space before it for a heading."""
     routes = [_route(picture, link) for link in picture.links]
     tracks, crossings, ends = _tracks(routes), _crossings(routes), _ends(routes)
     widths = [
@@ -94,7 +97,7 @@ def arrange(
 
 @dataclass(frozen=True)
 class Grid:
-    """Where links can go: `channels` are left edges, `tops` those of the rows."""
+    """Where links can go: `channels` are left edges, `tops` are the rows'."""
 
     boxes: Mapping[TaskId, Box]
     ends: Ends
@@ -139,7 +142,7 @@ def _route(picture: Picture, link: Link) -> Route:
 
 
 def _tracks(routes: Sequence[Route]) -> dict[tuple[int, TaskId], int]:
-    """By channel and task: from the first row to the last one, no two share a track."""
+    """A track for each channel and task, from its first row to its last; no two links share a track."""
     spans: dict[tuple[int, TaskId], list[int]] = defaultdict(list)
     for route in routes:
         if route.out >= 0:
@@ -157,7 +160,7 @@ def _tracks(routes: Sequence[Route]) -> dict[tuple[int, TaskId], int]:
 
 
 def _crossings(routes: Sequence[Route]) -> dict[tuple[int, TaskId], int]:
-    """By row and task, the number of its line in the gap above the row."""
+    """By row and task, the line's number in the gap above the row."""
     long = dict.fromkeys((route.to[1], route.link.source) for route in routes if route.out != route.into)
     count: Counter[int] = Counter()
     found = {}
@@ -168,7 +171,7 @@ def _crossings(routes: Sequence[Route]) -> dict[tuple[int, TaskId], int]:
 
 
 def _ends(routes: Sequence[Route]) -> dict[tuple[TaskId, bool], list[Link | None]]:
-    """By side of a box, from above: the links that enter there, then (None) the line of all that leave there."""
+    """By side of a box, from the top: the links that enter there, then (None) the line of all that leave there."""
     found: dict[tuple[TaskId, bool], list[Link | None]] = defaultdict(list)
     beside = [route for route in routes if route.out >= 0]
     for route in beside:

@@ -22,7 +22,7 @@ STYLES = {
 
 
 def render(picture: Picture) -> str:
-    """The flowchart, and a list of the reasons by number as one more node. The id of a node is `step_at_server`."""
+    """The flowchart, with a list of the reasons by number as one more node. The id of a node is `step_at_server`."""
     numbers = _numbers(picture)
     lines = [WIDE, f"%% {line(picture.stack)}: {picture.kind}", "flowchart TB"]
     for lane in picture.lanes:
@@ -66,6 +66,6 @@ def _id(key: TaskId) -> str:
 
 
 def _numbers(picture: Picture) -> dict[str, int]:
-    """By reason, in the order of the links."""
+    """A number for each reason, in the order of the links."""
     reasons = dict.fromkeys(reason for link in picture.links for reason in link.reasons)
     return {reason: number for number, reason in enumerate(reasons, 1)}

@@ -1,7 +1,7 @@
 """A stack's plan as something to draw: rows of steps, lanes of servers, links with their reasons. Pure.
 
-Lanes whose servers do the same, and wait for the same, are one lane; the server in a folded task's id is the lane's
-name.
+Servers that do the same and wait for the same share a lane. In a task of such a lane, the server's name in the task's
+id is the lane's name.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from chef_push_jobs.runbook.steps import Action, everywhere
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a step waits for an earlier one (`waits`), runs again with it, or both; `where` are the servers meant."""
+    """Why a step waits for an earlier one (`waits`), runs again with it (`reruns`), or both.
+
+    `where` says on which servers.
+    """
 
     waits: bool
     reruns: bool
@@ -27,7 +30,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class Row:
-    """A step, `id` without a server; `runbook` is its table, `number` the line of docs/runbook.md."""
+    """A step; `id` has no server; `runbook` is its table; `number` is its line in docs/runbook.md."""
 
     id: TaskId
     runbook: str
@@ -36,7 +39,7 @@ class Row:
 
     @property
     def name(self) -> str:
-        """Unique: `push-jobs-copy`."""
+        """A unique name such as `push-jobs-copy`."""
         return self.id.log_name
 
     @property
@@ -44,13 +47,13 @@ class Row:
         return self.id.step
 
     def at(self, lane: str) -> TaskId:
-        """Its task on the servers of a lane, if there is one."""
+        """Its task on the servers of a lane, or None."""
         return self.id._replace(server=lane)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """What is drawn. `changed` are the tasks that run in a pending preview, None where there is none."""
+    """What is drawn. `changed` are the tasks that a pending preview runs; None if there is no preview."""
 
     stack: str
     kind: str
@@ -68,12 +71,12 @@ class Picture:
         return self.changed is None or self.changed.issuperset(tasks)
 
     def unfolded(self) -> frozenset[Link]:
-        """The links between servers, not lanes."""
+        """The links between servers instead of lanes."""
         return frozenset(unfold(self.links, {lane.name: lane.servers for lane in self.lanes}))
 
 
 def draw(stack: str, plan: StackPlan, changed: Collection[TaskId] | None = None) -> Picture:
-    """`changed` are tasks that run. Uploads and departures are not drawn: they are part of another task, or none."""
+    """`changed` are tasks that run. Uploads and uninstallation are not drawn: uploads are part of another task."""
     planned = [task for task in plan.tasks.values() if task.action in (Action.COMMAND, Action.RULES)]
     tasks = {task.id for task in planned}
     links = [link for task in planned for link in _links(task, tasks)]
@@ -108,7 +111,7 @@ def _folded(link: Link, names: Mapping[str, str]) -> Link:
 
 
 def _rows(planned: Iterable[PlannedTask], drawn: Collection[TaskId]) -> Iterator[Row]:
-    """A row a step, with the reasons that any of its tasks has in this topology, in the order of its table."""
+    """A row for each step, with the reasons that its tasks have in this topology, in the order of its table."""
     steps: dict[TaskId, list[PlannedTask]] = {}
     for task in planned:
         steps.setdefault(task.id._replace(server=""), []).append(task)

@@ -18,7 +18,7 @@ from chef_push_jobs.runbook.plan import TaskId
 
 TEXT_WIDTH, CHARACTERS, LINE, EDGE, HEAD, BAND = 500, 84, 15, 20, 104, 30
 TITLES = {"chef": "Chef server", "push-jobs": "Push jobs"}
-# One for each row in turn, dark enough on white for thin lines.
+# One for each row in turn, dark enough for thin lines on white.
 COLOURS = ("#0969da", "#bc4c00", "#1a7f37", "#8250df", "#bf3989", "#57606a", "#9a6700", "#0a7ea4")
 FAINT = "#d8dee4"
 STYLE = """
@@ -62,7 +62,7 @@ def render(picture: Picture) -> str:
 
 
 def _first_rows(picture: Picture) -> list[Row]:
-    """Those that a runbook begins with."""
+    """The rows with which a runbook begins."""
     return [next(row for row in picture.rows if row.runbook == name) for name in _runbooks(picture)]
 
 
@@ -117,7 +117,7 @@ def _band(root: Element, row: Row, layout: Layout) -> None:
 
 
 def _links(root: Element, picture: Picture, layout: Layout, row: Row, colour: str) -> None:
-    """Those that come from a row's tasks and are bright, or, where the colour is FAINT, the others."""
+    """The links from a row's tasks: bright ones, or, if the colour is FAINT, the others."""
     for link, way in zip(picture.links, layout.ways, strict=True):
         if link.source.log_name != row.name or picture.is_bright(link.source, link.target) == (colour == FAINT):
             continue
@@ -154,7 +154,7 @@ def _curve(way: Sequence[Point], radius: float = 5) -> str:
 
 
 def _towards(point: Point, other: Point, distance: float) -> Point:
-    length = abs(other[0] - point[0]) + abs(other[1] - point[1])  # all pieces are level or upright
+    length = abs(other[0] - point[0]) + abs(other[1] - point[1])  # all segments are horizontal or vertical
     part = min(distance, length / 2) / length if length else 0
     return point[0] + (other[0] - point[0]) * part, point[1] + (other[1] - point[1]) * part
 

@@ -33,7 +33,7 @@ def summary(picture: Picture) -> str:
 
 
 def _spread(picture: Picture, tasks: Iterable[TaskId]) -> int:
-    """How many they are on all servers of their lanes."""
+    """The number of these tasks on all servers of their lanes."""
     sizes = {lane.name: len(lane.servers) for lane in picture.lanes}
     return sum(sizes[key.server] for key in tasks)
 

@@ -1,4 +1,4 @@
-"""The critical path: the chain of tasks, each waiting for the one before, that took longest. Pure."""
+"""The critical path: the chain of tasks, each waiting for the one before it, that took longest. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chef_push_jobs.runbook.plan import StackPlan
 
 
 def path(tasks: Mapping[str, TaskProgress], plan: StackPlan) -> tuple[str, ...]:
-    """Names of tasks, the first to last: of what each one waited for, what ended last."""
+    """Names of tasks, from first to last: before each one, the dependency that ended last."""
     found: list[str] = []
     at = max(tasks, key=lambda name: _end(tasks[name]), default=None)
     while at is not None:
@@ -19,7 +19,7 @@ def path(tasks: Mapping[str, TaskProgress], plan: StackPlan) -> tuple[str, ...]:
 
 
 def _ran(name: str, plan: StackPlan, tasks: Mapping[str, TaskProgress]) -> set[str]:
-    """What ran in this rollout of what it waited for; over what did not."""
+    """The dependencies of a task that ran in this rollout, skipping those that did not run."""
     found: set[str] = set()
     open_, seen = _before(name, plan), set()
     while open_:
@@ -33,7 +33,7 @@ def _ran(name: str, plan: StackPlan, tasks: Mapping[str, TaskProgress]) -> set[s
 
 
 def _before(name: str, plan: StackPlan) -> list[str]:
-    """With the machine, which is named as its server."""
+    """A task's dependencies, including the machine, which has the server's name."""
     task = plan.find(name)
     if task is None:
         return []

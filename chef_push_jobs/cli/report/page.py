@@ -1,4 +1,4 @@
-"""The record as one HTML page that needs nothing else: no script, no network, light and dark as the reader has it."""
+"""The record as one self-contained HTML page: no script, no network, light and dark as the reader prefers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def page(record: Record) -> str:
 
 
 def seconds(value: float) -> str:
-    """`0.4 s`, `54 s`, `3 min 20 s`."""
+    """Formats seconds: `0.4 s`, `54 s`, `3 min 20 s`."""
     if value < 10:
         return f"{value:.1f} s"
     if value < 100:

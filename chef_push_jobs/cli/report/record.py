@@ -1,4 +1,4 @@
-"""What the page says, as data: one rollout, compared with those before it, and with Pulumi's own history. Pure."""
+"""The page's content as data: a rollout, compared with earlier ones and with Pulumi's own history. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chef_push_jobs.engine.progress import RolloutProgress, TaskProgress, TaskSt
 from chef_push_jobs.engine.stack_history import Update, differences, of
 
 RESTART, TEST, FIREWALL = "push-jobs restart-pushy", "push-jobs test", "firewall"
-SHORT = 12  # characters of a commit's name
+SHORT = 12  # characters of a commit id
 PORTS = {
     "server_heartbeat_port": ("heartbeat", "clients"),
     "command_port": ("commands", "clients"),
@@ -27,7 +27,7 @@ PORTS = {
 
 @dataclass(frozen=True)
 class Duration:
-    """Of a step: its slowest server in this rollout, and the median of its slowest in the ones before (seconds)."""
+    """A step's duration in seconds: its slowest server here, and the median of its slowest in the rollouts before."""
 
     step: str
     servers: str
@@ -67,7 +67,7 @@ class Record:
 def record(
     stack: str, rollout: RolloutProgress, before: Sequence[RolloutProgress] = (), updates: Sequence[Update] = ()
 ) -> Record:
-    """`before` are the rollouts that were kept, oldest first; `updates` are newest first."""
+    """`before` are the recorded rollouts, oldest first; `updates` are newest first."""
     plan = rollout.plan
     names = critical_path.path(rollout.tasks, plan) if plan else ()
     now, previous = of(updates, rollout.started)
@@ -104,12 +104,12 @@ def _durations(rollout: RolloutProgress, before: Sequence[RolloutProgress]) -> I
 
 
 def _took(task: TaskProgress) -> float:
-    """Seconds; none for what was cut off."""
+    """Seconds; None if the task was cut off."""
     return task.seconds(task.started)
 
 
 def _slowest(rollout: RolloutProgress) -> Mapping[str, tuple[float, list[str]]]:
-    """By step: the seconds of its slowest server, and the servers; only what was done."""
+    """By step: the seconds of its slowest server, and the servers; only tasks that were done."""
     found: dict[str, tuple[float, list[str]]] = {}
     for task in rollout.tasks.values():
         if task.state is TaskState.DONE:
@@ -119,7 +119,7 @@ def _slowest(rollout: RolloutProgress) -> Mapping[str, tuple[float, list[str]]]:
 
 
 def _cloud(rollout: RolloutProgress) -> Iterator[str]:
-    """As `created 26 SecurityGroupIngressRule`."""
+    """Phrases such as `created 26 SecurityGroupIngressRule`."""
     for what, count in sorted(rollout.others.items()):
         verb, kind = what.split(" ")
         yield f"{verb.removesuffix('e')}ed {count} {kind}"
@@ -143,7 +143,7 @@ def _ports(rollout: RolloutProgress) -> Iterator[tuple[int, str, str]]:
 
 
 def _verified(rollout: RolloutProgress) -> str:
-    """How far this rollout itself looked at the ports."""
+    """Whether this rollout itself checked the ports."""
     found = {
         step: counted(
             task.server for task in rollout.tasks.values() if task.step == step and task.state is TaskState.DONE

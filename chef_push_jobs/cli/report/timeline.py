@@ -1,6 +1,6 @@
-"""The timeline as a drawing: where each bar and its label is, so that none covers another. Pure.
+"""The timeline as a drawing: positions of bars and labels, so that none covers another. Pure.
 
-Units are those of the drawing: WIDTH across, ROW down for each row of a lane.
+The units are the drawing's: WIDTH across, ROW down for each row of a lane.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from chef_push_jobs.engine.progress import RolloutProgress, TaskProgress, TaskSt
 
 WIDTH, LEFT, RIGHT = 1000.0, 92.0, 14.0
 ROW, TOP, GAP = 17.0, 24.0, 10.0
-LETTER = 5.7  # the width of a letter of a label
-LEAST = 2.0  # of a bar, so that it is seen
+LETTER = 5.7  # width of a letter in a label
+LEAST = 2.0  # of a bar, so that it is visible
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)  # seconds between two lines
 LINES = 12
 
 
 @dataclass(frozen=True)
 class Bar:
-    """`kind` is `failed`, `critical` or `other`; the label stands after the bar, or before it at the right end."""
+    """`kind` is `failed`, `critical` or `other`; the label is after the bar, or before it near the right end."""
 
     x: float
     y: float
@@ -43,7 +43,7 @@ class Lane:
 
 @dataclass(frozen=True)
 class Timeline:
-    """`marks` are (x, what the time is there)."""
+    """`marks` are (x, label of the time)."""
 
     height: float
     lanes: tuple[Lane, ...]
@@ -51,7 +51,7 @@ class Timeline:
 
 
 def timeline(rollout: RolloutProgress, critical: Iterable[str], servers: Sequence[str]) -> Timeline:
-    """`servers` are the lanes, in their order; those without a task are left out."""
+    """`servers` are the lanes, in order; servers without a task are left out."""
     start, span = _span(rollout)
     scale = (WIDTH - LEFT - RIGHT) / span
     on_path, y, lanes = frozenset(critical), TOP, []
@@ -66,7 +66,7 @@ def timeline(rollout: RolloutProgress, critical: Iterable[str], servers: Sequenc
 
 
 def _span(rollout: RolloutProgress) -> tuple[float, float]:
-    """From the first task to the last, in seconds: what the engine does before and after is no work on a server."""
+    """From the first task to the last, in seconds; excludes what the engine does before and after."""
     tasks = rollout.tasks.values()
     start = min((task.started for task in tasks), default=0.0)
     end = max((task.ended or task.started for task in tasks), default=start)
@@ -76,7 +76,7 @@ def _span(rollout: RolloutProgress) -> tuple[float, float]:
 def _bars(
     tasks: Sequence[TaskProgress], critical: frozenset[str], start: float, scale: float, top: float
 ) -> tuple[tuple[Bar, ...], int]:
-    """The bars of a lane, each in the first row that has room for it and its label; and how many rows they take."""
+    """The bars of a lane, each in the first row with room for it and its label; and the number of rows."""
     ends: list[float] = []
     bars = []
     for task in tasks:

@@ -1,1 +1,1 @@
-"""What a reviewer needs to know of a pending preview: a pull request's comment, the worst first."""
+"""`chef-push-jobs review`: a pending preview as a comment for a pull request, the most important things first."""

@@ -1,4 +1,4 @@
-"""What is another in a stack's settings than at the last update that succeeded, and which tasks follow which. Pure."""
+"""What differs in a stack's settings since the last successful update, and which tasks follow from which. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chef_push_jobs.model.order import natural
 from chef_push_jobs.runbook.plan import PlannedTask, StackPlan, TaskId
 from chef_push_jobs.runbook.stack import load_stack
 
-# Those that say which servers there are.
+# The settings that define which servers exist.
 SERVERS = ("backends", "frontends", "servers", "topology")
 _ABSENT: Any = object()
 
@@ -25,7 +25,7 @@ Where = tuple[str, ...]  # a setting's path; the first part is its key in the co
 
 @dataclass(frozen=True)
 class ChangedSettings:
-    """`was` and `now` are configurations as the engine gives them; what is secret in one of them is not compared."""
+    """`was` and `now` are configurations from the engine. A value that is secret in either of them is not compared."""
 
     was: Mapping[str, str]
     now: Mapping[str, str]
@@ -43,19 +43,19 @@ class ChangedSettings:
 
     @cached_property
     def rows(self) -> Sequence[tuple[str, str, str]]:
-        """(setting, what it was, what it is)."""
+        """(setting, old value, new value)."""
         was, now = self._compared
         return tuple(differences(flat(now), flat(was)))
 
     @cached_property
     def plan_before(self) -> StackPlan | None:
-        """None where this version refuses what the settings were."""
+        """The plan for the old settings; None if this version refuses them."""
         was, now = self._compared
         secret = {key: value for key, value in self.now.items() if key not in now}
         return _plan({**secret, **was})
 
     def causes(self, task: PlannedTask) -> tuple[str, ...]:
-        """The settings without whose change the task would do something else than it will."""
+        """The changed settings without which the task would do something else."""
         now = _meaning(self._plan_now, task.id) if self._plan_now else None
         return tuple(path for path, plan in self._plans_without if _meaning(plan, task.id) != now)
 
@@ -65,7 +65,7 @@ class ChangedSettings:
 
     @cached_property
     def _plans_without(self) -> Sequence[tuple[str, StackPlan]]:
-        """For each setting that changed, the plan as if it alone had not; not where that would be refused."""
+        """For each changed setting, the plan without that change; omitted if such settings would be refused."""
         was, now = ({key: decoded(value) for key, value in one.items()} for one in self._compared)
         found = []
         for path in sorted({*_leaves(was), *_leaves(now)}, key=lambda path: natural(".".join(path))):
@@ -78,7 +78,7 @@ class ChangedSettings:
 
 
 def script(plan: StackPlan, task: TaskId) -> str | None:
-    """What a task is sent, with placeholders for what is known only once the servers run."""
+    """A task's script, with placeholders for what is only known once the servers run."""
     found = plan.tasks.get(task)
     if found is None or found.step.script is None:
         return None
@@ -98,7 +98,7 @@ def _plan(values: Mapping[str, str]) -> StackPlan | None:
 
 
 def _leaves(value: Any, path: Where = ()) -> Iterator[Where]:
-    """A list is one setting: what is in it has no name."""
+    """The leaves of a value by path. A list counts as one setting, because its entries have no names."""
     if isinstance(value, Mapping) and value:
         for key, inner in value.items():
             yield from _leaves(inner, (*path, str(key)))
@@ -113,7 +113,7 @@ def _at(value: Any, path: Where) -> Any:
 
 
 def _with(value: Any, path: Where, leaf: Any) -> Any:
-    """The value with another leaf, or without it."""
+    """The value with this leaf replaced or removed."""
     if not path:
         return leaf
     inner = dict(value) if isinstance(value, Mapping) else {}

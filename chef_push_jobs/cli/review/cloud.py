@@ -1,4 +1,4 @@
-"""What a preview changes in the cloud, a line a kind of resource. Pure; tasks on servers are not of the cloud."""
+"""What a preview changes in the cloud, one line per type of resource. Pure. Excludes tasks on servers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chef_push_jobs.model.order import natural
 from chef_push_jobs.model.shown import prose
 
 UPLOAD = "command:remote:CopyToRemote"
-# Not of the cloud: the engine's own, the program's components, and what is done on servers.
+# Not resources of the cloud: the engine's own, the program's components, and tasks on servers.
 LEFT_OUT = ("pulumi:", "chef-push-jobs:", "command:")
 VERBS = {Op.CREATE: "make", Op.UPDATE: "change", Op.REPLACE: "replace", Op.DELETE: "remove", Op.IMPORT: "take over"}
 WORDS = {
@@ -23,7 +23,7 @@ WORDS = {
 
 
 def rows(subject: PreviewReview) -> Iterator[tuple[str, str, str]]:
-    """(what is done, to what, which)."""
+    """(action, type, names)."""
     groups: dict[tuple[Op, str], list[Change]] = {}
     for change in subject.preview.different:
         if not change.type.startswith(LEFT_OUT):
@@ -41,7 +41,7 @@ def _which(kind: str, op: Op, changes: list[Change]) -> list[str]:
 
 
 def uploads(subject: PreviewReview) -> dict[tuple[str, ...], list[str]]:
-    """Runbooks whose package file is sent, by the servers that get it. An update for another connection sends none."""
+    """Runbooks whose package file is sent, by the servers that get it. An update of the connection alone sends none."""
     servers: dict[str, list[str]] = {}
     for change in subject.of(UPLOAD):
         if change.op in (Op.CREATE, Op.REPLACE) or "remotePath" in change.changed:

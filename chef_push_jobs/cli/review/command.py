@@ -28,7 +28,7 @@ from chef_push_jobs.engine.preview import PreviewError, parse_preview
 from chef_push_jobs.engine.pulumi_cli import Pulumi, PulumiError
 from chef_push_jobs.engine.stack_history import last_success, parse_history
 
-UPDATES = "50"  # of the history, among which one that succeeded is looked for
+UPDATES = "50"  # entries of the history that are searched for a successful update
 
 
 def review(  # noqa: PLR0917 - options of a command line
@@ -77,7 +77,7 @@ def _preview(stack: str | None, config_file: Path | None) -> str:
 
 
 def _before(history_file: Path | None, stack: str) -> Mapping[str, str] | None:
-    """The configuration at the last update that succeeded; None where that is not to be had."""
+    """The configuration at the last successful update; None if it is not available."""
     try:
         history = read(history_file) if history_file else _history(stack)
     except (PulumiError, StackFileError):

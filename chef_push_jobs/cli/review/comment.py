@@ -1,4 +1,4 @@
-"""The comment of a pull request on a preview, in GitHub's Markdown: the worst first, the long parts folded. Pure."""
+"""The comment on a pull request, in GitHub's Markdown: the most important things first, the long parts folded. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from chef_push_jobs.model.shown import code, fenced, line, prose
 from chef_push_jobs.runbook.plan import TaskId
 
 PIPE = re.compile(r"\\*\|")  # with backslashes before it, which would take ours for themselves
-LINES = 60  # of a script's changes; more are counted only
+LINES = 60  # lines of a script's changes; more are only counted
 NO_HISTORY = (
     "What the settings were is not known here: `pulumi stack history` has no update that succeeded, or cannot be asked."
 )
@@ -31,12 +31,12 @@ LIMIT = 60_000  # characters; GitHub takes 65,536
 
 
 def marker(stack: str) -> str:
-    """By which the comment is found again, to be changed in place."""
+    """A mark by which the comment is found again, to be updated in place."""
     return f"<!-- chef-push-jobs: review of stack {line(stack).replace('>', '&gt;')} -->"
 
 
 def failed(stack: str, errors: Iterable[str]) -> str:
-    """The comment where there is no plan to review."""
+    """The comment if the preview failed."""
     said = "\n\n".join(fenced(error, "text") + _remedy(error) for error in errors)
     return f"{marker(stack)}\n### Stack {code(stack)}: the preview failed\n\n{said or 'It said nothing.'}\n"
 
@@ -91,7 +91,7 @@ def _warnings(subject: PreviewReview, broken: str) -> str:
 
 
 def violations(printed: str) -> str:
-    """The policies that are broken, as the engine prints them under `Policies:`; empty where all are kept."""
+    """The violations that the engine prints under `Policies:`; empty if there are none."""
     lines = printed.splitlines()
     start = next((number for number, one in enumerate(lines) if one.strip() == "Policies:"), len(lines))
     section = list(takewhile(lambda one: not one or one.startswith(" "), lines[start + 1 :]))
@@ -119,7 +119,7 @@ def _value(path: str, value: str) -> str:
 
 @cache
 def _defaults() -> dict[str, str]:
-    """Of the settings that have one which is a single value."""
+    """The defaults of settings whose default is a single value."""
     found = {one.path: one.default for one in settings()}
     return {path: str(default).lower() for path, default in found.items() if isinstance(default, str | int)}
 
@@ -146,7 +146,7 @@ def _tasks(subject: PreviewReview) -> str:
 
 
 def _rows(subject: PreviewReview) -> Iterator[tuple[str, str, str]]:
-    """A row for a task that runs on several servers for the same reasons; what a new server gets is one row."""
+    """A row for each task that runs on several servers for the same reasons; everything for a new server is one row."""
     rows: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     new: dict[str, list[str]] = {}
     for change in subject.running:
@@ -175,7 +175,7 @@ def _picture(subject: PreviewReview) -> str:
 
 
 def _scripts(subject: PreviewReview) -> Iterator[str]:
-    """What is another in the scripts, where both are known; servers with the same difference share it."""
+    """The differences between the scripts, if both are known. Servers with the same difference share it."""
     found: dict[tuple[str, str], list[str]] = {}
     for change in subject.running:
         task = subject.task(change)
@@ -190,7 +190,7 @@ def _scripts(subject: PreviewReview) -> Iterator[str]:
 
 
 def _planned_scripts(subject: PreviewReview, task: TaskId) -> tuple[str | None, str | None]:
-    """Where addresses are not known yet, with placeholders for them."""
+    """The planned scripts, with placeholders if addresses are not known yet."""
     before = subject.settings and subject.settings.plan_before
     return (script(before, task), script(subject.plan, task)) if before else (None, None)
 

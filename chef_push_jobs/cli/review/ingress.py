@@ -1,4 +1,4 @@
-"""Which ways into the cluster a preview opens. Pure."""
+"""Which networks a preview lets into the cluster. Pure."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 
 
 def opened(subject: PreviewReview) -> Iterator[str]:
-    """Rules that let a network in where it was not let in before.
+    """Rules that allow a network that was not allowed before.
 
-    Those between the servers are left out, also by a public address that AWS is yet to choose for one.
+    Excludes rules between the servers, also by a public address that AWS has yet to assign.
     """
     for change in subject.of(INGRESS):
         rule = change.after
@@ -49,19 +49,19 @@ def _covers(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 
 
 def _ports(rule: Mapping[str, Any]) -> tuple[float, float]:
-    """All, where a protocol has none."""
+    """The ports; all of them if the protocol has none."""
     first, last = (rule.get(name) for name in ("fromPort", "toPort"))
     return (0, 65535) if first in (None, -1) or last is None else (float(str(first)), float(last))
 
 
 def _peer(rule: Mapping[str, Any]) -> str:
-    """A network, or a list of them; empty for what is of the cluster."""
+    """A network, or a prefix list; empty for the cluster's own groups."""
     return next((str(rule[name]) for name in ("cidrIpv4", "cidrIpv6", "prefixListId") if rule.get(name)), "")
 
 
 def _inside(new: str, old: str) -> bool:
     try:
         inner, outer = ipaddress.ip_network(new, strict=False), ipaddress.ip_network(old, strict=False)
-    except ValueError:  # a list, of which nobody knows what is in it
+    except ValueError:  # a prefix list, whose contents are unknown
         return new == old
     return inner.version == outer.version and inner[0] in outer and inner[-1] in outer

@@ -1,7 +1,7 @@
-"""The tasks that run, as a Mermaid flowchart: a box a server, an arrow from what is waited for. Pure.
+"""The tasks that run, as a Mermaid flowchart: a box per server, an arrow from each dependency. Pure.
 
-Servers that do the same share a box. An arrow also stands for a way over tasks that do not run; one that follows from
-others is left out.
+Servers that do the same share a box. An arrow may also stand for a path over tasks that do not run; arrows that follow
+from others are left out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Node = tuple[Box, str]  # a task in it, as `push-jobs install`
 
 
 def mermaid(subject: PreviewReview) -> str:
-    """Empty where no task of the runbooks runs."""
+    """The flowchart; empty if no task of the runbooks runs."""
     nodes = _nodes(subject)
     if not nodes:
         return ""
@@ -55,7 +55,7 @@ def _nodes(subject: PreviewReview) -> dict[TaskId, Node]:
 
 
 def _arrows(plan: StackPlan, nodes: Mapping[TaskId, Node]) -> Iterator[tuple[Node, Node]]:
-    """Only those that do not follow from others."""
+    """Without arrows that follow from others."""
     reached: dict[TaskId, set[Node]] = {}
     leads: dict[Node, set[Node]] = {}
     for task in plan.tasks.values():

@@ -1,6 +1,6 @@
-"""What is reviewed: a preview, with the plan that its own configuration gives. Pure.
+"""What is reviewed: a preview, and the plan for its own configuration. Pure.
 
-Package files and keys are not looked for: a preview may have been made on another machine.
+Does not look for package files and keys, because the preview may come from another machine.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ STACK = "pulumi:pulumi:Stack"
 
 @dataclass(frozen=True)
 class PreviewReview:
-    """`plan` is the one after the change; `settings` is None where it is not known what they were."""
+    """`plan` is the plan after the change; `settings` is None if the old settings are unknown."""
 
     stack: str
     plan: StackPlan
@@ -38,33 +38,33 @@ class PreviewReview:
         return self.plan.topology
 
     def task(self, change: Change) -> TaskId:
-        """Of a command, or an upload; one that is no task is a step on no server."""
+        """The task of a command or an upload. For anything else, a step on no server."""
         return self.plan.identify(change.name)
 
     def planned(self, change: Change) -> PlannedTask | None:
-        """The task as the plan has it; None where it is no task of the plan."""
+        """The task in the plan; None if it is not in the plan."""
         return self.plan.find(change.name)
 
     @cached_property
     def by_name(self) -> dict[str, Change]:
-        """The commands, by name."""
+        """The commands by name."""
         return {change.name: change for change in self.preview.different if change.type == parser.COMMAND}
 
     @cached_property
     def running(self) -> tuple[Change, ...]:
-        """The commands that act on a server, in an order that obeys the runbooks; others after them."""
+        """The commands that act on a server, in the order of the plan; commands that are not in it come last."""
         order = {name: number for number, name in enumerate(self.plan.names())}
         found = [self.by_name[name] for name in self.preview.running]
         return tuple(sorted(found, key=lambda change: (order.get(change.name, len(order)), natural(change.name))))
 
     @property
     def is_new(self) -> bool:
-        """Whether nothing of the stack is there yet: then nothing can be broken."""
+        """Whether the stack has no resources yet, so that nothing can break."""
         return any(change.type == STACK and change.op is Op.CREATE for change in self.preview.different)
 
     @property
     def changed_machines(self) -> dict[str, Op]:
-        """Servers that get another machine, or come, or go."""
+        """Servers whose machine is replaced, created or removed."""
         found = [(self.task(change), change) for change in self.by_name.values()]
         return {
             task.server: change.op
@@ -77,7 +77,7 @@ class PreviewReview:
 
 
 def _is_moved(subject: PreviewReview, server: str, connect: Change) -> bool:
-    """A machine's id is unknown until there is one; a server that exists already has another address."""
+    """Whether the machine is another one: its id is unknown, or an existing server has a different address."""
     made = [change.op for change in subject.of(INSTANCE) if change.name == server]
     if connect.op is not Op.REPLACE or Op.REPLACE in made:
         return connect.op is Op.REPLACE
@@ -96,9 +96,9 @@ def identities(connect: Change) -> tuple[tuple[str, str], tuple[str, str]]:
 
 
 def review_of(text: str, stack: str | None = None, before: Mapping[str, str] | None = None) -> PreviewReview:
-    """From the output of `pulumi preview --json`. Raises PreviewError.
+    """Reads the output of `pulumi preview --json`. Raises PreviewError.
 
-    `before` is the configuration at the last update that succeeded, where it is known.
+    `before` is the configuration at the last successful update, if it is known.
     """
     found = parser.parse_preview(text)
     configuration = Configuration.recorded(found.config)

@@ -1,4 +1,4 @@
-"""Why each task runs, in the words of the runbooks' own edges. Pure."""
+"""Why each task runs, in the words of the runbooks' edges. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chef_push_jobs.runbook.steps import Edge
 
 
 def reasons(subject: PreviewReview, change: Change) -> tuple[str, ...]:
-    """Each as a sentence's part; never empty for a task that runs."""
+    """Each is a clause; never empty for a task that runs."""
     found = tuple(_reasons(subject, change))
     return found or ("the command line requests it (`--replace`)",)
 
@@ -37,7 +37,7 @@ def _reasons(subject: PreviewReview, change: Change) -> Iterator[str]:
 
 
 def _own(subject: PreviewReview, change: Change) -> Iterator[str]:
-    """What is behind another fingerprint."""
+    """What changed the task's fingerprint."""
     task, settings = subject.planned(change), subject.settings
     causes = settings.causes(task) if settings and task else ()
     named = _servers_named(subject, task) if settings is None or set(causes) & set(SERVERS) else ""
@@ -51,7 +51,7 @@ def _own(subject: PreviewReview, change: Change) -> Iterator[str]:
 
 
 def _servers_named(subject: PreviewReview, task: PlannedTask | None) -> str:
-    """Empty where its script names none that comes or goes."""
+    """The servers that its script names and that are added or removed; empty if there are none."""
     moved = {server for server, op in subject.changed_machines.items() if op in (Op.CREATE, Op.DELETE)}
     if not task or not moved or not task.step.facts(subject.topology):
         return ""

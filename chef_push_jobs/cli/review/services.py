@@ -1,4 +1,4 @@
-"""Which services the tasks of a preview restart. Pure; what the packages do is said in docs/runbook.md."""
+"""Which services the tasks of a preview restart. Pure. docs/runbook.md says what the packages do."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from chef_push_jobs.model.topology import Kind
 from chef_push_jobs.runbook.plan import PlannedTask
 from chef_push_jobs.runbook.push_jobs import SERVICE
 
-IF_CHANGED = "if the configuration changed"  # what reconfigure does: runit restarts what has a changed configuration
+IF_CHANGED = "if the configuration changed"  # reconfigure makes runit restart a service whose configuration changed
 
 
 def _restarts(subject: PreviewReview) -> Iterator[tuple[PlannedTask, str]]:
-    """The tasks that run again, with the service that each restarts where it runs."""
+    """The tasks that run again, with the services that each of them restarts."""
     for change in subject.running:
         task = subject.planned(change)
         if task and change.op is Op.REPLACE and (service := task.step.restarts.get(task.server.role)):
@@ -23,7 +23,7 @@ def _restarts(subject: PreviewReview) -> Iterator[tuple[PlannedTask, str]]:
 
 
 def restarting(subject: PreviewReview) -> list[str]:
-    """Servers that were there before, on which push jobs is restarted if it runs there."""
+    """Existing servers on which push jobs restarts if it runs there."""
     return [task.server.name for task, _ in _restarts(subject) if task.step.always_restarts]
 
 

@@ -1,4 +1,4 @@
-"""What a reviewer must not overlook, the worst first. Pure."""
+"""What a reviewer must not overlook, the most important first. Pure."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from chef_push_jobs.model.packages import Package, numbers
 from chef_push_jobs.model.shown import code, prose
 from chef_push_jobs.runbook import chef_server, push_jobs
 
-# The setting in the script that rotates; the rest of it may change form.
+# The setting in the rotation script; other changes of the script may be changes of form.
 WANTED = re.compile(r"^wanted=.*", re.MULTILINE)
-# A package file in an install script; one that was uploaded has a part of its digest in front.
+# A package file in an install script; an uploaded file's name begins with a part of its digest.
 FILE = re.compile(r"(?<![\w.+~-])(?:chef-rollout-[0-9a-f]{12}-)?([\w.+~-]+\.(?:deb|rpm))\b")
 
 
@@ -29,7 +29,7 @@ BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 
 
 def warnings(subject: PreviewReview) -> tuple[str, ...]:
-    """Each a sentence or two in Markdown. A stack that is new has nothing to lose, but for servers that exist."""
+    """Each is a sentence or two of Markdown. A new stack has nothing to lose, except existing servers."""
     about_servers = (
         ()
         if subject.is_new
@@ -49,7 +49,7 @@ def warnings(subject: PreviewReview) -> tuple[str, ...]:
 
 
 def _taken_over(subject: PreviewReview) -> Iterator[str]:
-    """Of what is on them, nothing is known before they are met."""
+    """Servers that are taken over: their contents are unknown until the first contact."""
     existing = subject.plan.settings.existing
     found = [name for name, op in subject.changed_machines.items() if op is Op.CREATE and name in existing]
     if found:
@@ -191,7 +191,7 @@ def _packages(subject: PreviewReview) -> Iterator[str]:
 
 
 def _leaves_1(files: tuple[str, str]) -> bool:
-    """Whether push jobs comes from 1.x to a later one, by the names of its packages."""
+    """Whether push jobs changes from 1.x to a later version, according to its packages' names."""
     before, after = (numbers(Package(file, "").version or "") for file in files)
     return push_jobs.NAME in files[1] and bool(before) and before < (2,) <= after
 

@@ -29,7 +29,7 @@ from chef_push_jobs.engine import history
 from chef_push_jobs.engine import up as engine
 from chef_push_jobs.engine.pulumi_cli import Pulumi, PulumiError, explain
 
-CALLED = "CHEF_PUSH_JOBS_CALLED"  # how this command is typed where it was started, if not by its name
+CALLED = "CHEF_PUSH_JOBS_CALLED"  # how the user called this command, if not by its name
 
 
 def up(
@@ -93,7 +93,7 @@ def _up(pulumi: Pulumi, stack: str, options: Sequence[str], events: Path | None,
 
 
 def _next(stack: str, file: Path, failed: bool) -> Iterator[str]:
-    """The two commands that come next, as they are typed."""
+    """The two commands to run next, as the user types them."""
     called, of_stack = os.environ.get(CALLED, NAME), shlex.join(["--stack", stack])
     if failed:
         yield f"mend what is named above; then go on from there: {called} up {of_stack}"

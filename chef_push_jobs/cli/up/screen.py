@@ -1,4 +1,4 @@
-"""Shows a rollout: a live table in a terminal, else a line for each thing that happens."""
+"""Shows a rollout: a live table in a terminal, otherwise a line for each event."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from chef_push_jobs.engine.progress import RolloutProgress, after
 from chef_push_jobs.model.shown import line, visible
 
 STYLES = {Mark.DONE: "green", Mark.SENT: "cyan", Mark.RUNNING: "bold yellow", Mark.FAILED: "bold red"}
-REFRESHES = 4  # a second
+REFRESHES = 4  # per second
 
 
 @dataclass
 class Screen:
-    """`usual` are seconds by task, `last` of a whole rollout, in the rollouts before."""
+    """`usual` are seconds by task in earlier rollouts, `last` those of the whole last rollout."""
 
     stack: str
     console: Console
@@ -87,14 +87,14 @@ class Screen:
         return Group(head, *above, *([grid] if shown.rows else []), *last_lines, *below, *_styled(self.note, "yellow"))
 
     def finish(self, said: str) -> None:
-        """Failures whole; what the engine printed, where it printed nothing else."""
+        """Prints all failures; and the engine's output, if nothing else was printed."""
         for block in blocks(self.rollout):
             self._print(f"\n{block}")
         if not self.rollout.result:
             self._print(said.rstrip())
         succeeded = self.rollout.result == "succeeded"
         outputs = {name: one for name, one in self.rollout.outputs.items() if succeeded or name != "test"}
-        for one in summary(outputs):  # in a failed rollout, what was tested was another one
+        for one in summary(outputs):  # in a failed rollout, the test's result is from an earlier one
             self._print(line(one))
         self._print(
             f"{self.stack}: {self.rollout.result or 'nothing was done'}, "

@@ -1,4 +1,4 @@
-"""What a rollout tells at its end: where the servers are, by what clients enter, and what was tested. Pure."""
+"""What a rollout prints at its end: addresses of the servers, the entry, and the test's result. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PORTS = {"server_heartbeat_port": "heartbeat", "command_port": "commands", "api_
 
 
 def summary(outputs: Mapping[str, Any]) -> Iterator[str]:
-    """A line each; nothing where a failed rollout has no outputs yet."""
+    """One line each; nothing if a failed rollout has no outputs yet."""
     servers = _mapping(outputs.get("servers"))
     rows = {name: _mapping(servers[name]) for name in counted(servers)}
     addresses = {name: str(row.get("address", "?")) for name, row in rows.items()}

@@ -1,6 +1,6 @@
-"""The table of a rollout: a row a server, a column a step, in the words of the runbooks. Pure.
+"""The table of a rollout: a row per server, a column per step, in the words of the runbooks. Pure.
 
-Steps that no server has both of share a column: what `copy` is to the others, `share` is to the primary.
+Steps that never run on the same server can share a column: `copy` on the others, `share` on the primary.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from chef_push_jobs.runbook.steps import Action
 
 
 class Column(NamedTuple):
-    """`runbook` is empty for what belongs to the servers."""
+    """`runbook` is empty for steps that belong to the servers."""
 
     runbook: str
     title: str
@@ -28,9 +28,9 @@ OTHER = Column("", "other")
 
 
 def columns() -> dict[str, Column]:
-    """The column of each step, by the title of its tasks, in order: what belongs to the servers, then the runbooks.
+    """The column of each step, by the title of its tasks, in order: steps of the servers, then the runbooks.
 
-    A column stands where the last of its steps does; a departure comes at the very end.
+    A column is at the position of its last step; uninstallation is at the very end.
     """
     found = {MACHINE: Column("", MACHINE)}
     places = {found[MACHINE]: (0, 0)}
@@ -54,14 +54,14 @@ MEANINGS = {
     Mark.FAILED: "failed",
 }
 LEGEND = "   ".join(f"{mark} {meaning}" for mark, meaning in MEANINGS.items())
-MOST = 4  # resources of the cloud that are named at once
-SLOW = 5.0  # seconds, from which on one of them has a line of its own
+MOST = 4  # resources of the cloud that are named at the same time
+SLOW = 5.0  # seconds after which such a resource gets its own line
 MARKS = {TaskState.DONE: Mark.DONE, TaskState.RUNNING: Mark.RUNNING, TaskState.FAILED: Mark.FAILED}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """`usual` is what the step took in the last rollouts, in seconds; None where there is no telling."""
+    """`usual` is the step's duration in the last rollouts, in seconds; None if it is unknown."""
 
     mark: Mark
     seconds: float
@@ -74,14 +74,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """`columns` are (runbook, title) of the steps that there are so far; `rows` have a cell, or None, for each."""
+    """`columns` are (runbook, title) of the steps so far; each of `rows` has a cell or None for each column."""
 
     columns: tuple[Column, ...]
     rows: Mapping[str, tuple[Cell | None, ...]]
 
 
 def table(rollout: RolloutProgress, usual: Mapping[str, float], now: float) -> Table:
-    """Of two tasks in a cell, such as an upload and its install, the later one is shown."""
+    """If a cell has two tasks, such as an upload and its install, it shows the later one."""
     known = columns()
     cells: dict[tuple[str, Column], Cell] = {}
     for task in rollout.tasks.values():
@@ -94,7 +94,7 @@ def table(rollout: RolloutProgress, usual: Mapping[str, float], now: float) -> T
 
 
 def narrowed(shown: Table, width: int) -> Table:
-    """What fits into `width` letters: the first columns in which nothing is left to see go first."""
+    """Drops the first columns that are finished, until the table fits into `width` characters."""
     columns = list(range(len(shown.columns)))
     while len(columns) > 1 and _width(shown, columns) > width:
         over = (place for place, column in enumerate(columns) if _is_over(row[column] for row in shown.rows.values()))
@@ -110,7 +110,7 @@ def _is_over(cells: Iterable[Cell | None]) -> bool:
 
 
 def _width(shown: Table, columns: Sequence[int]) -> int:
-    """Two blanks stand between columns; a title has its runbook above it."""
+    """Two spaces separate columns; a title has its runbook above it."""
     wide = [max(map(len, [*shown.rows, "server"]))]
     for column in columns:
         cells = [str(row[column]) for row in shown.rows.values() if row[column]]
@@ -119,7 +119,7 @@ def _width(shown: Table, columns: Sequence[int]) -> int:
 
 
 def headline(rollout: RolloutProgress, last: float | None, now: float, usual: Mapping[str, float] | None = None) -> str:
-    """`last` is how long the last rollout took, `usual` what its tasks do, in seconds."""
+    """`last` is the duration of the last rollout, `usual` those of its tasks, in seconds."""
     parts = [f"{rollout.seconds(now):.0f} s", f"{len(rollout.settled)} of {len(rollout.planned)} done"]
     parts += [f"{len(rollout.running)} running"] if not rollout.result else []
     parts += [f"{len(rollout.failed)} failed"] if rollout.failed else []
@@ -130,9 +130,9 @@ def headline(rollout: RolloutProgress, last: float | None, now: float, usual: Ma
 
 
 def left(rollout: RolloutProgress, usual: Mapping[str, float], now: float) -> float | None:
-    """Seconds until the last task ends, if all that is open yet has to run; None where nothing tells.
+    """Seconds until the last task ends, if every open task has to run; None if unknown.
 
-    A server that is new takes as long as another did.
+    Assumes that a new server takes as long as another one did.
     """
     if rollout.plan is None or not usual or not (rollout.tasks or rollout.unchanged):
         return None
@@ -160,7 +160,7 @@ def left(rollout: RolloutProgress, usual: Mapping[str, float], now: float) -> fl
 
 
 def cloud(rollout: RolloutProgress, now: float) -> str:
-    """What is being made beside the machines, the longest first; what was begun before anything else is there."""
+    """What is being created besides machines, the longest-running first; or what happens before that."""
     if rollout.started is None:
         return "Pulumi starts"
     done = sum(rollout.others.values())
@@ -175,20 +175,20 @@ def cloud(rollout: RolloutProgress, now: float) -> str:
 
 
 def hidden(whole: Table, shown: Table) -> str:
-    """Which columns a narrow terminal leaves out."""
+    """The columns that a narrow terminal hides."""
     gone = [f"{column.runbook} {column.title}".strip() for column in whole.columns if column not in shown.columns]
     return f"too narrow to show: {', '.join(gone)}" if gone else ""
 
 
 def heard(rollout: RolloutProgress) -> Iterator[str]:
-    """The last line of what runs, where it said anything."""
+    """The last line that a running task printed, if any."""
     for task in rollout.running:
         if task.said:
             yield f"{task.server} {task.step}: {task.said}"
 
 
 def lines(before: RolloutProgress, now: RolloutProgress) -> Iterator[str]:
-    """What happened between two states, a line each: for where there is no screen."""
+    """What happened between two states, a line each, for output that is not a terminal."""
     for name, task in now.tasks.items():
         was = before.tasks.get(name)
         if was is not None and was.state is task.state:
@@ -200,7 +200,7 @@ def lines(before: RolloutProgress, now: RolloutProgress) -> Iterator[str]:
 
 
 def _cloud_lines(before: RolloutProgress, now: RolloutProgress) -> Iterator[str]:
-    """That it begins, and what was slow."""
+    """That creation begins, and which resources took long."""
     start = now.started or 0.0
     if now.making and not before.making and not before.others:
         first = next(iter(now.making.values()))
@@ -211,7 +211,7 @@ def _cloud_lines(before: RolloutProgress, now: RolloutProgress) -> Iterator[str]
 
 
 def blocks(rollout: RolloutProgress) -> Iterator[str]:
-    """Every failure whole, as the task runner on the server wrote it; what concerns no task after them."""
+    """Every failure in full, as the task runner wrote it; then errors that concern no task."""
     for task in rollout.failed:
         yield task.error or f"{task.step} on {task.server} did not finish: Pulumi was told to stop"
     for error in rollout.errors:
@@ -221,7 +221,7 @@ def blocks(rollout: RolloutProgress) -> Iterator[str]:
 
 
 def titles(columns: Sequence[Column]) -> list[str]:
-    """With the runbook above, where it is another than that of the column before."""
+    """With the runbook above, if it differs from the column before."""
     before = ""
     found = []
     for runbook, title in columns:
