@@ -17,7 +17,7 @@ IN_A_FILE = "put it in a file on the servers, and name that in chefServer.includ
 
 
 def problems(values: Values, *, runs_its_runbook: bool) -> Iterator[Problem]:
-    """`values` is what was understood of the stack's file."""
+    """`values` are the understood settings of the stack's file."""
     given, include = values.get(SETTINGS), values.get("chefServer.include")
     settings = given if isinstance(given, dict) else {}
     if not runs_its_runbook:

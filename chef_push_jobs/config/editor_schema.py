@@ -12,14 +12,14 @@ from typing import Any
 from chef_push_jobs.config.stack_config import StackConfig
 
 Schema = dict[str, Any]
-# The keys that a setting takes, by its name, where only the runbooks know them.
+# The keys that a setting accepts, by its name, if only the runbooks know them.
 Keys = Mapping[str, Sequence[str]]
 DRAFT = "http://json-schema.org/draft-07/schema#"
 SECURE: Schema = {"properties": {"secure": {"type": "string"}}, "required": ["secure"], "additionalProperties": False}
 
 
 def resolved(keys: Keys | None = None) -> Schema:
-    """Without references, titles, and the null of what may be left out."""
+    """Without references and titles, and without null for what may be left out."""
     found = StackConfig.model_json_schema(by_alias=True)
     schema = _resolve(found, found.get("$defs", {}))
     for setting, names in (keys or {}).items():
@@ -70,12 +70,12 @@ def _resolve(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Schem
 
 
 def _editor(schema: Schema) -> Schema:
-    """With the rule in the description, and whatever Pulumi takes for the value."""
+    """With the rule in the description, and with every form in which Pulumi accepts the value."""
     found = {key: value for key, value in schema.items() if key not in ("rule", "format", "writeOnly")}
     if "rule" in schema:
         found["description"] = f"{found.get('description', '')} Rule: {schema['rule']}.".strip()
     if isinstance(found.get("default"), dict | list):
-        del found["default"]  # what is in it has defaults of its own
+        del found["default"]  # the settings in it have their own defaults
     match found.get("type"):
         case "string" if schema.get("writeOnly"):
             found |= {"type": ["string", "object"], **SECURE}
@@ -98,6 +98,6 @@ def _editor_object(schema: Schema) -> Schema:
         if key in schema:
             found[key] = {name: _editor(one) for name, one in schema[key].items()}
     names = schema.get("propertyNames", {}).get("enum")
-    if names:  # so that an editor completes them
+    if names:  # so that an editor offers them
         return {**found, "properties": dict.fromkeys(names, _editor(schema["additionalProperties"]))}
     return found if len(found) > 1 else {"additionalProperties": _editor(schema["additionalProperties"])}

@@ -1,4 +1,4 @@
-"""What a stack has set: each setting's value and where it comes from. Pure."""
+"""A stack's settings: the value of each, and where it comes from. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STACK_FILE, DEFAULT = "stack file", "default"
 
 @dataclass(frozen=True)
 class Value:
-    """A setting's value, as text; `source` is where it is from, None where it is not set."""
+    """A setting's value as text; `source` is where it comes from, None if it is not set."""
 
     setting: str
     value: str | None
@@ -27,7 +27,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Explanation:
-    """All settings of a stack, in the order of the reference, and all that is wrong with them."""
+    """All settings of a stack, in the order of the reference, and all problems with them."""
 
     stack: str
     values: tuple[Value, ...]
@@ -41,7 +41,7 @@ def explain(stack: str, configuration: Configuration, problems: Sequence[Problem
 
 
 def _value(setting: Setting, given: Mapping[str, Any], secrets: tuple[str, ...]) -> Iterator[Value]:
-    """None for what is in a list: the list itself shows it."""
+    """None for settings inside a list: the list itself shows them."""
     found = list(_values(given, setting.path))
     if setting.path in secrets:
         yield Value(setting.path, "(a secret, not read here)", STACK_FILE, setting.description)

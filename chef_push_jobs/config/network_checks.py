@@ -24,9 +24,9 @@ ARM64 = re.compile(r"(a1|[a-z]+\d+[a-z]*g[a-z]*)\.")
 
 
 def problems(raw: Mapping[str, object], values: Values, servers: Sequence[Server]) -> list[Problem]:
-    """`raw` is the stack's file, `values` what was understood of it."""
+    """`raw` is the stack's file, `values` are the settings in it that were understood."""
     if any(getattr(entry, "address", None) for entry in _list(values, "servers")):
-        return []  # none of this is for servers that exist already, and that is reported
+        return []  # none of these settings apply to existing servers, and that is already reported
     frontends = any(server.role is Role.FRONTEND for server in servers)
     vpc = _found_vpc if values.get("network.vpcId") else _made_vpc
     return [
@@ -130,7 +130,7 @@ CALLS = "the backends call the Chef server API as clients do (https://API_FQDN)"
 
 
 def _backends_at_entry(values: Values, servers: Sequence[Server]) -> Iterator[Problem]:
-    """Ways of the backends to the entry that cannot be: push jobs there would answer nobody."""
+    """Backends that have no way to the entry: push jobs there could not call the API."""
     made, private, vpc = (values.get(name) for name in ("entry.loadBalancer", "network.private", "network.vpcId"))
     if made == "public" and values.get("ssh.address") == "private":
         if vpc and values.get("network.natAddresses") == []:

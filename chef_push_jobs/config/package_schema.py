@@ -1,6 +1,6 @@
-"""The package's schema, from the settings themselves: a new setting is in it without anybody's doing. Pure.
+"""The package's schema, derived from the settings, so a new setting is in it automatically. Pure.
 
-Defaults are documented, not set: an SDK would send them, and then nobody could tell what was given.
+Defaults are in the descriptions only. An SDK would send them, and then nobody could tell what the user set.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ ALWAYS = ("servers", "ports", "test")
 
 
 def schema() -> Schema:
-    """As `pulumi package get-schema` shows it."""
+    """What `pulumi package get-schema` shows."""
     settings = StackConfig.model_json_schema(by_alias=True)
     definitions = settings["$defs"]
     inputs = dict(_properties(settings, definitions))
@@ -109,7 +109,7 @@ def _properties(model: Schema, definitions: Mapping[str, Schema]) -> Iterator[tu
 
 
 def _type(field: Schema, definitions: Mapping[str, Schema]) -> Schema:
-    """A value's type in Pulumi's terms; of alternatives, whatever it may be."""
+    """A value's type in Pulumi's terms; ANY if there are several."""
     if options := _options(field):
         return _type(options[0], definitions) if len(options) == 1 else ANY
     if reference := field.get("$ref"):
@@ -138,7 +138,7 @@ def _options(field: Schema) -> list[Schema]:
 
 
 def _choices(field: Schema, definitions: Mapping[str, Schema]) -> Iterator[str]:
-    """The values of a choice, where the description does not say them already."""
+    """The values of a choice, unless the description lists them."""
     for option in _options(field) or [field]:
         found = definitions[option["$ref"].rpartition("/")[2]] if "$ref" in option else option
         values = [str(value) for value in found.get("enum", [])]

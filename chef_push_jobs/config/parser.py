@@ -1,6 +1,7 @@
-"""Reads settings into a pydantic model field by field, and finds all mistakes at once, each a `Problem`.
+"""Reads settings into a pydantic model field by field, and finds all mistakes at once, each as a `Problem`.
 
-Pydantic's own validation gives no values where one is wrong, so rules that join values could not be checked beside it.
+If one value is wrong, pydantic's own validation returns no values at all, so rules about several values could not be
+checked.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from pydantic_core import ErrorDetails
 from chef_push_jobs.model.problems import Problem
 
 Model = TypeVar("Model", bound=BaseModel)
-# Every setting that was understood (also by its default), by its path in the file, like `pushJobs.apiPort`.
+# Every setting that was understood (or its default), by its path in the file, such as `pushJobs.apiPort`.
 Values = dict[str, object]
 
-DEEPEST = 50  # levels of a value
+DEEPEST = 50  # levels of nesting in a value
 
 RULES = {
     "int_type": "it must be a whole number",
@@ -40,7 +41,7 @@ RULES = {
 
 
 def parse(model: type[BaseModel], raw: Mapping[str, object], path: str = "") -> tuple[Values, list[Problem]]:
-    """The understood values of `raw` and the problems of the rest."""
+    """The understood values of `raw`, and the problems of the others."""
     values: Values = {}
     problems = []
     fields = {str(field.alias): field for field in model.model_fields.values()}
@@ -57,7 +58,7 @@ def parse(model: type[BaseModel], raw: Mapping[str, object], path: str = "") -> 
 
 
 def build(model: type[Model], values: Values, path: str = "") -> Model:
-    """The model that `parse` understood, of which all that is needed was given: nothing is validated again."""
+    """The model, from values that `parse` understood, if every required one is among them. Validates nothing again."""
     found: dict[str, Any] = {}
     for name, field in model.model_fields.items():
         setting = f"{path}{field.alias}"
@@ -67,12 +68,12 @@ def build(model: type[Model], values: Values, path: str = "") -> Model:
         elif any(given.startswith(f"{setting}.") for given in values):
             found[name] = build(section, values, f"{setting}.")
         else:
-            found[name] = None  # a section that is left out; one with defaults has those as values
+            found[name] = None  # a section that is left out; if it has defaults, they are its values
     return model.model_construct(**found)
 
 
 def decoded(value: str) -> object:
-    """A value of the configuration: Pulumi gives lists and sections as JSON, and all else as text."""
+    """Decodes a configuration value: Pulumi gives lists and sections as JSON, everything else as text."""
     if value[:1] not in ("{", "["):
         return value
     try:

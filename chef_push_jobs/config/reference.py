@@ -1,4 +1,4 @@
-"""docs/settings.md, from the settings themselves: a table a section, then what joins several of them. Pure."""
+"""docs/settings.md, from the settings themselves: a table per section, then the rules about several settings. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ setting may be a secret, because the others are sent to the servers and to AWS a
 
 
 def render(project: str, keys: Keys, limits: Mapping[str, Mapping[str, int]]) -> str:
-    """`limits` are the seconds that each step may take, by runbook and step."""
+    """`limits` are the time limits of each step in seconds, by runbook and step."""
     found = settings(keys)
     lines = [HEAD.format(project=project)]
     for section in dict.fromkeys(one.section for one in found):

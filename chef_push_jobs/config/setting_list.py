@@ -13,9 +13,9 @@ WORDS = {"string": "text", "integer": "whole number", "boolean": "true or false"
 
 @dataclass(frozen=True)
 class Setting:
-    """`path` is as in messages, `servers[].name` for what is in a list. `default` is None where there is none.
+    """`path` is as in messages, `servers[].name` inside a list. `default` is None if there is none.
 
-    `needed` is `always`, or the path of the section that it is required in, or empty.
+    `needed` is `always`; or, for a setting that is only required in a section, that section's path; or empty.
     """
 
     path: str
@@ -28,7 +28,7 @@ class Setting:
 
     @property
     def section(self) -> str:
-        """The first part of its path, where it has more than one."""
+        """The first part of its path, if that has several parts."""
         first, dot, _ = self.path.partition(".")
         return first.removesuffix("[]") if dot else ""
 
@@ -38,7 +38,7 @@ def settings(keys: Keys | None = None) -> tuple[Setting, ...]:
 
 
 def _inside(schema: Schema, path: str, needed: str) -> Iterator[Setting]:
-    """The settings of a section; `needed` is where those that it cannot do without are needed."""
+    """The settings of a section; `needed` says when its required settings are needed."""
     for name, one in schema["properties"].items():
         at = f"{path}{name}"
         must = needed if name in schema.get("required", ()) else ""

@@ -1,6 +1,6 @@
-"""Stack configuration to typed settings, and all that is wrong with it, in one pass. Pure but for files.
+"""A stack's configuration as typed settings, and everything that is wrong with it, in one pass. Pure, except for files.
 
-What only the runbooks know (which tasks and steps there are) is checked above, by `runbook.stack`.
+`runbook.stack` checks what only the runbooks know (which tasks and steps exist).
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from chef_push_jobs.model.problems import Problem, report, without_use
 from chef_push_jobs.model.subnets import Subnet, backend_subnet, default_vip, is_usable, planned
 from chef_push_jobs.model.topology import Kind, Role, Server, Topology
 
-# The least prefix length that still names somebody: a wider network is "anywhere".
+# The shortest prefix that still names somebody: a wider network counts as "anywhere".
 WIDEST = 8
 
 
 class SettingsError(ValueError):
-    """Tells every problem of a stack's settings."""
+    """Contains every problem of a stack's settings."""
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__(report(problems))
@@ -37,7 +37,7 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """A stack's settings, checked, with what follows from them. `public_key` is an OpenSSH line."""
+    """A stack's settings, checked, and what follows from them. `public_key` is an OpenSSH line."""
 
     config: StackConfig
     topology: Topology
@@ -52,7 +52,7 @@ class Settings:
 
     @property
     def vip(self) -> str | None:
-        """The backends' address that moves on failover, where there is one."""
+        """The backends' address that moves on failover; None without failover."""
         chosen = self.config.high_availability
         if chosen is None:
             return None
@@ -60,17 +60,17 @@ class Settings:
 
     @property
     def push_jobs_version(self) -> Version | None:
-        """Where the package's name or the stack tells it."""
+        """The package's version, from its name or from the setting; None if unknown."""
         return version_checks.version(self.push_jobs_package, self.config.push_jobs.version)
 
     @property
     def chef_server_version(self) -> Version | None:
-        """As that of push jobs."""
+        """Like `push_jobs_version`."""
         return version_checks.version(self.chef_server_package, self.config.chef_server.version)
 
     @property
     def subnets(self) -> tuple[Subnet, ...]:
-        """Those of the VPC that is made."""
+        """The subnets of a VPC that the stack creates."""
         network = self.config.network
         return planned(
             network.private,
@@ -82,7 +82,10 @@ class Settings:
 
     @property
     def placeholder(self) -> Settings:
-        """With symbols for where packages and servers are reached: to move those is no reason to act on a server."""
+        """With placeholders for the locations of packages and the SSH port.
+
+        Moving those is no reason to act on a server.
+        """
         ssh = self.config.ssh.model_copy(update={"port": 0})
         return replace(
             self,
@@ -94,17 +97,17 @@ class Settings:
 
     @property
     def existing(self) -> Mapping[str, ServerEntry]:
-        """The servers that exist already, by name; empty where machines are to be made."""
+        """The existing servers by name; empty if the stack creates machines."""
         return {entry.name: entry for entry in self.config.servers or () if entry.address is not None}
 
     def host_key(self, name: str) -> str | None:
-        """The host key that the settings give for a server or the bastion, or its fingerprint."""
+        """The host key of a server or the bastion that the settings give, or its fingerprint."""
         entry = self.existing.get(name)
         return entry.host_key if entry else self.config.ssh.host_keys.get(name)
 
     @property
     def runs_chef_server_runbook(self) -> bool:
-        """Servers that exist already run Chef server, unless the stack gives the package for it."""
+        """Existing servers already run Chef server, unless the stack has the package for it."""
         return not self.existing or self.chef_server_package is not None
 
     @property
@@ -113,29 +116,29 @@ class Settings:
 
     @property
     def entry_servers(self) -> tuple[Server, ...]:
-        """Those that answer clients."""
+        """The servers that answer clients."""
         return self.topology.frontends or (self.topology.primary,)
 
     def has_public_address(self, server: Server) -> bool:
-        """Frontends in public subnets beside private backends have one too: it is their way out."""
+        """Frontends in public subnets next to private backends always have one: it is their route to the internet."""
         network = self.config.network
         beside = network.private == "backends" and server.role is Role.FRONTEND
         return self.config.ssh.address == "public" or (network.vpc_id is None and beside)
 
     @property
     def bastion_fqdn(self) -> str:
-        """Of the bastion that the stack makes: beside the primary."""
+        """The FQDN of a bastion that the stack creates: in the primary's domain."""
         return f"{network_checks.BASTION}.{self.topology.primary.fqdn.split('.', 1)[1]}"
 
     @property
     def api_fqdn(self) -> str:
-        """The name under which clients reach Chef server."""
+        """The name at which clients reach Chef server."""
         record = self.config.entry.record
         given = self.config.chef_server.api_fqdn or (record.name if record else None)
         return given or self.entry_servers[0].fqdn
 
     def repair(self, task: str) -> str:
-        """Another text than before makes the task run once more; empty where the setting does not name it."""
+        """The text in `repair` for this task, empty if it is not there. A different text makes the task run again."""
         return self.config.repair.get(task, "")
 
     def timeout(self, step: str, default: int) -> int:
@@ -145,10 +148,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a stack's configuration says, and all that is wrong with it by itself.
+    """A stack's configuration as it was read, and all problems that it has by itself.
 
-    `settings` are there only where nothing is; what is known of the rest nevertheless is for checks that need less:
-    what was `given`, the understood `values` by the path of their setting, and the topology.
+    `settings` is None if there are problems. Checks that need less than all settings use the rest: which settings were
+    `given`, the understood `values` by path, and the topology.
     """
 
     settings: Settings | None
@@ -159,19 +162,19 @@ class Reading:
 
     @property
     def existing(self) -> bool:
-        """Whether servers exist already."""
+        """Whether the servers are existing ones."""
         return _are_there(self.values)
 
     @property
     def runs_chef_server_runbook(self) -> bool:
-        """As of `Settings`."""
+        """Like `Settings.runs_chef_server_runbook`."""
         return not self.existing or any(name.startswith("chefServer.package.") for name in self.values)
 
 
 def read(raw: Mapping[str, str], root: Path, *, files: bool = True) -> Reading:
-    """From the stack's configuration (JSON text where a value is no string); paths are relative to `root`.
+    """Reads the stack's configuration (JSON text for values that are not strings); paths are relative to `root`.
 
-    Without `files`, those that settings name are taken as they are: a plan needs none of them.
+    Without `files`, it does not open the files that settings name: a plan needs none of them.
     """
     given = {key: decoded(value) for key, value in raw.items()}
     values, problems = parse(StackConfig, given)
@@ -291,7 +294,7 @@ def _ports(values: Values) -> list[Problem]:
     return found
 
 
-# What describes machines that are to be made; a stack of servers that exist already has no use for it.
+# Settings of machines to create; they do not apply to a stack of existing servers.
 FOR_NEW_MACHINES = (
     *("ssh.keyName", "ssh.publicKeyFile", "ssh.hostKeys", "machines.image", "machines.instanceType", "vpcCidr"),
     "machines.metadata",
@@ -300,9 +303,9 @@ FOR_NEW_MACHINES = (
 
 
 def _existing(raw: Mapping[str, object], values: Values) -> list[Problem]:
-    """Either all servers exist already, or all are made; each kind has settings of its own."""
+    """Either all servers exist, or the stack creates all of them; each kind has its own settings."""
     if "servers" not in values:
-        return []  # refused: nobody knows which kind it is
+        return []  # invalid and already reported; nobody knows which kind it is
     entries = values["servers"]
     servers = [entry for entry in entries if isinstance(entry, ServerEntry)] if isinstance(entries, list) else []
     without = [entry.name for entry in servers if entry.address is None]
@@ -329,7 +332,7 @@ def _existing(raw: Mapping[str, object], values: Values) -> list[Problem]:
 
 
 def _one_server_twice(servers: Sequence[ServerEntry]) -> Iterable[Problem]:
-    """Two entries of one host would run as two servers there, each over the other's files."""
+    """Two entries for one host would run as two servers there and overwrite each other's files."""
     of = {entry.name: {entry.address, entry.private_address} - {None} for entry in servers}
     addresses = Counter(address for own in of.values() for address in own)
     for address in (address for address, count in addresses.items() if count > 1):
@@ -339,7 +342,7 @@ def _one_server_twice(servers: Sequence[ServerEntry]) -> Iterable[Problem]:
 
 
 def _host_keys(raw: Mapping[str, object], values: Values, servers: Sequence[Server]) -> Iterable[Problem]:
-    """Of machines that are made: of those that exist already, the list of servers has them."""
+    """`ssh.hostKeys` is for machines that the stack creates; existing servers have theirs in the list of servers."""
     keys = values.get("ssh.hostKeys")
     known = {server.name for server in servers} | ({network_checks.BASTION} if is_given(raw, "bastion") else set())
     for name in keys if isinstance(keys, dict) and servers else ():

@@ -1,4 +1,4 @@
-"""The settings of a stack as `stacks/Pulumi.<stack>.yaml` gives them: names, types, defaults and each value's rule.
+"""The settings in `stacks/Pulumi.<stack>.yaml`: name, type, default and rule of each.
 
 Pure. Rules that need more than one value (or a file) are in `settings.py`.
 """
@@ -23,7 +23,10 @@ from chef_push_jobs.model.topology import FQDN, Kind, Role
 
 @dataclass(frozen=True)
 class ValueRule:
-    """A rule for a value, in the words of a `Problem`; in a JSON schema, `rule` and the keywords that say it there."""
+    """A rule for a value, in the words of a `Problem`.
+
+    A JSON schema contains it as `rule`, next to equivalent keywords.
+    """
 
     holds: Callable[[Any], object]
     text: str
@@ -119,7 +122,7 @@ Path = Annotated[
 TEXT = r"[A-Za-z0-9 ._:/@,=+*()-]{0,255}"
 TEXT_RULE = "only letters, digits, spaces and . _ : / @ , = + * ( ) - are allowed"
 Text = Annotated[str, pattern(TEXT, TEXT_RULE, "remove quotes, shell characters and other special characters")]
-# What every service takes that gets the stack's tags: IAM and load balancers take fewer characters than EC2.
+# The characters that every tagged service accepts: IAM and load balancers accept fewer than EC2.
 TAG = r"[A-Za-z0-9 _.:/=+@-]"
 OWN_TAGS = ("Name", "Fqdn", "Role")
 TagKey = Annotated[
@@ -159,7 +162,7 @@ OptionValue = Annotated[
     ),
 ]
 Options = dict[OptionName, OptionValue]
-# Values, and tables of them; rules about both are in `chef_checks.py`.
+# Values, and tables of values; rules about both are in `chef_checks.py`.
 ChefOptions = dict[OptionName, bool | int | str | dict[str, bool | int | str]]
 ServerPath = Annotated[
     str,
@@ -214,7 +217,7 @@ HostKey = Annotated[
 
 
 class Section(BaseModel):
-    """Written in camel case in the file, as Pulumi's own settings are."""
+    """In the file, names are in camel case, like Pulumi's own settings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 

@@ -1,6 +1,6 @@
-"""The settings of a stack, from whoever read its configuration, or from its file alone: the engine is not needed then.
+"""A stack's settings, from whoever has read its configuration, or from its file alone, without the engine.
 
-What is `secure:` in the file stays unread: only the engine has the key. Pure but for the files.
+A `secure:` value in the file is not decrypted: only the engine has the key. Pure, except for the files.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from chef_push_jobs.config.yaml_reader import YamlError
 from chef_push_jobs.model.order import natural
 from chef_push_jobs.model.problems import Problem
 
-HIDDEN = "[secret]"  # the engine's word for a value that it does not show
+HIDDEN = "[secret]"  # what the engine writes for a secret value
 RULE = "it is sent to servers and to AWS and stored in the state unencrypted; only ssh.privateKey can be a secret"
 
 
@@ -28,10 +28,10 @@ class StackFileError(ValueError):
 
 @dataclass(frozen=True)
 class Configuration:
-    """A stack's configuration as the engine gives it: text, and JSON where a value is no string.
+    """A stack's configuration as the engine gives it: text, or JSON for values that are not strings.
 
-    `secrets` are paths of the project's own settings that are secret, like `ssh.privateKey`: from a file they are left
-    out, and the engine tells the first part of the path alone.
+    `secrets` are the paths of the project's secret settings, such as `ssh.privateKey`. From a file, secrets are left
+    out; the engine only tells the first part of a path.
     """
 
     project: str
@@ -46,7 +46,7 @@ class Configuration:
 
     @classmethod
     def recorded(cls, values: Mapping[str, str]) -> Configuration:
-        """From what a preview or a rollout recorded, where the engine writes `[secret]` in the place of secrets.
+        """The configuration recorded in a preview or a rollout, where the engine writes `[secret]` for secrets.
 
         The project is the one that has a topology.
         """
@@ -56,7 +56,7 @@ class Configuration:
 
 
 def read(configuration: Configuration, root: Path, *, files: bool = True) -> Reading:
-    """The stack's settings. Without `files`, those that they name are not looked at."""
+    """The stack's settings. Without `files`, does not open the files that they name."""
     refused = [
         Problem(secret, "a secret", RULE, "set it without --secret, and do not put secrets in it")
         for secret in configuration.secrets
@@ -76,7 +76,7 @@ def read(configuration: Configuration, root: Path, *, files: bool = True) -> Rea
 
 
 def find_root(start: Path) -> Path:
-    """The folder of the project that `start` is in, the one with Pulumi.yaml. Raises StackFileError."""
+    """The project directory that contains `start`, the one with Pulumi.yaml. Raises StackFileError."""
     found = next((one for one in (start, *start.parents) if (one / "Pulumi.yaml").is_file()), None)
     if found is None:
         raise StackFileError(
@@ -94,18 +94,18 @@ def project(root: Path) -> str:
 
 
 def folder(root: Path) -> Path:
-    """Where the stack files of the project in `root` are. Raises StackFileError."""
+    """Where the project in `root` has its stack files. Raises StackFileError."""
     return root / str(_yaml(root / "Pulumi.yaml").get("stackConfigDir", "."))
 
 
 def names(root: Path) -> list[str]:
-    """Of the stacks that have a file, in order. Raises StackFileError."""
+    """The stacks that have a file, in natural order. Raises StackFileError."""
     found = (path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in folder(root).glob("Pulumi.*.yaml"))
     return sorted(found, key=natural)
 
 
 def read_configuration(stack: str, root: Path, file: Path | None = None) -> Configuration:
-    """From `Pulumi.STACK.yaml`, where the project in `root` has it, or another file. Raises StackFileError."""
+    """From the project's `Pulumi.STACK.yaml`, or from another `file`. Raises StackFileError."""
     path = file or folder(root) / f"Pulumi.{stack}.yaml"
     if file is None and not path.is_file():
         known = ", ".join(names(root))
@@ -125,7 +125,7 @@ def read_configuration(stack: str, root: Path, file: Path | None = None) -> Conf
 
 
 def _named(given: Mapping[Any, Any], prefix: str, file: str) -> Iterator[tuple[str, Any]]:
-    """Each setting by its whole name: a key without a namespace is the project's own, to the engine too."""
+    """Each setting by its full name: a key without a namespace is the project's own, as for the engine."""
     for key, value in given.items():
         if not isinstance(key, str):
             rule, remedy = "a setting must have a name", f"write it as, for example, {prefix}topology"
@@ -135,7 +135,7 @@ def _named(given: Mapping[Any, Any], prefix: str, file: str) -> Iterator[tuple[s
 
 
 def as_given(value: Any) -> str:
-    """Null is empty text to the engine."""
+    """As the engine represents a value: null as empty text."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value)
@@ -155,7 +155,7 @@ def _yaml(path: Path) -> dict[str, Any]:
 
 
 def _open(value: Any, path: str, secrets: list[str]) -> Any:
-    """The value without what is secure in it; HIDDEN where it is all."""
+    """The value without its secure parts; HIDDEN if all of it is secure."""
     if isinstance(value, dict) and set(value) == {"secure"}:
         secrets.append(path)
         return HIDDEN
@@ -168,7 +168,7 @@ def _open(value: Any, path: str, secrets: list[str]) -> Any:
 
 
 def _without_secrets(value: Any) -> Any:
-    """None where it is all one."""
+    """None if the whole value is a secret."""
     if isinstance(value, dict):
         return {key: one for key, inner in value.items() if (one := _without_secrets(inner)) is not None}
     return None if value == HIDDEN else value

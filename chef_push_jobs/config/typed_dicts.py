@@ -1,4 +1,4 @@
-"""The settings as types for Python programs, `cluster_args.py`, from the settings themselves. Pure."""
+"""`cluster_args.py`, the settings as types for Python programs, from the settings themselves. Pure."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from __future__ import annotations
 
 from typing import Literal, NotRequired, TypedDict
 '''
-LONGEST = 110  # letters of a description on one line
+LONGEST = 110  # characters of a description on one line
 PLAIN = {"string": "str", "integer": "int", "boolean": "bool"}
 
 Schema = Mapping[str, Any]
 
 
 def render() -> str:
-    """The module's text: a class a section, those that others use first."""
+    """The module's text: a class per section, each after the classes that it uses."""
     whole = StackConfig.model_json_schema(by_alias=True)
     definitions = {name: found for name, found in whole["$defs"].items() if "properties" in found}
     ordered: dict[str, Schema] = {}

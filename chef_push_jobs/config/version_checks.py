@@ -1,4 +1,4 @@
-"""The rules that join versions: push jobs, Chef server, the topology, the system, and settings that some know. Pure.
+"""Rules about versions: push jobs, Chef server, the topology, the system, and settings that need a version. Pure.
 
 What is not known (None) breaks no rule.
 """
@@ -30,7 +30,10 @@ SEE = "docs/chef.md, Versions"
 
 @dataclass(frozen=True)
 class Software:
-    """What a stack runs: `image` is an image's name, where one is looked for by it; `balancer` one that is made."""
+    """What a stack runs.
+
+    `image` is the image's name, if the image is looked up by name; `balancer` one that is created.
+    """
 
     kind: Kind | None
     push_jobs: Version | None
@@ -41,13 +44,13 @@ class Software:
 
 
 def version(package: Package | None, given: object) -> Version | None:
-    """As the package's name has it, else as a setting tells it."""
+    """The version from the package's name, otherwise from the setting."""
     named = package.version if package else None
     return numbers(named or (given if isinstance(given, str) else "")) or None
 
 
 def given_twice(setting: str, package: Package | None, given: object) -> Iterator[Problem]:
-    """A package's own version is not for a setting to tell."""
+    """A version that is set although the package's name already contains it."""
     if (
         isinstance(given, str)
         and package
@@ -59,7 +62,7 @@ def given_twice(setting: str, package: Package | None, given: object) -> Iterato
 
 
 def problems(software: Software, values: Values) -> Iterator[Problem]:
-    """`values` is what was understood of the stack's file."""
+    """`values` are the understood settings of the stack's file."""
     core_row, push_jobs_row = core(software.core), push_jobs(software.push_jobs)
     if software.core and push_jobs_row:
         yield from _together(software, software.core, push_jobs_row)

@@ -1,7 +1,7 @@
-"""YAML as the engine reads it (Go, YAML 1.2: `yes` is text, `010` is eight), within bounds. Pure.
+"""YAML as the engine reads it (Go, YAML 1.2: `yes` is text, `010` is eight), with limits. Pure.
 
-All that the engine refuses is refused here, in three lines, and in bounded time: what contains itself, keys that stand
-twice, numbers that JSON has not, aliases that unfold to millions of values.
+Refuses what the engine refuses, in three lines and in bounded time: values that contain themselves, duplicate keys,
+numbers that JSON does not have, aliases that expand to millions of values.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import yaml
 from chef_push_jobs.model.problems import Problem
 
 MOST_BYTES, MOST_VALUES, DEEPEST = 1_000_000, 200_000, 50
-LONGEST = 60  # letters of what was given that are shown
-DIGITS = 18  # of a whole number that every part takes as one
+LONGEST = 60  # characters of a value that a message shows
+DIGITS = 18  # the largest integer that every part of the program represents exactly
 TAG = "tag:yaml.org,2002:"
 
 
@@ -26,7 +26,7 @@ class YamlError(ValueError):
 
 
 class _Loader(yaml.SafeLoader):
-    """Without the words of YAML 1.1 that the engine takes for text."""
+    """Without the YAML 1.1 words that are text for the engine."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - filled below
 
@@ -67,7 +67,7 @@ def _number(loader: _Loader, node: yaml.ScalarNode) -> object:
 
 
 def _time(loader: _Loader, node: yaml.ScalarNode) -> object:
-    """The engine makes text of a date, in its own form."""
+    """The engine turns a date into text, in its own format."""
     try:
         return f"{date.fromisoformat(node.value)} 00:00:00 +0000 UTC"
     except ValueError:
@@ -109,7 +109,7 @@ for _tag, _constructor in (
 
 
 def read(content: bytes) -> Any:
-    """What the file says. Raises YamlError."""
+    """The content of the file. Raises YamlError."""
     if len(content) > MOST_BYTES:
         raise YamlError(
             _told("", f"{len(content)} bytes", f"it may have at most {MOST_BYTES}", "keep other data elsewhere")
@@ -142,7 +142,7 @@ def read(content: bytes) -> Any:
 
 
 def _bounded(node: yaml.Node, sizes: dict[int, tuple[int, int]], above: set[int]) -> tuple[int, int]:
-    """How many values are in a node with its aliases unfolded, and how deep. Raises YamlError."""
+    """How many values a node has with its aliases expanded, and how deeply they nest. Raises YamlError."""
     if id(node) in above:
         raise _refused(node, "a value that contains itself", "a value must not refer to itself", "remove the alias")
     if id(node) in sizes:

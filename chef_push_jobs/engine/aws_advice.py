@@ -1,4 +1,4 @@
-"""What to do when AWS refuses: a table by its error codes, for what cannot be known before it is tried. Pure.
+"""What to do when AWS refuses a request: a table by error code, for what cannot be known before. Pure.
 
 Codes as in the EC2 API's list of errors; codes of quotas as in Service Quotas.
 """
@@ -67,12 +67,12 @@ ADVICE: Mapping[str, str] = {
 }
 
 
-# How the SDK, the engine and the plugin introduce what AWS, or the plugin itself, says of a look-up.
+# The words with which the SDK, the engine and the plugin introduce a message about a look-up.
 SAID_BY = re.compile(r"^.*\breturned an error: |^.*\binvoke of \S+ failed: ", re.DOTALL)
 
 
 def refused(setting: str, error: str) -> Problem:
-    """A look-up for `setting` that failed, in AWS's words."""
+    """The problem for a look-up for `setting` that failed; `error` is in AWS's words."""
     code = CODE.search(error)
     remedy = ADVICE.get(str(code[1])) if code else None
     return Problem(
@@ -84,7 +84,7 @@ def refused(setting: str, error: str) -> Problem:
 
 
 def advice(resource: str, operation: str, errors: Sequence[str]) -> str | None:
-    """What to do about a failed create, update or delete; None where the error says enough by itself."""
+    """What to do about a failed create, update or delete; None if the error itself says enough."""
     code = next((str(found[1]) for error in errors if (found := CODE.search(error))), "")
     if code not in ADVICE:
         return None

@@ -1,8 +1,7 @@
-"""The engine's event log, a JSON object a line (pulumi `sdk/go/common/apitype/events.go`), reduced to what is read.
+"""The engine's event log, one JSON object per line (pulumi `sdk/go/common/apitype/events.go`), reduced to what is read.
 
-The engine tells whole seconds; `chef-push-jobs up` notes in each event, as `received`, when it came
-(Unix time).
-What is kept has no script, no connection and no configuration of the provider. Pure.
+The engine reports whole seconds, so `chef-push-jobs up` adds to each event the Unix time at which it arrived, as
+`received`. What is kept contains no script, no connection and no configuration of the provider. Pure.
 """
 
 from __future__ import annotations
@@ -13,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 STACK = "pulumi:pulumi:Stack"
-# The engine's words for what happens to a resource, once; a replacement's other steps are on its old self.
-LATEST = 1e11  # seconds of Unix time that are a time
+# What the engine calls a change to a resource, one each. A replacement's other steps concern the old resource.
+LATEST = 1e11  # the largest plausible Unix time
 ACTS = ("create", "create-replacement", "update", "delete")
-# What has nothing to do is told at its end alone, and kept only of what can be a task.
+# A resource that needs no change only has an end event; it is kept only if the resource can be a task.
 TASKS = ("command:remote:", "aws:ec2/instance:")
 
 
@@ -28,7 +27,7 @@ class Began:
 
 @dataclass(frozen=True)
 class Started:
-    """`acts` is what an update runs on a server; None where it has none."""
+    """`acts` is what an update runs on a server; None if it has none."""
 
     at: float
     name: str
@@ -39,7 +38,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Done:
-    """`outputs` are of the stack itself only."""
+    """`outputs` are only the stack's own."""
 
     at: float
     name: str
@@ -58,7 +57,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class Said:
-    """`name` is empty for what concerns no resource."""
+    """`name` is empty if it concerns no resource."""
 
     at: float
     name: str
@@ -68,7 +67,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Ended:
-    """`result` is `succeeded`, `failed` or empty, where the engine does not say."""
+    """`result` is `succeeded`, `failed`, or empty if the engine does not say."""
 
     at: float
     result: str
@@ -79,7 +78,7 @@ Event = Began | Started | Done | Failed | Said | Ended
 
 
 def kept(raw: Mapping[str, Any], received: float) -> dict[str, Any] | None:
-    """What of an event is written down; None for those that nobody reads."""
+    """The part of an event that is kept; None for events that are not needed."""
     event = _reduced(raw)
     return {"timestamp": raw["timestamp"], "received": raw.get("received", received), **event} if event else None
 
@@ -118,7 +117,7 @@ def _metadata(metadata: Mapping[str, Any], *, ended: bool) -> dict[str, Any] | N
 
 
 def read_events(lines: Iterable[str]) -> Iterator[Event]:
-    """From a log as the engine writes it, or as it is kept. Raises ValueError for a line that is no event."""
+    """Reads a log as the engine writes it, or a kept one. Raises ValueError for a line that is not an event."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -132,7 +131,7 @@ def read_events(lines: Iterable[str]) -> Iterator[Event]:
 
 
 def event_of(raw: Mapping[str, Any]) -> Event | None:
-    """None for events that nobody reads. Raises ValueError for what is no event."""
+    """None for events that are not needed. Raises ValueError if it is not an event."""
     if "timestamp" not in raw:
         raise ValueError("it is not an event log of Pulumi: an event has no timestamp")
     event = _reduced(raw)

@@ -1,6 +1,6 @@
-"""The first contact with a server in a run, before pulumi-command dials: who is there, and do we get in?
+"""The first contact with a server in a run, before pulumi-command dials: who answers, and can we log in?
 
-The plugin dials for minutes, whatever the reason, and tells it at the end alone.
+The plugin itself dials for minutes, whatever the reason, and reports it only at the end.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     import asyncssh
 
 SECONDS = 10
-PAUSE = 5  # at most, as the plugin's
+PAUSE = 5  # seconds at most, like the plugin
 _KNOWN: dict[tuple[Any, ...], asyncio.Task[None]] = {}
 _LET_IN: set[tuple[Any, ...]] = set()
 Connection = Mapping[str, Any]
 
 
 class NotThere(Exception):
-    """Nobody answers, for now."""
+    """Nobody answers at the moment."""
 
 
 class NoKey(Exception):
-    """There is no key here to log in with."""
+    """There is no key to log in with."""
 
 
 class TurnedAway(Exception):
-    """`host` lets none of our keys in as `user`; `on_the_way` is whether it is a bastion before the end."""
+    """`host` accepts none of our keys for `user`; `on_the_way` says whether it is a bastion."""
 
     def __init__(self, host: str, user: str, keys: int, said: str, on_the_way: bool) -> None:
         super().__init__(f"sshd lets none of the {keys} keys in as {user} ({said})")
@@ -41,7 +41,7 @@ class TurnedAway(Exception):
 
 
 class OtherKey(Exception):
-    """At `host` another key is shown than the pinned one; both by their fingerprints."""
+    """`host` presents a different key than the pinned one; both as fingerprints."""
 
     def __init__(self, host: str, pinned: str, shown: str) -> None:
         super().__init__(f"the host key is {shown}, not {pinned}")
@@ -49,7 +49,10 @@ class OtherKey(Exception):
 
 
 async def contact(connection: Connection) -> None:
-    """Raises NoKey, OtherKey, TurnedAway or NotThere. `connection` is as pulumi-command has it; asked once a run."""
+    """Logs in once per run and server. `connection` is as in pulumi-command.
+
+    Raises NoKey, OtherKey, TurnedAway or NotThere.
+    """
     ends = _ends(connection)
     place = tuple((*_place(end), end.get("hostKey")) for end in ends)
     if place not in _KNOWN:
@@ -58,7 +61,7 @@ async def contact(connection: Connection) -> None:
 
 
 async def attempt(connection: Connection) -> None:
-    """As `contact`, once more each time."""
+    """Like `contact`, but each call makes a new attempt."""
     ends = _ends(connection)
     async with AsyncExitStack() as stack:
         try:
@@ -75,7 +78,7 @@ async def attempt(connection: Connection) -> None:
 
 
 async def attempts(connection: Connection, tell: Callable[[Exception, int], None]) -> None:
-    """Tell why an attempt came to nothing, and how many there were, until one does not: as long as the plugin dials."""
+    """Makes attempts while the plugin dials, until one succeeds or none can; tells each failure with its number."""
     for number in range(int(connection.get("dialErrorLimit") or 1)):
         try:
             await attempt(connection)
@@ -90,7 +93,7 @@ async def attempts(connection: Connection, tell: Callable[[Exception, int], None
 
 
 async def login(connection: Connection, stack: AsyncExitStack) -> asyncssh.SSHClientConnection:
-    """A connection to its end, which `stack` closes. Raises NoKey, OtherKey, TurnedAway or NotThere."""
+    """A connection to the last host, which `stack` closes. Raises NoKey, OtherKey, TurnedAway or NotThere."""
     *way, end = _ends(connection)
     tunnel: asyncssh.SSHClientConnection | None = None
     for each in way:
@@ -164,7 +167,7 @@ async def _keys(end: Connection, stack: AsyncExitStack) -> Sequence[Any]:
 
 
 def agent_trouble() -> str | None:
-    """Why there is no SSH agent to ask, as far as can be told without asking it."""
+    """Why no SSH agent is available, as far as that is known without asking it; None if there seems to be one."""
     path = os.environ.get("SSH_AUTH_SOCK")
     if not path:
         return "there is no SSH agent (SSH_AUTH_SOCK is not set)"

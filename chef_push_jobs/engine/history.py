@@ -1,6 +1,4 @@
-"""The rollouts of a stack that were kept, by `chef-push-jobs up`: a file each, named by when it
-began (UTC).
-"""
+"""The rollouts of a stack that `chef-push-jobs up` recorded: one file each, named after its start (UTC)."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from statistics import median
 from chef_push_jobs.engine.event_log import read_events
 from chef_push_jobs.engine.progress import RolloutProgress, TaskState, rollout
 
-LAST = 5  # rollouts that durations are compared with
+LAST = 5  # number of rollouts that durations are compared with
 FORMAT = "%Y%m%dT%H%M%SZ"
 
 
@@ -23,7 +21,7 @@ def folder(root: Path, stack: str) -> Path:
 
 
 def new_file(root: Path, stack: str, now: datetime) -> Path:
-    """Its name sorts by time."""
+    """A name that sorts by time."""
     return folder(root, stack) / f"{now.astimezone(UTC).strftime(FORMAT)}.jsonl"
 
 
@@ -33,13 +31,13 @@ def files(root: Path, stack: str) -> list[Path]:
 
 
 def load(file: Path) -> RolloutProgress:
-    """A last line that was cut off is left out. Raises ValueError for what is no event log."""
+    """Ignores an incomplete last line. Raises ValueError for a file that is not an event log."""
     with file.open() as lines:
         return rollout(read_events(line for line in lines if line.endswith("\n")))
 
 
 def _readable(root: Path, stack: str, passed_over: Callable[[str], None]) -> Iterator[tuple[Path, RolloutProgress]]:
-    """Newest first, those in which anything was done: a run that was refused is no rollout."""
+    """Newest first, only rollouts that did something: a run that was refused is not one."""
     for file in reversed(files(root, stack)):
         try:
             one = load(file)
@@ -51,23 +49,23 @@ def _readable(root: Path, stack: str, passed_over: Callable[[str], None]) -> Ite
 
 
 def newest(root: Path, stack: str, passed_over: Callable[[str], None]) -> Path | None:
-    """The file of the last rollout; `passed_over` is called for each file that is damaged."""
+    """The file of the last rollout. Calls `passed_over` for each damaged file."""
     return next((file for file, _ in _readable(root, stack, passed_over)), None)
 
 
 def last(
     root: Path, stack: str, before: float = math.inf, passed_over: Callable[[str], None] = lambda said: None
 ) -> list[RolloutProgress]:
-    """Those that began before that Unix time, oldest first; no more of them than anything is compared with.
+    """The rollouts that began before this Unix time, oldest first, at most as many as are compared.
 
-    `passed_over` is called for each file that is damaged.
+    Calls `passed_over` for each damaged file.
     """
     rollouts = (one for _, one in _readable(root, stack, passed_over) if (one.started or 0) < before)
     return list(islice(rollouts, LAST))[::-1]
 
 
 def usual(rollouts: Iterable[RolloutProgress]) -> Mapping[str, float]:
-    """By name of a task, the median of the seconds that it took in the last rollouts, where it was done."""
+    """By name of a task, the median of its seconds in the last rollouts that did it."""
     taken: dict[str, list[float]] = {}
     for one in rollouts:
         for task in one.tasks.values():

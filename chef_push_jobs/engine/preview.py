@@ -1,7 +1,7 @@
-"""What `pulumi preview --json` says: what is to happen to each resource, and which of its inputs are the reason. Pure.
+"""The output of `pulumi preview --json`: what will happen to each resource, and which inputs are the reason. Pure.
 
-The shape is that of the engine's PreviewDigest (pulumi `pkg/display/json.go`). Values that are secret stand there as
-`[secret]`, unless the preview was asked to show them; nothing here shows any.
+The format is the engine's PreviewDigest (pulumi `pkg/display/json.go`). Secret values are `[secret]` there, unless the
+preview was asked to show them; nothing here shows them.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from chef_push_jobs.scripts import does_nothing
 
 COMMAND = "command:remote:Command"
 COMPONENT = "chef-push-jobs:index:"
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # stands for what is known only later
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # stands for a value that is not known yet
 
 
 class PreviewError(ValueError):
-    """The text is no preview, or one that cannot be understood."""
+    """The text is not a preview, or cannot be understood."""
 
 
 class Op(StrEnum):
@@ -55,17 +55,17 @@ OPS = {
     "import": Op.IMPORT,
 }
 
-# In `triggers` (components/triggers.py): the setting `repair`'s text; then the fingerprint of what a task does, or the
-# identity of the machine that is met. The rest are tasks that it runs again with.
+# Positions in `triggers` (components/triggers.py): the text of the setting `repair`; the fingerprint of the task, or
+# the identity of the machine. The rest are tasks with which it runs again.
 REPAIR, CAUSE = 0, 1
 
 
 @dataclass(frozen=True)
 class Change:
-    """One resource of a preview. `before` and `after` are its inputs, empty where there is none.
+    """One resource of a preview. `before` and `after` are its inputs, empty if there are none.
 
-    `changed` are paths of inputs that differ, like `triggers[0]` or `connection.port`; `forcing` are those inputs that
-    make it a replacement.
+    `changed` are the paths of inputs that differ, such as `triggers[0]` or `connection.port`; `forcing` are the inputs
+    that make it a replacement.
     """
 
     op: Op
@@ -89,14 +89,14 @@ class Change:
 
     @property
     def triggers(self) -> tuple[int, ...]:
-        """Positions in `triggers` whose values differ: REPAIR, CAUSE and those behind it."""
+        """Positions in `triggers` whose values differ: REPAIR, CAUSE, and the others after them."""
         old, new = self.before.get("triggers") or [], self.after.get("triggers") or []
         return tuple(at for at in range(max(len(old), len(new))) if old[at : at + 1] != new[at : at + 1])
 
 
 @dataclass(frozen=True)
 class Preview:
-    """All resources, each once, in the order of the engine's plan; `errors` and `warnings` are its diagnostics.
+    """All resources, once each, in the order of the engine's plan; `errors` and `warnings` are its diagnostics.
 
     `config` is the stack's configuration, as the engine gives it.
     """
@@ -108,12 +108,12 @@ class Preview:
 
     @property
     def stack(self) -> str | None:
-        """The stack's name; None where the preview has no resource at all."""
+        """The stack's name; None if the preview has no resources."""
         return next((change.urn.split("::")[0].removeprefix("urn:pulumi:") for change in self.changes), None)
 
     @property
     def different(self) -> tuple[Change, ...]:
-        """Those that anything happens to: an update of a component only shows its new arguments."""
+        """The resources that change: an update of a component only shows its new arguments."""
         return tuple(change for change in self.changes if change.op not in (Op.SAME, Op.READ) and not _shows(change))
 
     @property
@@ -157,7 +157,7 @@ class _Digest(BaseModel):
 
 
 def parse_preview(text: str) -> Preview:
-    """From the output of `pulumi preview --json`. Raises PreviewError."""
+    """Reads the output of `pulumi preview --json`. Raises PreviewError."""
     try:
         found = _Digest.model_validate_json(text)
     except ValidationError as error:
@@ -174,7 +174,7 @@ def parse_preview(text: str) -> Preview:
 
 
 def _changes(steps: Sequence[_Step]) -> Iterator[Change]:
-    """A resource's steps are joined: what one of them leaves out, another has."""
+    """Joins the steps of each resource: what one of them omits, another contains."""
     joined: dict[str, Change] = {}
     for step in steps:
         one = _change(step)

@@ -1,4 +1,4 @@
-"""A rollout as its events tell it: a reducer, the same for a screen while it runs and a record after it. Pure."""
+"""A rollout, reduced from its events: the same for a screen while it runs and for a record afterwards. Pure."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class TaskState(StrEnum):
 
 @dataclass(frozen=True)
 class TaskProgress:
-    """What was done to one server; `step` is as `push-jobs install`, or `machine`. Times are Unix time.
+    """A task on one server; `step` is such as `push-jobs install`, or `machine`. Times are Unix time.
 
-    `said` is the last line that was heard of it, `error` the block of its failure.
+    `said` is the last line that it printed, `error` the whole text of its failure.
     """
 
     name: str
@@ -52,7 +52,7 @@ class TaskProgress:
 
 @dataclass(frozen=True)
 class Making:
-    """A resource of the cloud, other than a machine, that is being made, changed or removed since a Unix time."""
+    """A resource of the cloud, other than a machine, that is being created, changed or deleted since this Unix time."""
 
     kind: str
     name: str
@@ -61,12 +61,12 @@ class Making:
 
 @dataclass(frozen=True)
 class RolloutProgress:
-    """`tasks` by the names of their resources, in the order they started in. `errors` concern no task.
+    """`tasks` by resource name, in the order in which they started. `errors` concern no task.
 
-    `making` are resources of the cloud that are under way, by what tells them apart; `others` counts those that are
-    done, as `create SecurityGroupIngressRule`. `unchanged` are names of tasks that had nothing to do. `result` is empty
-    while it runs; `at` is when the last event came. `plan` is that of `config`, the stack's settings, unless they were
-    refused.
+    `making` are cloud resources in progress, by type and name; `others` counts those that are done, such as `create
+    SecurityGroupIngressRule`. `unchanged` are names of tasks that had nothing to do. `result` is empty while the
+    rollout runs; `at` is the time of the last event. `plan` is the plan for `config`, the stack's settings; None if
+    they were refused.
     """
 
     started: float | None = None
@@ -92,7 +92,10 @@ class RolloutProgress:
 
     @cached_property
     def planned(self) -> frozenset[str]:
-        """Names of all that can happen on servers, machines among it: most of it only in a first rollout."""
+        """Names of everything that can happen on servers, including machines.
+
+        Most of it only happens in a first rollout.
+        """
         if self.plan is None:
             return frozenset(self.tasks)
         made = self.plan.settings.existing == {}
@@ -102,7 +105,7 @@ class RolloutProgress:
 
     @property
     def settled(self) -> frozenset[str]:
-        """Those of the planned that are done, or had nothing to do."""
+        """The planned ones that are done or had nothing to do."""
         done = {task.name for task in self.tasks.values() if task.state is TaskState.DONE}
         return self.planned & (done | self.unchanged)
 
@@ -118,7 +121,7 @@ def rollout(events: Iterable[Event]) -> RolloutProgress:
 
 
 def after(state: RolloutProgress, event: Event) -> RolloutProgress:
-    """The rollout once an event came."""
+    """The rollout after an event."""
     state = replace(state, at=event.at, started=event.at if state.started is None else state.started)
     match event:
         case Began():
@@ -154,7 +157,7 @@ def _started(state: RolloutProgress, event: Started) -> RolloutProgress:
 
 
 def _named(state: RolloutProgress, event: Started) -> tuple[str, str] | None:
-    """(server, step) of what is a task; most updates and removals do nothing (docs/chef.md, pulumi-command)."""
+    """(server, step) of a task, or None. Most updates and deletions do nothing (docs/chef.md, pulumi-command)."""
     if event.type == INSTANCE:
         return (event.name, MACHINE) if event.op != "delete" else None
     if event.type not in (COMMAND, COPY):
@@ -171,7 +174,7 @@ def _is_of_the_cloud(event: Started | Done) -> bool:
 
 
 def _left(state: RolloutProgress, event: Done | Failed) -> RolloutProgress:
-    """Without it among what is under way."""
+    """Without this resource among those in progress."""
     making = {key: one for key, one in state.making.items() if key != (event.type, event.name)}
     return replace(state, making=making)
 
@@ -201,7 +204,7 @@ def _said(state: RolloutProgress, event: Said) -> RolloutProgress:
 
 
 def _ended(state: RolloutProgress, event: Ended) -> RolloutProgress:
-    """What still ran is over, one way or the other: the engine was told to stop."""
+    """The engine has ended, so tasks that were running count as failed."""
     cut = {task.name: replace(task, state=TaskState.FAILED, ended=event.at) for task in state.running}
     wrong = bool(cut or state.failed or state.errors)
     result = event.result or ("failed" if wrong else "succeeded")

@@ -1,7 +1,7 @@
-"""Run the Pulumi CLI that is on PATH: the one place that does, for every subcommand.
+"""Runs the Pulumi CLI from PATH; nothing else does.
 
-It runs in the project's folder and without questions, and within a time limit where its answer is read. Where it fails,
-PulumiError says in one line why, and what to do about it.
+It runs in the project's directory and without questions, with a time limit if its answer is read. If it fails,
+PulumiError says in one line why, and what to do.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-SECONDS = 120.0  # for what reads the state
-PREVIEW_SECONDS = 1800.0  # a preview runs the program, and may refresh many resources
-END_SECONDS = 10.0  # for an orderly end after an interrupt
+SECONDS = 120.0  # for commands that read the state
+PREVIEW_SECONDS = 1800.0  # a preview runs the program and may refresh many resources
+END_SECONDS = 10.0  # to end in order after an interrupt
 ENVIRONMENT = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
 MISSING = "there is no pulumi on PATH; install it: https://www.pulumi.com/docs/install/"
-# What the CLI complains of, and what to do about it; the first that matches is taken.
+# The CLI's complaints, and what to do about them; the first match counts.
 REMEDIES: tuple[tuple[str, str], ...] = (
     (r"no stack selected", "name one with --stack, or select one with pulumi stack select"),
     (r"no stack named", "list the stacks with pulumi stack ls, or create one with pulumi stack init"),
@@ -51,7 +51,7 @@ class PulumiError(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """Which stack, as the operator names it to the CLI. `config_file` is an absolute path."""
+    """The stack, as the operator names it to the CLI. `config_file` is an absolute path."""
 
     stack: str
     config_file: str | None = None
@@ -78,22 +78,22 @@ class Pulumi:
     root: Path
 
     def run(self, *arguments: str, seconds: float = SECONDS) -> str:
-        """As `ask`, for callers that do nothing else meanwhile."""
+        """Like `ask`, but blocks until the CLI ends."""
         return asyncio.run(self.ask(*arguments, seconds=seconds))
 
     async def ask(self, *arguments: str, seconds: float = SECONDS) -> str:
-        """What it prints. Raises PulumiError."""
+        """Returns what it prints. Raises PulumiError."""
         answer = await self._answer(arguments, seconds)
         if answer.status:
             raise _failure(arguments, answer.err)
         return answer.out
 
     def selected_stack(self) -> str:
-        """The name of the stack that `pulumi stack select` chose. Raises PulumiError."""
+        """The stack that `pulumi stack select` chose. Raises PulumiError."""
         return self.run("stack", "--show-name").strip()
 
     def preview(self, place: Place) -> str:
-        """The output of `pulumi preview --json`; one that failed tells its errors in it. Raises PulumiError."""
+        """The output of `pulumi preview --json`; a failed preview contains its errors. Raises PulumiError."""
         arguments = ("preview", "--json", *place.options)
         answer = asyncio.run(self._answer(arguments, PREVIEW_SECONDS))
         if answer.status and not answer.out.strip():
@@ -101,7 +101,10 @@ class Pulumi:
         return answer.out
 
     def show(self, *arguments: str) -> int:
-        """Run it in the operator's terminal, with its colours and questions; the exit status. Raises PulumiError."""
+        """Runs it in the operator's terminal, with colours and questions.
+
+        Returns the exit status, or raises PulumiError.
+        """
         try:
             return subprocess.run(
                 ["pulumi", *arguments], cwd=self.root, env=os.environ | ENVIRONMENT, check=False
@@ -110,7 +113,7 @@ class Pulumi:
             raise _not_run(error) from None
 
     def start(self, *arguments: str, output: IO[bytes], environment: dict[str, str]) -> subprocess.Popen[bytes]:
-        """In a session of its own, so that Ctrl-C reaches it only through the caller. Raises PulumiError."""
+        """Starts it in its own session, so that Ctrl-C only reaches it through the caller. Raises PulumiError."""
         try:
             return subprocess.Popen(
                 ["pulumi", *arguments, "--non-interactive"],
@@ -155,7 +158,7 @@ def _not_run(error: OSError) -> PulumiError:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """One that still runs, when its time is up or the caller was interrupted, first gets the chance to tidy up."""
+    """A process that still runs, after its time or an interrupt, first gets the chance to clean up."""
     if process.returncode is not None:
         return
     _signal(process, signal.SIGINT)
@@ -168,13 +171,13 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 def _signal(process: asyncio.subprocess.Process, number: int) -> None:
-    """Not by its own method: of one that has just ended, that takes the exit status, for which asyncio waits."""
+    """Not `process.send_signal`: if the process has just ended, that takes the exit status for which asyncio waits."""
     with suppress(ProcessLookupError):
         os.kill(process.pid, number)
 
 
 def explain(said: str) -> str:
-    """What the CLI printed when it failed, as one line: its last error, and what to do."""
+    """The CLI's output after a failure, as one line: its last error, and what to do."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     errors = [line.removeprefix("error:").strip() for line in lines if line.startswith("error:")]
     message = (errors or lines or ["it printed nothing"])[-1]
@@ -183,7 +186,7 @@ def explain(said: str) -> str:
 
 
 def remedy(message: str) -> str | None:
-    """What to do about a complaint of the CLI, or of the engine."""
+    """What to do about a complaint of the CLI or the engine."""
     return next((remedy for pattern, remedy in REMEDIES if re.search(pattern, message)), None)
 
 

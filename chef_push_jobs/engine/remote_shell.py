@@ -1,4 +1,4 @@
-"""Runs short scripts on servers, over SSH as pulumi-command connects: pinned host keys, through the bastion."""
+"""Runs short scripts on servers over SSH, as pulumi-command connects: with pinned host keys, through the bastion."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from chef_push_jobs.model.shown import line
 if TYPE_CHECKING:
     import asyncssh
 
-MOST = 256 * 1024  # characters of an answer; a probe of a cluster with a thousand servers answers with 80,000
+MOST = 256 * 1024  # characters of an answer; the probe of a cluster with a thousand servers answers with 80,000
 
 
 class TooMuch(Exception):
-    """What a server sends has no end."""
+    """A server's output exceeds the limit."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """How a script ended, and what it printed. `status` is None where it could not be run, or not to its end."""
+    """How a script ended, and what it printed. `status` is None if it could not run, or did not finish."""
 
     status: int | None
     lines: tuple[str, ...]
@@ -34,9 +34,9 @@ class Answer:
 
 
 async def run(connection: Mapping[str, Any], command: str, script: str, seconds: float) -> Answer:
-    """Run `command` with `script` as its input, within `seconds`; `connection` is as pulumi-command has it.
+    """Runs `command` with `script` as its input, within `seconds`; `connection` is as in pulumi-command.
 
-    Whatever a server makes of it is an answer.
+    Always returns an Answer, whatever the server does.
     """
     import asyncssh  # noqa: PLC0415 - it takes half a second, and most runs ask nobody
 
@@ -56,7 +56,7 @@ async def run(connection: Mapping[str, Any], command: str, script: str, seconds:
 
 
 async def bounded(stream: asyncssh.SSHReader[str]) -> str:
-    """All that it says. Raises TooMuch."""
+    """Reads all output. Raises TooMuch."""
     pieces: list[str] = []
     while piece := await stream.read(MOST):
         pieces.append(piece)

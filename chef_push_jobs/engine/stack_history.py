@@ -1,4 +1,4 @@
-"""`pulumi stack history --json`: the updates of a stack, newest first, and its settings in each. Pure."""
+"""`pulumi stack history --json`: the updates of a stack, newest first, and the settings of each. Pure."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from chef_push_jobs.config.parser import decoded
 from chef_push_jobs.config.stack_files import HIDDEN
 from chef_push_jobs.model.order import natural
 
-NEAR = 60  # seconds: between what the engine's log and its history say of the start
+NEAR = 60  # seconds by which the start may differ between the engine's log and its history
 ABSENT = "not set"
-SECRET = "(secret)"  # noqa: S105 - stands for one
+SECRET = "(secret)"  # noqa: S105 - stands for a secret
 
 
-# Of the provider's settings, those that say where everything is; others may be credentials.
+# The provider's settings that say where everything is; others may be credentials.
 PLACES = ("aws:region", "aws:profile", "aws:allowedAccountIds")
 
 
 @dataclass(frozen=True)
 class Update:
-    """`values` is the configuration as the engine gives it, HIDDEN for what is secret; times are Unix time."""
+    """`values` is the configuration as the engine gives it, HIDDEN for secrets; times are Unix time."""
 
     number: int
     kind: str
@@ -36,12 +36,12 @@ class Update:
 
     @property
     def config(self) -> dict[str, str]:
-        """Flat, by the path of a setting."""
+        """Flat, by the path of each setting."""
         return flat(self.values)
 
 
 def parse_history(text: str) -> tuple[Update, ...]:
-    """Updates that changed something or were to: no previews, no refreshes. Raises ValueError."""
+    """Updates that changed something or meant to: no previews, no refreshes. Raises ValueError."""
     try:
         return tuple(_update(raw) for raw in json.loads(text) if raw["kind"] == "update")
     except (KeyError, TypeError, AttributeError, RecursionError, ValueError):
@@ -68,7 +68,7 @@ def _time(text: str | None) -> float:
 
 
 def flat(values: Mapping[str, str]) -> dict[str, str]:
-    """A stack's own settings, and where everything is, by their paths."""
+    """A stack's own settings, and the provider's that say where everything is, by path."""
     found: dict[str, str] = {}
     for key, value in values.items():
         if key in PLACES:
@@ -79,7 +79,7 @@ def flat(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def _flat(path: str, value: object) -> Iterator[tuple[str, str]]:
-    """A list of plain values is one setting; what is inside a structure is a setting of its own."""
+    """A list of plain values is one setting; each value inside a structure is a separate one."""
     if isinstance(value, str):
         value = decoded(value)
     if isinstance(value, Mapping) and value:
@@ -94,7 +94,7 @@ def _flat(path: str, value: object) -> Iterator[tuple[str, str]]:
 
 
 def of(updates: Sequence[Update], started: float | None) -> tuple[Update | None, Update | None]:
-    """The update that began then, and the one before it."""
+    """The update that began at this time, and the one before it."""
     found = [number for number, one in enumerate(updates) if started and abs(one.started - started) < NEAR]
     if not found:
         return None, None
@@ -103,18 +103,18 @@ def of(updates: Sequence[Update], started: float | None) -> tuple[Update | None,
 
 
 def _places(entries: Sequence[Any]) -> Sequence[str]:
-    """By which entries of a list are told apart: their names, where each has one of its own."""
+    """How to tell the entries of a list apart: by name, if all names differ; otherwise by number."""
     names = [str(one.get("name", "")) if isinstance(one, Mapping) else "" for one in entries]
     return names if all(names) and len(set(names)) == len(names) else [str(number) for number in range(len(entries))]
 
 
 def last_success(updates: Sequence[Update]) -> Update | None:
-    """The last update that did all that it was to do."""
+    """The last update that succeeded."""
     return next((one for one in updates if one.result == "succeeded"), None)
 
 
 def differences(now: Mapping[str, str], before: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
-    """(setting, what it was, what it is) of flat settings, in the order in which people count."""
+    """(setting, old value, new value) of flat settings, in natural order."""
     for path in sorted({*now, *before}, key=natural):
         was, is_ = before.get(path, ABSENT), now.get(path, ABSENT)
         if was != is_:

@@ -1,4 +1,4 @@
-"""What Pulumi knows of a stack: its settings, outputs and state, asked of its CLI; nothing is locked or changed."""
+"""What Pulumi knows about a stack: settings, outputs and state, asked from its CLI. Locks and changes nothing."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ RULES = {
 
 
 class StackError(Exception):
-    """Why doctor cannot begin, and what to do."""
+    """Why doctor cannot start, and what to do."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A server as the stack knows it. `host_key` is an OpenSSH line."""
+    """A server according to the stack. `host_key` is an OpenSSH line."""
 
     name: str
     address: str
@@ -38,7 +38,7 @@ class Target:
 
 @dataclass(frozen=True)
 class ObservedRule:
-    """A rule of a security group, whether from the API or from the state. `peer` is a network, list or group."""
+    """A security group rule, from the API or from the state. `peer` is a network, prefix list or group."""
 
     group: str
     egress: bool
@@ -58,7 +58,7 @@ class ObservedRule:
 
 @dataclass(frozen=True)
 class Stack:
-    """`aws` are the settings `aws:…`; `resources` is the state; `bastion` is one that the stack made."""
+    """`aws` are the `aws:…` settings; `resources` is the state; `bastion` is one that the stack created."""
 
     place: Place
     plan: StackPlan
@@ -74,17 +74,17 @@ class Stack:
 
     @property
     def ssh(self) -> Ssh:
-        """How the operator reaches the servers: through the bastion that the stack made, where it made one."""
+        """How the operator reaches the servers: through the stack's bastion, if it created one."""
         ssh = self.settings.config.ssh
         return ssh.model_copy(update={"proxy": self.bastion}) if self.bastion else ssh
 
     def ids(self, kind: str) -> dict[str, str]:
-        """Of the resources of a type, by name."""
+        """Ids of the resources of a type, by name."""
         return {_name(found): str(found["id"]) for found in self._of(kind)}
 
     @property
     def rules(self) -> dict[str, ObservedRule]:
-        """By id."""
+        """Rules by id."""
         return {
             str(found["id"]): _recorded(found["inputs"], egress)
             for kind, egress in RULES.items()
@@ -93,16 +93,16 @@ class Stack:
 
     @property
     def groups_of_machines(self) -> dict[str, frozenset[str]]:
-        """By instance id: its security groups."""
+        """The security groups of each machine, by instance id."""
         found = self._of("aws:ec2/instance:Instance")
         return {str(one["id"]): frozenset(one["inputs"]["vpcSecurityGroupIds"]) for one in found}
 
     def fingerprint(self, task: str) -> str | None:
-        """Of what a task did the last time; None where it has not run."""
+        """The fingerprint of a task when it last ran; None if it has not run."""
         return next(iter(self._triggers.get(task, ())[CAUSE : CAUSE + 1]), None)
 
     def repair(self, task: str) -> str | None:
-        """The text of the setting `repair` that a task ran with the last time."""
+        """The text of the setting `repair` when the task last ran."""
         return next(iter(self._triggers.get(task, ())[REPAIR : REPAIR + 1]), None)
 
     @cached_property
@@ -111,7 +111,7 @@ class Stack:
         return {_name(one): tuple(one["inputs"]["triggers"]) for one in commands if one["inputs"].get("triggers")}
 
     def _of(self, kind: str) -> Iterator[Mapping[str, Any]]:
-        # A resource that waits for its deletion is beside the one that took its place.
+        # A resource that is waiting for deletion is listed next to its replacement.
         return (found for found in self.resources if found["type"] == kind and not found.get("delete"))
 
 
@@ -120,7 +120,7 @@ def _name(resource: Mapping[str, Any]) -> str:
 
 
 def _recorded(inputs: Mapping[str, Any], egress: bool) -> ObservedRule:
-    """A rule as the state of the stack has it."""
+    """A rule as recorded in the state."""
     names = ("referencedSecurityGroupId", "cidrIpv4", "cidrIpv6", "prefixListId")
     peer = next((str(inputs[name]) for name in names if inputs.get(name)), "?")
     ports = int(inputs.get("fromPort", -1)), int(inputs.get("toPort", -1))
@@ -149,9 +149,9 @@ async def read_stack(pulumi: Pulumi, place: Place) -> Stack:
 
 
 async def _configuration(pulumi: Pulumi, place: Place) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The values, and the names of those that are secret.
+    """The values, and the names of the secret ones.
 
-    Secrets are asked for only where there are some: they need the stack's passphrase or key.
+    Asks for secrets only if there are any, because they need the stack's passphrase or key.
     """
     found = json.loads(await pulumi.ask("config", "--json", *place.options))
     if any("value" not in entry for entry in found.values()):

@@ -1,7 +1,7 @@
-"""Machines that a change stops take turns: the next one stops once the one before does its part again.
+"""Machines that a change stops take turns: each one stops after the one before works again.
 
-First the frontends, one after another; then, of an ha cluster, the standby; then, once that one has become the master,
-the other backend. Knows no Pulumi: `Cluster` is what it needs of the program and of the servers.
+First the frontends, one after another; then, in an ha cluster, the standby; then, after that one has become the master,
+the other backend. Does not know Pulumi: `Cluster` is what it needs from the program and the servers.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from chef_push_jobs.model.machines import rank
 from chef_push_jobs.model.topology import Role, Topology
 from chef_push_jobs.scripts import Script
 
-# For what runs already; for a failover; for a machine's start, and that of its services.
+# For a check of what already runs; for a failover; for a machine and its services to start.
 QUICK_SECONDS, FAILOVER_SECONDS, START_SECONDS = 60, 300, 900
 RETRY_SECONDS = 2.0
 
 
 class Cluster(Protocol):
-    """Machines by name: servers, and the bastion."""
+    """Machines by name: the servers and the bastion."""
 
     @property
     def machines(self) -> list[str]: ...
 
     @property
     def crowded(self) -> bool:
-        """Whether those that wait could keep the engine from what they wait for: then they go as they come."""
+        """Whether waiting hooks could keep the engine from the work that they wait for: then there is no order."""
 
     async def at_work(self) -> frozenset[str]:
-        """The servers on which others rely: none before a first rollout has come to its end."""
+        """The servers that others rely on; none until a first rollout has finished."""
 
     async def decided(self, name: str) -> None:
         """Returns once it is known whether this run changes the machine."""
@@ -42,24 +42,24 @@ class Cluster(Protocol):
         """Returns once the machine's change is done, or there is none."""
 
     async def ask(self, name: str, script: Script, seconds: int) -> Answer:
-        """Run a script there."""
+        """Runs a script on the server."""
 
     def say(self, text: str) -> None:
-        """To whoever watches."""
+        """Shows text to the user."""
 
 
 @dataclass(frozen=True)
 class Patience:
-    """In seconds: a machine's return, and what a load balancer takes to see that a frontend serves."""
+    """Seconds to wait for a machine's return, and for a load balancer to notice that a frontend works."""
 
     start: float = START_SECONDS
     health: float = 0
 
 
 class Turns:
-    """`take` is awaited before a machine stops; `settled` before anything else is done on servers.
+    """`take` is awaited before a machine stops; `settled` before anything else runs on servers.
 
-    With `at_once`, nobody waits for a turn; all wait for the machines' return.
+    With `at_once`, nobody waits for a turn, but everything waits for the machines' return.
     """
 
     def __init__(self, topology: Topology, cluster: Cluster, patience: Patience, *, at_once: bool = False) -> None:
@@ -72,7 +72,7 @@ class Turns:
         self._failure = ""
 
     async def take(self, name: str) -> None:
-        """Returns when `name` may stop. Raises ValueError where the others cannot do without it, or something fails."""
+        """Returns when `name` may stop. Raises ValueError if the others cannot do without it, or something fails."""
         try:
             if not self._at_once:
                 await self._unless_failed(self._wait(name))
@@ -85,7 +85,7 @@ class Turns:
         self._returns[name] = asyncio.ensure_future(self._wait_for_return(name))
 
     async def settled(self) -> None:
-        """Returns once no machine stops any more in this run. Raises ValueError where one does not come back."""
+        """Returns once no more machines will stop in this run. Raises ValueError if one does not come back."""
         if not self._cluster.crowded:
             await self._unless_failed(asyncio.gather(*map(self._cluster.decided, self._cluster.machines)))
         while under_way := [task for task in self._returns.values() if not task.done()]:
@@ -94,7 +94,7 @@ class Turns:
             raise ValueError(self._failure)
 
     def give_up(self, failure: str) -> None:
-        """Wakes all that wait, with an error: an engine ends only once none of its hooks waits."""
+        """Wakes everything that waits, with an error: the engine ends only when no hook waits."""
         self._failure = self._failure or failure
         self._failed.set()
 
@@ -105,11 +105,11 @@ class Turns:
         failed.cancel()
         if not waits.done():
             waits.cancel()
-            raise ValueError(f"nothing more is begun: {self._failure}")
+            raise ValueError(f"nothing more starts: {self._failure}")
         await waits
 
     async def _wait(self, name: str) -> None:
-        """For the machines that are to stop before it."""
+        """Waits for the machines that must stop before this one."""
         if self._cluster.crowded:
             return
         for other in self._cluster.machines:
@@ -147,7 +147,7 @@ class Turns:
             raise
 
     async def _wait_for_return(self, name: str) -> None:
-        """Keeps the turn until the machine does its part again."""
+        """Keeps the turn until the machine works again."""
         try:
             await self._cluster.registered(name)
             if name not in await self._cluster.at_work():
@@ -155,10 +155,10 @@ class Turns:
             answer = await self._ask_until_it_serves(name)
             if answer.status != 0:
                 self.give_up(
-                    f"{name} stopped for its change, and {self._patience.start:g} s later does not do its part: "
+                    f"{name} stopped for its change, and {self._patience.start:g} s later is not ready: "
                     f"{reason(answer)}\n"
-                    "Rule: the next machine stops once the one before does its part.\n"
-                    "Do:   mend what chef-push-jobs doctor finds there, then run pulumi up again: it goes on from here."
+                    "Rule: the next machine stops once the one before is ready.\n"
+                    "Do:   fix what chef-push-jobs doctor finds, then run pulumi up again: it continues from here."
                 )
             elif self._roles[name] is Role.FRONTEND:
                 await asyncio.sleep(self._patience.health)
@@ -167,7 +167,7 @@ class Turns:
                 self._turn.release()
 
     async def _ask_until_it_serves(self, name: str) -> Answer:
-        """It does not answer SSH at first."""
+        """At first the machine does not answer SSH."""
         now = asyncio.get_running_loop().time
         ends = now() + self._patience.start
         while True:
@@ -184,16 +184,16 @@ class Turns:
         return answer.last == "it is master"
 
     async def _must_serve(self, name: str, other: str, part: str, seconds: int = QUICK_SECONDS) -> None:
-        """Raises ValueError. One that is made in this run is not asked."""
+        """Raises ValueError if it does not. A server that is created in this run is not asked."""
         if other not in await self._cluster.at_work():
             return
         answer = await self._cluster.ask(other, scripts.serves(part, seconds), seconds)
         if answer.status != 0:
             raise ValueError(
-                f"{name} was not stopped for its change: {other} does not do its part: {reason(answer)}\n"
-                "Rule: a machine is stopped where the others can do without it.\n"
-                "Do:   mend what chef-push-jobs doctor finds and run pulumi up again, or set allowDowntime: true, with "
-                "which machines stop all at once."
+                f"{name} was not stopped for its change: {other} is not ready: {reason(answer)}\n"
+                "Rule: a machine only stops if the others can do without it.\n"
+                "Do:   fix what chef-push-jobs doctor finds and run pulumi up again; or set allowDowntime: true, "
+                "so that all machines stop at once."
             )
 
     def _other_backend(self, name: str) -> str | None:
@@ -202,6 +202,6 @@ class Turns:
 
 
 def reason(answer: Answer) -> str:
-    """The last line of the task's own log, in what its runner prints."""
+    """The last line of the task's own log, as the task runner quotes it."""
     quoted = [text for text in answer.lines if text.startswith("| ")]
     return quoted[-1].removeprefix("| ") if quoted else answer.last

@@ -1,7 +1,7 @@
-"""Runs `pulumi up` and follows its event log, the same file that the Automation API follows.
+"""Runs `pulumi up` and follows its event log, the same file that the Automation API reads.
 
-The engine is a process of its own, in a session of its own: Ctrl-C reaches it once, through here, and then it ends what
-runs in its own way. What is read of the log is kept, with the time at which it came.
+The engine is a separate process in its own session, so Ctrl-C reaches it once, through this module, and then it ends
+its tasks in its own way. The events that are read are recorded, with the time at which they arrived.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ from chef_push_jobs.engine.event_log import Event, event_of, kept
 from chef_push_jobs.engine.pulumi_cli import Pulumi
 
 TICK = 0.1  # seconds
-# Tasks at once. The engine's own choice, four a processor of this machine, is for tasks that work here; these wait.
+# Tasks at once. The engine's own default, four per processor, suits tasks that work on this machine; these wait for
+# servers.
 PARALLEL = "64"
 STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
 class Finished:
-    """`status` is pulumi's exit status; `said` is what it printed."""
+    """`status` is pulumi's exit status; `said` is its output."""
 
     status: int
     said: str
@@ -43,9 +44,9 @@ def run(
     on_events: Callable[[Sequence[Event]], None],
     on_stop: Callable[[], None],
 ) -> Finished:
-    """Until the engine ends. Raises PulumiError where it cannot be started.
+    """Returns when the engine ends. Raises PulumiError if it cannot be started.
 
-    `on_events` is called every tick, also without events; `on_stop` when the engine is to stop.
+    Calls `on_events` every tick, also without events, and `on_stop` when the engine is asked to stop.
     """
     keep.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -68,7 +69,7 @@ def run(
 
 def _start(arguments: Sequence[str], log: Path, pulumi: Pulumi, output: IO[bytes]) -> subprocess.Popen[bytes]:
     command = ["up", "--yes", "--skip-preview", "--color", "never", "--event-log", str(log)]
-    # --event-log is one of the options for other programs, which are hidden without PULUMI_DEBUG_COMMANDS.
+    # --event-log is hidden, with other options for programs, unless PULUMI_DEBUG_COMMANDS is set.
     environment = {"PULUMI_PARALLEL": os.environ.get("PULUMI_PARALLEL", PARALLEL), "PULUMI_DEBUG_COMMANDS": "true"}
     return pulumi.start(*command, *arguments, output=output, environment=environment)
 
@@ -78,7 +79,7 @@ def _private(file: Path) -> IO[str]:
 
 
 def _take(lines: IO[str], record: IO[str]) -> list[Event]:
-    """The events that are there by now; a line that is not whole yet is left for later."""
+    """The events so far; an incomplete line is left for later."""
     return list(_events(lines, record, time.time()))
 
 
@@ -100,7 +101,7 @@ def _events(lines: IO[str], record: IO[str], now: float) -> Iterator[Event]:
 
 @contextmanager
 def _not_left_alone(engine: subprocess.Popen[bytes]) -> Iterator[None]:
-    """If showing or keeping what it says fails, the engine is to stop, and is waited for: it holds the stack's lock."""
+    """If showing or recording events fails, stops the engine and waits for it, because it holds the stack's lock."""
     try:
         yield
     except BaseException:
@@ -111,7 +112,7 @@ def _not_left_alone(engine: subprocess.Popen[bytes]) -> Iterator[None]:
 
 @contextmanager
 def _passing_on(engine: subprocess.Popen[bytes]) -> Iterator[list[int]]:
-    """The first request to stop goes to the engine, as an interrupt; it needs no second. Gives the requests so far."""
+    """Sends the first request to stop to the engine as an interrupt; it needs only one. Yields the requests so far."""
     asked: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:

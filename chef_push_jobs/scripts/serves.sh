@@ -1,6 +1,6 @@
 #!/bin/sh
-# Wait until this server does its part, and print what it is: a machine that was stopped is back, or the others can do
-# without the one that is next.
+# Wait until this server works, and print its role. Asked after a machine was stopped, whether it is back; and before,
+# whether the others can do without it.
 #
 #   part     `frontend`; `backend`; or `master`, a backend that must be the one at work
 #   seconds  how long to wait

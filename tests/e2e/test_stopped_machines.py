@@ -80,7 +80,7 @@ def test_a_machine_is_not_stopped_while_another_one_that_does_its_work_is_broken
     with stopped(ha) as order:
         done = ha.up(check=False)
     assert done.returncode != 0
-    assert "frontend-0 was not stopped for its change: frontend-1 does not do its part" in done.stdout + done.stderr
+    assert "frontend-0 was not stopped for its change: frontend-1 is not ready" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert order == []
     resized(ha, "m5.xlarge", allowDowntime=True)

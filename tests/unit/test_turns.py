@@ -178,8 +178,8 @@ def test_while_another_one_is_broken_nothing_stops_and_whatever_waits_ends() -> 
     played, ends = run(program())
     assert played.order == []
     assert all(isinstance(end, ValueError) for end in ends)
-    assert "frontend-0 was not stopped for its change: frontend-1 does not do its part: its page" in str(ends[2])
-    assert "nothing more is begun: frontend-0 was not stopped" in str(ends[0])
+    assert "frontend-0 was not stopped for its change: frontend-1 is not ready: its page" in str(ends[2])
+    assert "nothing more starts: frontend-0 was not stopped" in str(ends[0])
 
 
 def test_after_one_that_does_not_come_back_no_other_stops_and_nothing_else_is_begun() -> None:
@@ -190,7 +190,7 @@ def test_after_one_that_does_not_come_back_no_other_stops_and_nothing_else_is_be
         played.reached["bastion"].set()
         stops = [played.stop(server.name, turns, breaks=server.name == "frontend-0") for server in HA.servers]
         ends = await asyncio.gather(*stops, return_exceptions=True)
-        with pytest.raises(ValueError, match="does not do its part") as settled:
+        with pytest.raises(ValueError, match="is not ready") as settled:
             await turns.settled()
         return played, ends, str(settled.value)
 
@@ -212,7 +212,7 @@ def test_a_backend_whose_standby_does_not_take_over_takes_part_again_and_does_no
 
     played, end = run(program())
     assert played.order == []
-    assert "backend-1 does not do its part: it is backup, not master" in str(end)
+    assert "backend-1 is not ready: it is backup, not master" in str(end)
 
 
 def test_a_failure_elsewhere_wakes_all_that_wait() -> None:
@@ -225,7 +225,7 @@ def test_a_failure_elsewhere_wakes_all_that_wait() -> None:
         turns.give_up("entry-443 failed")
         return await asyncio.gather(*waiting, return_exceptions=True)
 
-    assert [str(end) for end in run(program())] == ["nothing more is begun: entry-443 failed"] * 3
+    assert [str(end) for end in run(program())] == ["nothing more starts: entry-443 failed"] * 3
 
 
 @pytest.mark.parametrize(

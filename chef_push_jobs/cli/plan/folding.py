@@ -11,7 +11,7 @@ from chef_push_jobs.runbook.plan import TaskId
 
 @dataclass(frozen=True)
 class Lane:
-    """Servers that do the same. `servers` are in the plan's order; `title` is for people; `name` is the first server."""
+    """Servers that do the same. `servers` are in the plan's order; `title` is for people, `name` the first server"""
 
     servers: tuple[str, ...]
     title: str

@@ -96,7 +96,7 @@ def _next(stack: str, file: Path, failed: bool) -> Iterator[str]:
     """The two commands to run next, as the user types them."""
     called, of_stack = os.environ.get(CALLED, NAME), shlex.join(["--stack", stack])
     if failed:
-        yield f"mend what is named above; then go on from there: {called} up {of_stack}"
+        yield f"fix what is named above, then continue from there: {called} up {of_stack}"
     else:
-        yield f"see that all is well: {called} doctor {of_stack}"
-    yield f"the record of it, as a page: {called} report {of_stack} {shlex.join(['--events', str(file)])}"
+        yield f"check that all is well: {called} doctor {of_stack}"
+    yield f"write its record as a page: {called} report {of_stack} {shlex.join(['--events', str(file)])}"
