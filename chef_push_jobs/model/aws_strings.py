@@ -1,9 +1,9 @@
-"""What AWS allows in the strings that it is given, and how it answers where one breaks its rule: one table. Pure.
+"""What AWS accepts in strings, and how it answers if one breaks a rule: one table. Pure.
 
-A rule names the members of the API that it is for, and the arguments of pulumi-aws. Sources: EC2 API reference,
+A rule names the members of the API that it applies to, and the arguments of pulumi-aws. Sources: EC2 API reference,
 "CreateSecurityGroup", "IpRange", "Tag"; EC2 user guide, "Tag your resources", "Amazon EC2 key pairs"; Elastic Load
-Balancing API reference, "CreateLoadBalancer", "CreateTargetGroup", "Tag"; IAM API reference, "CreateRole", "Tag";
-Route 53 API reference, "ResourceRecordSet". The wording of EC2's answers is that of users' reports.
+Balancing API reference, "CreateLoadBalancer", "CreateTargetGroup", "Tag"; IAM API reference, "CreateRole", "Tag"; Route
+53 API reference, "ResourceRecordSet". EC2's answers are worded as users report them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MOST_TAGS = 50
 
 @dataclass(frozen=True)
 class Answer:
-    """An error of the API; `{value}`, `{at}`, `{pattern}`, `{least}` and `{most}` are filled in."""
+    """An error of the API, with placeholders `{value}`, `{at}`, `{pattern}`, `{least}` and `{most}`."""
 
     code: str
     text: str
@@ -30,9 +30,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class StringRule:
-    """`pattern` is in AWS's own notation, for the whole string; AWS keeps what begins with `reserved` to itself.
+    """`pattern` is in AWS's own notation, for the whole string. AWS reserves strings that begin with `reserved`.
 
-    `members` are (service, structure, member) of the API's model; `arguments` are (type or what it begins with, path).
+    `members` are (service, structure, member) of the API's model; `arguments` are (type or its beginning, path).
     """
 
     what: str
@@ -45,7 +45,7 @@ class StringRule:
     answers: Mapping[Breach, Answer] = field(default_factory=dict)
 
     def breach(self, value: str) -> Breach | None:
-        """What of the rule the string breaks, if anything."""
+        """The part of the rule that the string breaks, or None."""
         if "ascii" in self.answers and not value.isascii():
             return "ascii"
         if self.reserved and value.lower().startswith(self.reserved):
@@ -57,7 +57,7 @@ class StringRule:
         return None if self.pattern is None or compiled(self.pattern).fullmatch(value) else "pattern"
 
     def refusal(self, value: str, at: str) -> tuple[str, str] | None:
-        """The code and the text of AWS's error for this string, which the request has at the path `at`."""
+        """The code and text of AWS's error for this string, which the request has at the path `at`."""
         breach = self.breach(value)
         if breach is None:
             return None
@@ -66,7 +66,7 @@ class StringRule:
         return answer.code, text
 
 
-# Java's classes of characters, as Python has them within brackets; all patterns with them allow `_`, as `\w` does.
+# Java's character classes, as Python writes them inside brackets; all patterns with them allow `_`, as `\w` does.
 CLASSES = {
     r"\p{L}": r"\w",
     r"\p{N}": r"\d",
@@ -81,7 +81,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-# What a service answers whose model has the rule.
+# The answer of a service whose model contains the rule.
 _DETECTED = "1 validation error detected: Value '{value}' at '{at}' failed to satisfy constraint: Member must "
 MODEL_ANSWERS: Mapping[Breach, Answer] = {
     "pattern": Answer("ValidationError", f"{_DETECTED}satisfy regular expression pattern: {{pattern}}"),
@@ -302,7 +302,7 @@ STRINGS: tuple[StringRule, ...] = (
 
 
 def rule_of_argument(kind: str, path: str) -> StringRule | None:
-    """The rule of an argument of pulumi-aws; of tags, `tags.key` and `tags.value`."""
+    """The rule of an argument of pulumi-aws, or None; for tags, `tags.key` and `tags.value`."""
     found = (rule for rule in STRINGS for of, at in rule.arguments if kind.startswith(of) and path == at)
     return next(found, None)
 
@@ -313,6 +313,6 @@ def by_member() -> Mapping[tuple[str, str, str], StringRule]:
 
 
 def takes_tag(part: Literal["key", "value"], text: str) -> bool:
-    """Whether every service whose resources get the stack's tags takes this one."""
+    """Whether every service with tagged resources accepts this tag."""
     rules = [rule for rule in STRINGS if any(path == f"tags.{part}" for _, path in rule.arguments)]
     return all(rule.breach(text) is None for rule in rules)

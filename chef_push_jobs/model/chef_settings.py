@@ -1,7 +1,7 @@
-"""What chef-server.rb knows, by name. Pure.
+"""The names that chef-server.rb knows. Pure.
 
-The file is Ruby: a name that it does not know may be a method of Ruby's own (`system 'id'`). So only these are written
-into it; what else there is can stand in a file of the servers' own (`chefServer.include`).
+The file is Ruby, so an unknown name may be one of Ruby's own methods (`system 'id'`). Therefore only these names are
+written into it; everything else can be in a file on the servers (`chefServer.include`).
 
 Source: core@12.2.0 to 15.0.35, libraries/private_chef.rb, as in docs/chef.md.
 """

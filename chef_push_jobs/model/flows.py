@@ -16,7 +16,10 @@ from chef_push_jobs.model.topology import Kind
 
 
 class Peer(StrEnum):
-    """One end of a flow. `ENTRY` answers clients: the load balancer that is made, else the servers that answer."""
+    """One end of a flow.
+
+    `ENTRY` is what answers clients: a load balancer that the stack creates, otherwise the servers.
+    """
 
     CLIENTS = "clients"
     OPERATORS = "operators"
@@ -34,7 +37,7 @@ class Peer(StrEnum):
 
 
 class Needs(StrEnum):
-    """What the stack must have, besides topology and versions, for a flow."""
+    """What the stack must have for a flow, besides topology and versions."""
 
     DRBD = "provider drbd"
     MADE_BALANCER = "a load balancer that is made"
@@ -44,13 +47,13 @@ class Needs(StrEnum):
     DATA_VOLUME = "a data volume that is prepared"
 
 
-# Settings that have a port of their own.
+# Settings that contain a port.
 HEARTBEAT, COMMANDS, API, SSH = "pushJobs.heartbeatPort", "pushJobs.commandPort", "pushJobs.apiPort", "ssh.port"
 PACKAGES = "443, 80, those of the packages' URLs"
 
 TCP: Final = "tcp"
 ICMP: Final = "icmp"
-VRRP: Final = "112"  # by its number: AWS knows no name for it
+VRRP: Final = "112"  # by number, because AWS has no name for it
 
 ALL = tuple(Kind)
 TIERS = (Kind.TIER, Kind.HA)
@@ -59,10 +62,10 @@ HA = (Kind.HA,)
 
 @dataclass(frozen=True)
 class Flow:
-    """`source` opens it; `port` is a number or the setting that has it; `rule` is what names of rules begin with.
+    """`source` opens the connection; `port` is a number, or the setting that has it; names of rules begin with `rule`.
 
-    `since` and `before` are versions of Chef server, `push_jobs` the first version of push jobs. `read_in` says where
-    the real software shows it; what has none is this project's own.
+    `since` and `before` are versions of Chef server, `push_jobs` is the first version of push jobs. `read_in` says
+    where the real software shows the flow; a flow without it is this project's own.
     """
 
     source: Peer
@@ -199,7 +202,7 @@ CHEF_FLOWS: tuple[Flow, ...] = (
     ),
 )
 
-# What Chef server listens on for itself alone.
+# Ports on which Chef server listens only for itself.
 LOCAL_FLOWS: tuple[Flow, ...] = tuple(
     Flow(Peer.SELF, Peer.SELF, port, what, "local", read_in="core@12.19.31: attributes/default.rb")
     for port, what in (
@@ -235,7 +238,7 @@ OWN_FLOWS: tuple[Flow, ...] = (
 )
 FLOWS = (*CHEF_FLOWS, *OWN_FLOWS)
 
-# Ports that push jobs and SSH cannot have: whatever the version and the provider.
+# Ports that push jobs and SSH cannot use, whatever the version and the provider.
 RESERVED: Mapping[int, str] = {
     flow.port: flow.what for flow in (*LOCAL_FLOWS, *reversed(CHEF_FLOWS)) if isinstance(flow.port, int)
 }
@@ -243,7 +246,7 @@ RESERVED: Mapping[int, str] = {
 
 @dataclass(frozen=True)
 class Cluster:
-    """What decides which flows there are. A version that is not known (None) is any that knows the topology."""
+    """What decides which flows exist. An unknown version (None) stands for any version that supports the topology."""
 
     kind: Kind
     chef_server: Version | None
@@ -252,7 +255,7 @@ class Cluster:
 
 
 def flows(cluster: Cluster) -> Iterator[Flow]:
-    """Those that a cluster has."""
+    """The flows of a cluster."""
     core, push_jobs = cluster.chef_server, cluster.push_jobs
     for flow in FLOWS:
         fits = core is None or (core >= flow.since and (flow.before is None or core < flow.before))
@@ -266,7 +269,7 @@ def flows(cluster: Cluster) -> Iterator[Flow]:
 
 
 def table(rows: tuple[Flow, ...]) -> str:
-    """Flows as a table in Markdown."""
+    """Flows as a Markdown table."""
     sourced = any(flow.read_in for flow in rows)
     lines = ["| From | To | Port | What | When |" + " Read in |" * sourced, "|---|---|---|---|---|" + "---|" * sourced]
     for flow in rows:

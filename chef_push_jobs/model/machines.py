@@ -1,4 +1,4 @@
-"""What stops a machine that is changed in place, and which machine stops after which. Pure."""
+"""Which changes stop a machine, and the order in which machines stop. Pure."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ STOPPING = ("instanceType", "userData", "userDataBase64")
 
 
 def stops(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
-    """Whether an update from the one to the other inputs stops the machine and starts it again."""
+    """Whether an update from one set of inputs to the other stops and restarts the machine."""
     return any(before.get(name) != after.get(name) for name in STOPPING)
 
 
 def rank(name: str, topology: Topology) -> int:
-    """Machines of a lower rank stop first: the bastion, then the frontends as they are listed, then the backends.
+    """Machines of a lower rank stop first: the bastion, then the frontends in the order of the list, then the backends.
 
-    Backends have the same rank: which of them is the standby shows only then.
+    Backends have the same rank, because the standby is only known at that moment.
     """
     first_to_last = [server.name for server in topology.frontends]
     if name in first_to_last:

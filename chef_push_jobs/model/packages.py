@@ -1,7 +1,7 @@
-"""Where a package comes from: a file beside the program, or a URL with its SHA-256. Pure but for reading that file.
+"""Where a package comes from: a file beside the program, or a URL with its SHA-256. Pure, except for reading that file.
 
-What installs it is in `chef_push_jobs/scripts/install-*.sh`. Repositories (apt, yum) are left out: they cannot
-promise the same bytes on every server.
+`chef_push_jobs/scripts/install-*.sh` install it. Repositories (apt, yum) are not supported: they cannot guarantee the
+same bytes on every server.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from chef_push_jobs.model.problems import Problem
 SHA256 = re.compile(r"[0-9a-f]{64}")
 URL = re.compile(r"https?://[A-Za-z0-9._~:/?#@!&=%+,-]+")
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]*\.(deb|rpm)")
-# What a file name says of the architecture, by this project's (Debian's) name for it.
+# Architectures in file names, and this project's (Debian's) name for each.
 ARCHITECTURES = {"amd64": ("amd64", "x86_64"), "arm64": ("arm64", "aarch64")}
 
 Version = tuple[int, ...]
 
 
 def numbers(version: str) -> Version:
-    """What is compared of a version: `12.19.31-1.el7` is (12, 19, 31), `1:2.2.8~rc1-1` is (2, 2, 8)."""
+    """The numbers of a version that are compared: `12.19.31-1.el7` is (12, 19, 31), `1:2.2.8~rc1-1` is (2, 2, 8)."""
     found = re.match(r"(?:\d+:)?(\d+(?:\.\d+)*)", version)
     return tuple(int(part) for part in found[1].split(".")) if found else ()
 
@@ -47,12 +47,12 @@ class Package:
 
     @property
     def placeholder(self) -> Package:
-        """Stands for the same package wherever it is: what a fingerprint is made from."""
+        """Stands for the same package at any location: the input of a fingerprint."""
         return Package(f"{{package}}.{self.format}", self.sha256, url="{url}")
 
     @property
     def version(self) -> str | None:
-        """As the file name has it by the convention of its format, else None."""
+        """The version in the file name, if that follows the convention of its format, otherwise None."""
         parts = self.name.rsplit(".", 1)[0].split("_")
         if self.format == "deb" and len(parts) == 3:
             return parts[1]
@@ -70,9 +70,9 @@ class Source:
 
 
 def package(source: Source, architecture: str, setting: str, root: Path | None) -> tuple[Package | None, list[Problem]]:
-    """The package of `source`, paths relative to `root`; or None and all that is wrong with it.
+    """The package of `source`, with paths relative to `root`; or None and every problem with it.
 
-    Without `root`, a file is not looked at, and its digest is empty where the source gives none.
+    Without `root`, files are not read, and the digest is empty unless the source gives one.
     """
     if (source.file is None) == (source.url is None):
         given = "both file and url" if source.file else "neither file nor url"
@@ -91,7 +91,7 @@ def package(source: Source, architecture: str, setting: str, root: Path | None) 
 def _name(source: Source) -> str:
     try:
         path = urlsplit(source.url).path if source.url is not None else str(source.file)
-    except ValueError:  # brackets that are no IPv6 address
+    except ValueError:  # brackets that do not contain an IPv6 address
         path = str(source.url)
     return unquote(path.rsplit("/", 1)[-1])
 
@@ -157,7 +157,7 @@ def _local(
 
 
 def deb_control(content: bytes) -> dict[str, str]:
-    """The control fields of a .deb; empty where they are compressed with what Python cannot read. Raises ValueError.
+    """The control fields of a .deb; empty if they are compressed in a way that Python cannot read. Raises ValueError.
 
     Source: deb(5): an ar archive whose member control.tar[.gz|.xz|.zst] has the file control.
     """

@@ -1,6 +1,6 @@
-"""What AWS takes for what a stack has, and how much of it an account may have at first: two tables. Pure.
+"""AWS's prices for what a stack contains, and the initial quotas of an account: two tables. Pure.
 
-From them are made the tables in docs/aws.md, `chef-push-jobs plan --costs`, and the advice where a quota is reached.
+They are the source of the tables in docs/aws.md, `chef-push-jobs plan --costs`, and the advice if a quota is reached.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-# Of the list prices, in US dollars, without tax, for On-Demand Linux.
+# List prices in US dollars, without tax, for On-Demand Linux.
 DATE, REGION = "2025", "us-east-1"
-HOURS_A_MONTH = 730  # as AWS's own calculator has it
+HOURS_A_MONTH = 730  # as in AWS's own calculator
 
 # Per hour, by family and size.
 _SIZES: Mapping[str, Mapping[str, float]] = {
@@ -31,7 +31,7 @@ INSTANCES: Mapping[str, float] = {
 
 @dataclass(frozen=True)
 class Price:
-    """`times` says by what it is multiplied, in a document."""
+    """`times` says in words what the price is multiplied by."""
 
     what: str
     usd: float
@@ -53,7 +53,7 @@ ADDRESS = Price(
 )
 NAT = Price("NAT gateway", 0.045, "per hour", "1, with `network.nat`")
 BALANCER = Price("network load balancer", 0.0225, "per hour", "1, with `entry.loadBalancer`")
-# What depends on traffic, which no stack file says.
+# Costs of traffic, which no stack file contains.
 TRAFFIC = (
     Price("traffic through the NAT gateway", 0.045, "per GB", "packages and other downloads of private servers"),
     Price("load balancer's capacity unit", 0.006, "per hour", "800 new connections or 1 GB per hour, each"),
@@ -64,7 +64,7 @@ TRAFFIC = (
 
 @dataclass(frozen=True)
 class Quota:
-    """`what` there are so many of `at_first`; a cluster of two backends and two frontends `needs` this."""
+    """An account may have `at_first` of `what`; a cluster of two backends and two frontends `needs` this many."""
 
     name: str
     what: str
@@ -103,12 +103,12 @@ QUOTAS = (VCPUS, VPCS, GATEWAYS, NAT_GATEWAYS, ADDRESSES, GROUPS, RULES, BALANCE
 
 
 def hourly(price: Price, amount: int = 1) -> float:
-    """Of what is paid by the hour, or by GB and month."""
+    """The hourly price of something that is paid by the hour, or by GB and month."""
     return amount * price.usd / (HOURS_A_MONTH if "month" in price.unit else 1)
 
 
 def prices_table() -> str:
-    """In Markdown, with its date; instances by family last."""
+    """A Markdown table with its date; instances by family at the end."""
     rows = [(one.what, f"{one.usd:g} {one.unit}", one.times) for one in (VOLUME, ADDRESS, NAT, BALANCER, *TRAFFIC)]
     said = f"List prices in {DATE} for On-Demand Linux instances in {REGION}, in US dollars:"
     return f"{said}\n\n{_markdown(('what', 'price', 'multiply by'), [*rows, *_families()])}"
@@ -121,7 +121,7 @@ def _families() -> Iterable[tuple[str, ...]]:
 
 
 def quotas_table() -> str:
-    """In Markdown."""
+    """A Markdown table."""
     rows = [(one.name, f"{one.service} {one.code}", one.at_first, one.needs) for one in QUOTAS]
     return _markdown(("quota", "code", "new account", "a cluster of 2 + 2 needs"), rows)
 

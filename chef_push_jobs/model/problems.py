@@ -10,7 +10,7 @@ from chef_push_jobs.model.shown import line
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake; `setting` is its path in the stack file, like `pushJobs.heartbeatPort`."""
+    """One mistake; `setting` is its path in the stack file, such as `pushJobs.heartbeatPort`."""
 
     setting: str
     given: str
@@ -23,7 +23,7 @@ class Problem:
 
 
 def without_use(settings: Iterable[str], rule: str) -> list[Problem]:
-    """Settings that are given where they mean nothing."""
+    """Problems for settings that are given but do not apply."""
     return [Problem(setting, "given", rule, "remove it") for setting in settings]
 
 

@@ -1,7 +1,6 @@
-"""Text of others, such as servers and stack files, made safe for where it is shown: it stays what it is, text. Pure.
+"""Makes text from outside, such as servers and stack files, safe to show: it stays text wherever it appears. Pure.
 
-A terminal obeys control characters; Markdown, HTML and Mermaid have marks of their own, by which text could leave its
-place.
+A terminal obeys control characters; Markdown, HTML and Mermaid have markup with which text could leave its place.
 """
 
 from __future__ import annotations
@@ -13,10 +12,10 @@ MARKUP = re.compile(r"[\\`*_~\[\]<>|&!#]")
 
 
 def visible(text: str) -> str:
-    """With every character that a terminal could obey, or that nobody sees, as `\\u001b`; lines and tabs stay.
+    """Replaces every character that a terminal could obey, or that is invisible, by an escape such as `\u001b`.
 
-    Those are control characters (C0, C1), a carriage return by itself, marks that turn the direction of text, and
-    other blanks than the usual one. JSON that has them stays the same JSON.
+    Lines and tabs stay. Replaced are control characters (C0, C1), a carriage return by itself, text direction marks,
+    and other spaces than the usual one. JSON that contains them stays the same JSON.
     """
     text = text.replace("\r\n", "\n")
     if text.isprintable():
@@ -25,7 +24,7 @@ def visible(text: str) -> str:
 
 
 def line(text: str, most: int = 500) -> str:
-    """Text of others within one line of our own."""
+    """Outside text within one line of our own."""
     shown = visible(text.strip()).replace("\n", "\\n").replace("\t", " ")
     return shown if len(shown) <= most else f"{shown[:most]}…"
 
@@ -36,24 +35,24 @@ def _escaped(one: str) -> str:
 
 
 def fenced(text: str, language: str) -> str:
-    """A block of code in Markdown that nothing in it ends: its fence is longer than any there."""
+    """A Markdown code block that its text cannot end: the fence is longer than any in it."""
     longest = max((len(found) for found in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language}\n{visible(text)}\n{fence}"
 
 
 def code(text: str) -> str:
-    """A word of code within a line of Markdown, also of a table."""
+    """A code span within a line of Markdown, also in a table."""
     return f"`{line(text).replace('`', chr(39)).replace('|', chr(92) + '|')}`"
 
 
 def prose(text: str) -> str:
-    """Words of others within a line of Markdown, also of a table: no link, no HTML, no mention of a person."""
+    """Outside text within a line of Markdown, also in a table: no link, no HTML, no mention of a person."""
     escaped = MARKUP.sub(lambda found: f"&#{ord(found[0])};", line(text))
     return escaped.replace("@", "@&#8203;")
 
 
 def in_mermaid(text: str) -> str:
-    """Within the quotes of a node's or a subgraph's title."""
+    """Text within the quotes of a title in Mermaid."""
     shown = line(text).replace("#", "#35;").replace('"', "#quot;")
     return shown.replace("<", "#lt;").replace(">", "#gt;").replace("`", "#96;")

@@ -1,4 +1,4 @@
-"""Public keys of SSH as OpenSSH lines, and their fingerprints. Pure."""
+"""SSH public keys as OpenSSH lines, and their fingerprints. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 
-# The first that a server has is the one it is known by.
+# A server is identified by the first of these that it has.
 KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa")
 KIND = rf"({'|'.join(KINDS)})"
 # An RSA key of 16384 bits, the longest that OpenSSH makes, has 2,744 characters.
@@ -16,18 +16,18 @@ _PRINTED = re.compile(rf"(?P<key>{KEY})( [ -~]{{0,200}})?")
 
 
 def printed_keys(output: str) -> list[str]:
-    """The public keys in what a server printed, without comments; a login shell may greet before them."""
+    """The public keys in a server's output, without comments. A login shell may print other text before them."""
     found = (_PRINTED.fullmatch(line.rstrip("\r")) for line in output.splitlines())
     return [line["key"] for line in found if line]
 
 
 def printed_host_keys(output: str) -> list[str]:
-    """Those that a server printed, the one that it is known by first."""
+    """The host keys in a server's output, the one that identifies it first."""
     return sorted(printed_keys(output), key=lambda key: KINDS.index(key.split()[0]))
 
 
 def fingerprint(key: str) -> str:
-    """As `ssh-keygen -l` tells it."""
+    """As `ssh-keygen -l` prints it."""
     content = key.split()[1].rstrip("=")
     digest = hashlib.sha256(base64.b64decode(content + "=" * (-len(content) % 4))).digest()
     return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
@@ -38,10 +38,10 @@ def is_fingerprint(wanted: str) -> bool:
 
 
 def is_of(wanted: str, key: str) -> bool:
-    """Whether `wanted`, a key or the fingerprint of one, is `key`."""
+    """Whether `wanted`, a key or a fingerprint, matches `key`."""
     return wanted == (fingerprint(key) if is_fingerprint(wanted) else key)
 
 
 def known_by(wanted: str) -> str:
-    """The fingerprint of a key that is given by one of the two."""
+    """The fingerprint of a key that is given as a key or as a fingerprint."""
     return wanted if is_fingerprint(wanted) else fingerprint(wanted)

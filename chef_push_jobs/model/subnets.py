@@ -1,4 +1,4 @@
-"""Which subnets the VPC that is made has: their address blocks and zones, and which of them are private. Pure."""
+"""The subnets of a VPC that the stack creates: address blocks, zones, and which ones are private. Pure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from chef_push_jobs.model.topology import Role
 
-# What EC2 keeps of each subnet for itself: network, router, DNS, one for later use; and the last one, broadcast.
+# Addresses that EC2 keeps in each subnet: network, router, DNS, one for later use; and the last one, broadcast.
 RESERVED_FIRST, RESERVED_LAST = 4, 1
-# network.private: the tiers that are.
+# For each value of network.private, the tiers that are private.
 PRIVATE: dict[str, tuple[Role, ...]] = {
     "none": (),
     "backends": (Role.BACKEND,),
@@ -20,7 +20,7 @@ PRIVATE: dict[str, tuple[Role, ...]] = {
 
 @dataclass(frozen=True)
 class Subnet:
-    """`number` counts the VPC's blocks; `zone` is None where AWS chooses, `role` where no server stands."""
+    """`number` counts the VPC's blocks; `zone` is None if AWS chooses; `role` is None if there are no servers in it."""
 
     name: str
     number: int
@@ -32,12 +32,12 @@ class Subnet:
 def planned(
     private: str, zones: Sequence[str], *, frontends: bool, balancer: bool, internet: bool
 ) -> tuple[Subnet, ...]:
-    """One for the backends, which share a zone; one a zone for the frontends; public ones where those are private.
+    """One for the backends, which share a zone; one per zone for the frontends; public ones where those are private.
 
     Source: docs/chef.md, HA providers.
 
-    `balancer` is public, in all zones; `internet`: a bastion or NAT gateway needs a public subnet, in the first zone.
-    Frontends have the odd numbers and public ones the even, so that one more zone moves no block.
+    A public `balancer` needs public subnets in all zones; `internet` (a bastion or NAT gateway) needs one in the first
+    zone. Frontends have the odd numbers and public subnets the even ones, so that one more zone moves no block.
     """
     within: Sequence[str | None] = zones or (None,)
     tiers = PRIVATE[private]
@@ -58,18 +58,18 @@ def _name(tier: str, number: int) -> str:
 
 
 def room(vpc: str) -> int:
-    """How many subnets the VPC of this network has room for."""
+    """How many subnets fit into the VPC of this network."""
     return 1 << (_prefix(vpc) - ipaddress.IPv4Network(vpc).prefixlen)
 
 
 def block(vpc: str, number: int) -> str:
-    """A quarter of a small VPC, a /20 of a large one."""
+    """A quarter of a small VPC, or a /20 of a large one."""
     blocks = ipaddress.IPv4Network(vpc).subnets(new_prefix=_prefix(vpc))
     return str(next(found for position, found in enumerate(blocks) if position == number))
 
 
 def backend_subnet(vpc: str) -> ipaddress.IPv4Network:
-    """Of the VPC that is made."""
+    """The backends' subnet in a VPC that the stack creates."""
     return ipaddress.IPv4Network(block(vpc, 0))
 
 
@@ -78,7 +78,7 @@ def _prefix(vpc: str) -> int:
 
 
 def default_vip(subnet: ipaddress.IPv4Network) -> str:
-    """The last usable address: EC2 hands them out from anywhere, people from the front."""
+    """The last usable address: EC2 assigns addresses from anywhere, people from the start."""
     return str(subnet[-1 - RESERVED_LAST])
 
 

@@ -1,4 +1,4 @@
-"""Which servers a cluster has, which role each plays, and where push jobs runs. Pure."""
+"""The servers of a cluster, the role of each, and where push jobs runs. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Kind(StrEnum):
 
 
 class Role(StrEnum):
-    """What a server is for. A standalone server counts as a backend: push jobs runs on it."""
+    """A server's role. A standalone server counts as a backend: push jobs runs on it."""
 
     BACKEND = "backend"
     FRONTEND = "frontend"
@@ -33,7 +33,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class Server:
-    """One machine: `name` in resources, tags and logs; `fqdn` is how Chef server finds its role."""
+    """One machine: `name` in resources, tags and logs; Chef server finds its role by `fqdn`."""
 
     name: str
     fqdn: str
@@ -61,16 +61,16 @@ class Topology:
 
     @property
     def others(self) -> tuple[Server, ...]:
-        """Every server but the primary, backends first."""
+        """Every server except the primary, backends first."""
         return (*self.backends[1:], *self.frontends)
 
     @property
     def push_jobs_servers(self) -> tuple[Server, ...]:
-        """Where the service runs: the backends, or the one standalone server."""
+        """The servers that run push jobs: the backends, or the standalone server."""
         return self.backends
 
 
-# kind: (backends, least frontends, most frontends)
+# kind: (backends, fewest frontends, most frontends)
 SIZES: dict[Kind, tuple[int, int, int | None]] = {
     Kind.STANDALONE: (1, 0, 0),
     Kind.TIER: (1, 1, None),
@@ -91,7 +91,7 @@ def numbered(backends: int, frontends: int, domain: str) -> tuple[Server, ...]:
 
 
 def problems(kind: Kind | None, servers: Sequence[Server]) -> list[Problem]:
-    """Everything that keeps `servers` from being a topology of `kind`; empty when they are one."""
+    """Every reason why `servers` are not a topology of `kind`; empty if they are one."""
     found = [problem for server in servers for problem in _naming(server)]
     found += [
         Problem("servers", f"{what} '{value}' is given {count} times", f"each server needs its own {what}", "rename")

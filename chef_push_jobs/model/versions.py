@@ -1,7 +1,7 @@
-"""Which versions of push jobs, Chef server and the system go together: two tables. Pure.
+"""Which versions of push jobs, Chef server and the system work together: two tables. Pure.
 
-From them are made the checks of a stack's settings (`config/version_checks.py`) and the tables in docs/chef.md
-("Versions"), where their sources stand.
+They are the source of the checks of a stack's settings (`config/version_checks.py`) and of the tables in docs/chef.md
+("Versions"), which names their sources.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def text(version: Version) -> str:
 
 @dataclass(frozen=True)
 class Span:
-    """Versions from `since` on and before `before`."""
+    """Versions from `since` up to, but not including, `before`."""
 
     since: Version
     before: Version = LAST
@@ -36,10 +36,9 @@ class Span:
 
 @dataclass(frozen=True)
 class PushJobsVersions:
-    """Versions of push jobs that need the same.
+    """Versions of push jobs with the same requirements.
 
-    `ubuntu` is given where a package cannot work on any other one. What is for readers alone: `name`, `systems`, and
-    the notes.
+    `ubuntu` is given if a package cannot work on any other version. Only for readers: `name`, `systems`, and the notes.
     """
 
     versions: Span
@@ -50,7 +49,7 @@ class PushJobsVersions:
     core_note: str = ""
     ha_note: str = ""
     broken_core: Version = ()
-    files: bool = False  # it reads credentials of core from files, which `insecure_addon_compat` keeps there
+    files: bool = False  # it reads core's credentials from files, which `insecure_addon_compat` keeps
     ubuntu: Words = ()
 
 
@@ -108,13 +107,13 @@ PUSH_JOBS = (
     ),
 )
 
-# Settings of push jobs by the version from which on they do what they say; before, nothing says that they do not.
+# Settings of push jobs, with the first version in which they have an effect; older versions silently ignore them.
 SETTINGS_SINCE = {"server_name_advertised": (2, 1), "max_body_size": (2, 1, 1), "vip": (2, 2, 5)}
 
 
 @dataclass(frozen=True)
 class CoreVersions:
-    """Versions of Chef server that know the same: systems by their numbers, `ha`, and the question for the licence."""
+    """Versions of Chef server that support the same: systems by number, `ha`, and whether they ask for the licence."""
 
     versions: Span
     name: str
@@ -152,28 +151,28 @@ CORE = (
 
 
 def push_jobs(version: Version | None) -> PushJobsVersions | None:
-    """What is known of a version of push jobs."""
+    """What is known about a version of push jobs, or None."""
     return next((row for row in PUSH_JOBS if version and version in row.versions), None)
 
 
 def core(version: Version | None) -> CoreVersions | None:
-    """What is known of a version of Chef server."""
+    """What is known about a version of Chef server, or None."""
     return next((row for row in CORE if version and version in row.versions), None)
 
 
 UBUNTU, RHEL = "Ubuntu", "RHEL"
-# As the vendors name their images: ubuntu/images/hvm-ssd/ubuntu-xenial-16.04-amd64-server-*, RHEL-7.9_HVM-*.
+# Names that the vendors give their images: ubuntu/images/hvm-ssd/ubuntu-xenial-16.04-amd64-server-*, RHEL-7.9_HVM-*.
 IMAGES = ((UBUNTU, re.compile(r"\bubuntu-[a-z]+-(\d\d\.\d\d)-")), (RHEL, re.compile(r"\bRHEL-(\d+)\.")))
 
 
 def system(image: str) -> tuple[str, str] | None:
-    """What an image's name says of its system: `("Ubuntu", "16.04")`."""
+    """The system in an image's name, such as `("Ubuntu", "16.04")`, or None."""
     found = ((name, pattern.search(image)) for name, pattern in IMAGES)
     return next(((name, match[1]) for name, match in found if match), None)
 
 
 def push_jobs_table() -> str:
-    """In Markdown."""
+    """A Markdown table."""
     rows = (
         (
             row.name,
@@ -187,7 +186,7 @@ def push_jobs_table() -> str:
 
 
 def core_table() -> str:
-    """In Markdown."""
+    """A Markdown table."""
     rows = (
         (
             row.name,

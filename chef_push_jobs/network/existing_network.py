@@ -1,6 +1,6 @@
-"""What the stack takes as given in the cloud (an existing VPC, zones), and what must hold of it. Pure.
+"""Requirements for the existing VPC and zones that a stack uses. Pure.
 
-`components/existing_network.py` asks AWS. Without an existing VPC and named zones there is nothing to ask.
+`components/existing_network.py` asks AWS. If there is no existing VPC and no zone is named, it asks nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from chef_push_jobs.model.subnets import is_usable
 
 @dataclass(frozen=True)
 class ExistingSubnet:
-    """`free` addresses are those that no machine has; `ours` of the others are this stack's machines'."""
+    """`free` is the number of unused addresses; `ours` is the number that this stack's machines use."""
 
     id: str
     vpc: str
@@ -30,7 +30,10 @@ class ExistingSubnet:
 
 @dataclass(frozen=True)
 class ExistingNetwork:
-    """`vpc_exists` is of network.vpcId, `subnets` are those of the settings that exist, by id, `zones` the region's."""
+    """`vpc_exists` refers to network.vpcId.
+
+    `subnets` are the existing ones among the settings', by id; `zones` the region's.
+    """
 
     vpc_exists: bool = False
     subnets: Mapping[str, ExistingSubnet] = field(default_factory=dict)
@@ -38,7 +41,7 @@ class ExistingNetwork:
 
 
 def named_subnets(settings: Settings) -> dict[str, list[str]]:
-    """Ids by the setting that has them."""
+    """Subnet ids by the setting that has them."""
     network = settings.config.network
     return {
         "network.backendSubnetId": [network.backend_subnet_id] if network.backend_subnet_id else [],
@@ -48,7 +51,7 @@ def named_subnets(settings: Settings) -> dict[str, list[str]]:
 
 
 def machines(settings: Settings) -> dict[str, int]:
-    """How many machines of the stack stand in each existing subnet."""
+    """How many of the stack's machines are in each existing subnet."""
     network, topology = settings.config.network, settings.topology
     count = Counter({str(network.backend_subnet_id): len(topology.backends)})
     count.update(id for id, _ in zip(cycle(network.frontend_subnet_ids), topology.frontends, strict=False))
@@ -58,7 +61,7 @@ def machines(settings: Settings) -> dict[str, int]:
 
 
 def problems(settings: Settings, found: ExistingNetwork) -> list[Problem]:
-    """Everything that AWS would refuse later, half way through."""
+    """Every problem that AWS would only report later, when half of the stack exists."""
     network = settings.config.network
     wrong = [
         Problem(
@@ -114,7 +117,7 @@ def _addresses(settings: Settings, found: ExistingNetwork) -> Iterator[Problem]:
 
 
 def _zones(settings: Settings, found: ExistingNetwork) -> Iterator[Problem]:
-    """A load balancer has one subnet a zone, and reaches servers in its own zones only."""
+    """A load balancer has one subnet per zone, and only reaches servers in its own zones."""
     network, kind = settings.config.network, settings.config.entry.load_balancer
     if kind == "none":
         return

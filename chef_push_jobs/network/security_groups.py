@@ -1,8 +1,8 @@
-"""The security groups and their rules, each way in and out with its reason, made from the table of flows. Pure.
+"""The security groups and their rules, each with its reason, made from the table of flows. Pure.
 
-Both ends of a flow have a rule: the one who is asked lets it in, the one who asks lets it out. No rule is needed for
-what security groups do not filter: the VPC's resolver, the time service, instance metadata (EC2 user guide, "Security
-groups for your VPC").
+Both ends of a flow have a rule: one lets the connection out, the other lets it in. No rule is needed for what security
+groups do not filter: the VPC's resolver, the time service, instance metadata (EC2 user guide, "Security groups for your
+VPC").
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from chef_push_jobs.model.flows import Cluster, Flow, Needs, Peer
 from chef_push_jobs.model.topology import Server, Topology
 
 ANYWHERE = "0.0.0.0/0"
-# Public addresses that AWS chooses: what rules call them until they are known.
+# Public addresses that AWS assigns: names that rules use until the addresses are known.
 NAT_ADDRESS = "nat"
 PUBLIC_ADDRESS = "public-"
 WEB_PORTS = {443: "https", 80: "http"}
@@ -25,10 +25,10 @@ WEB_PORTS = {443: "https", 80: "http"}
 
 @dataclass(frozen=True)
 class SecurityGroupRule:
-    """To `port` of the members of `group` is allowed from `source`; or, on the way out, from `group` to it.
+    """Allows `source` to connect to `port` of members of `group`; an outgoing rule, `group` to connect to `source`.
 
     The source is a network, the name of a group, `NAT_ADDRESS`, or a server's name after `PUBLIC_ADDRESS`. Without a
-    port, the whole protocol.
+    port, the rule is for the whole protocol.
     """
 
     name: str
@@ -41,12 +41,12 @@ class SecurityGroupRule:
 
     @property
     def server(self) -> str | None:
-        """The server whose public address is the source."""
+        """The server whose public address is the source, or None."""
         return self.source.removeprefix(PUBLIC_ADDRESS) if self.source.startswith(PUBLIC_ADDRESS) else None
 
 
 def groups(settings: Settings) -> tuple[str, ...]:
-    """`primary` is a second group of that server, where others copy from it."""
+    """`primary` is a second group of that server, for the copies of the others."""
     topology = settings.topology
     there = {
         "backend": True,
@@ -68,7 +68,7 @@ def slug(cidr: str) -> str:
 
 
 def cluster(settings: Settings) -> Cluster:
-    """What of the settings decides which flows there are."""
+    """The part of the settings that decides which flows exist."""
     has = {
         Needs.DRBD: False,  # refused for machines that are made
         Needs.MADE_BALANCER: settings.makes_load_balancer,
@@ -86,10 +86,10 @@ def cluster(settings: Settings) -> Cluster:
 
 
 def ingress_rules(settings: Settings) -> Iterator[SecurityGroupRule]:
-    """Every way into the cluster.
+    """Every incoming rule.
 
-    Names have the port and the network, so that another network concerns no rule but its own, and another push jobs
-    port is opened before the tasks run, while the old one is closed after them.
+    Names contain the port and the network, so that a different network changes only its own rule. A changed push jobs
+    port is opened before the tasks run, and the old one is closed after them.
     """
     there: set[tuple[str, str, int | None, str]] = set()
     for flow in flows.flows(cluster(settings)):
@@ -110,7 +110,7 @@ def ingress_rules(settings: Settings) -> Iterator[SecurityGroupRule]:
 
 
 def egress_rules(settings: Settings) -> Iterator[SecurityGroupRule]:
-    """Every way out, but for one that a wider one includes."""
+    """Every outgoing rule, except those that a wider one includes."""
     found = list(_egress(settings))
     wide = {(rule.group, rule.protocol, rule.port) for rule in found if rule.source == ANYWHERE}
     for rule in found:
@@ -148,14 +148,14 @@ def _ports(settings: Settings, flow: Flow) -> Sequence[int | None]:
 
 
 def _package_ports(settings: Settings) -> Iterator[int]:
-    """Those that packages are fetched from, where their URLs say one."""
+    """The ports from which packages are fetched, if their URLs name one."""
     for package in (settings.push_jobs_package, settings.chef_server_package, settings.chef_ha_package):
         if package and package.url and (port := urlsplit(package.url).port):
             yield port
 
 
 def _groups(settings: Settings, peer: Peer) -> list[str]:
-    """The groups of those who are this end of a flow; none of who is not the stack's own."""
+    """The groups at this end of a flow; empty if the end does not belong to the stack."""
     tiers = ["backend", "frontend"] if settings.topology.frontends else ["backend"]
     own: Mapping[Peer, list[str]] = {
         Peer.ENTRY: ["load-balancer" if settings.makes_load_balancer else tiers[-1]],
@@ -171,7 +171,7 @@ def _groups(settings: Settings, peer: Peer) -> list[str]:
 
 
 def _sources(settings: Settings, flow: Flow, group: str) -> Sequence[str]:
-    """Whom the members of `group` see: networks, groups, and addresses that are public."""
+    """What the members of `group` see as source: networks, groups, and public addresses."""
     config = settings.config
     match flow.source:
         case Peer.CLIENTS:
@@ -186,9 +186,9 @@ def _sources(settings: Settings, flow: Flow, group: str) -> Sequence[str]:
 
 
 def _backends_at_entry(settings: Settings, group: str) -> Sequence[str]:
-    """As whom the entry sees the backends: by their group, or behind a public address where its own is public."""
+    """What the entry sees as the backends' source: their group, or a public address if the entry's own is public."""
     if group == "backend":
-        return ()  # the one server asks itself
+        return ()  # the single server asks itself
     entry = settings.config.entry
     by_group = () if entry.load_balancer == "public" else ("backend",)
     frontends = any(settings.has_public_address(server) for server in settings.topology.frontends)
@@ -199,7 +199,7 @@ def _backends_at_entry(settings: Settings, group: str) -> Sequence[str]:
 
 
 def public_addresses(settings: Settings) -> Sequence[str]:
-    """The addresses that the internet sees the backends by: their own, or those of NAT gateways."""
+    """The backends' addresses as seen from the internet: their own, or those of NAT gateways."""
     network = settings.config.network
     own = [f"{PUBLIC_ADDRESS}{each.name}" for each in settings.topology.backends if settings.has_public_address(each)]
     return own or [f"{each}/32" for each in network.nat_addresses] or ([NAT_ADDRESS] if network.nat else [])

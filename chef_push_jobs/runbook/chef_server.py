@@ -1,8 +1,7 @@
-"""The runbook of Chef server itself: primary first, its /etc/opscode to the others, then those. Pure.
+"""The runbook of Chef server itself: the primary first, then its /etc/opscode to the others, then those. Pure.
 
-Source: docs/chef.md, Settings of Chef server. Its settings file lists all servers. The backends follow each change of
-that list; a frontend reads of it only the backends and itself, so that another frontend more or less is nothing to
-it.
+Source: docs/chef.md, Settings of Chef server. The settings file lists all servers. Each change of that list re-runs the
+backends. A frontend only uses the entries of the backends and its own, so another frontend does not concern it.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ def _install(cluster: ScriptContext, server: Server) -> Script | InTurn:
 
 
 def _configure(cluster: ScriptContext, server: Server) -> Script | InTurn:
-    """With the data volume, which reconfigure wants to find. A new primary is no part of a cluster that is at work."""
+    """Also prepares the data volume, which reconfigure needs. Refuses a new primary next to a working cluster."""
     failing_over, vip = cluster.settings.config.high_availability, cluster.settings.vip
     parts = [scripts.configure(SETTINGS_FILE, _settings_file(cluster, everywhere(cluster.topology)))]
     if failing_over and vip and failing_over.prepare_volume:
@@ -54,7 +53,7 @@ def _configure(cluster: ScriptContext, server: Server) -> Script | InTurn:
 
 
 def _device(cluster: ScriptContext, server: Server) -> list[Script]:
-    """Each backend knows the data volume by the same name, before it can become master."""
+    """Gives the data volume the same name on each backend, before either can become master."""
     failing_over, topology = cluster.settings.config.high_availability, cluster.topology
     if failing_over is None or not failing_over.prepare_volume or server not in topology.backends:
         return []
@@ -81,7 +80,7 @@ def _settings_file(cluster: ScriptContext, listed: Sequence[Server]) -> str:
 
 
 def without_frontends(settings: Settings) -> str:
-    """The settings file but for the list of frontends: what concerns every server."""
+    """The settings file without the list of frontends: the part that concerns every server."""
     listed = settings.topology.backends
     return _settings_file(ScriptContext(settings.topology, settings).placeholder(listed), listed)
 

@@ -1,7 +1,7 @@
-"""The plan of a stack: every task there is to it, made once from its settings. Pure.
+"""The plan of a stack: all of its tasks, made once from its settings. Pure.
 
-The Pulumi program makes a resource of each task; whatever shows, reviews, reports or repairs a rollout reads the same
-object. A resource is named after its task by `str(TaskId)`, and by nothing else.
+The Pulumi program makes a resource of each task; everything that shows, reviews, reports or repairs a rollout reads the
+same object. `str(TaskId)` is the name of a task's resource; no other code makes such names.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SERVERS = Runbook("", servers.STEPS)
 RUNBOOKS = (Runbook(chef_server.NAME, chef_server.STEPS), Runbook(push_jobs.NAME, push_jobs.STEPS))
 UPLOAD = "upload"
 
-# Reasons that stand in no table: they follow from a step's other properties.
+# Reasons that are in no table, because they follow from a step's other properties.
 DEPARTURE_LAST = Edge(
     "uninstall", Scope.SAME, "tasks are removed before their server, so that none counts as done if that fails"
 )
@@ -35,7 +35,7 @@ Edges = Mapping["TaskId", tuple[Edge, ...]]
 
 
 class TaskId(NamedTuple):
-    """Which task: a step of a runbook on a server. `runbook` is empty where the step belongs to the server itself."""
+    """A step of a runbook on a server. `runbook` is empty if the step belongs to the server itself."""
 
     runbook: str
     step: str
@@ -47,26 +47,26 @@ class TaskId(NamedTuple):
 
     @property
     def log_name(self) -> str:
-        """What the server itself calls it, in logs and in the history: `push-jobs-install`."""
+        """Its name on the server, in logs and in the history: `push-jobs-install`."""
         return f"{self.runbook}-{self.step}" if self.runbook else self.step
 
     @property
     def is_connect(self) -> bool:
-        """Whether it prepares the server for tasks, and finds the key that it copies with."""
+        """Whether it prepares the server for tasks and returns its copy key."""
         return (self.runbook, self.step) == ("", "connect")
 
     @property
     def title(self) -> str:
-        """For people, beside the server's name: `push-jobs install`."""
+        """For people, next to the server's name: `push-jobs install`."""
         return f"{self.runbook} {self.step}".strip()
 
 
 @dataclass(frozen=True)
 class PlannedTask:
-    """A step on one server. `depends_on` and `triggered_by` lead to tasks that stand earlier in the plan.
+    """A step on one server. `depends_on` and `triggered_by` lead to tasks that are earlier in the plan.
 
-    `runbook` is the table of its step. `timeout` is in seconds. `package` is what it installs or, if it is an upload,
-    what it sends, and `uploads_for` is the task that needs that.
+    `runbook` is the table of its step. `timeout` is in seconds. `package` is what it installs or, for an upload, what
+    it sends; `uploads_for` is the task that needs the upload.
     """
 
     id: TaskId
@@ -85,28 +85,28 @@ class PlannedTask:
 
     @property
     def waits_for(self) -> frozenset[TaskId]:
-        """All that must have ended: what it runs again with is one of them."""
+        """Everything that must have ended before, including the tasks that re-run it."""
         return frozenset(self.depends_on.keys() | self.triggered_by.keys())
 
     def command(self, script: str) -> str:
-        """The command line on the server that takes the task's `script`, its text, as its input."""
+        """The command line on the server; the task's `script` is its standard input."""
         if self.id.is_connect:
             return scripts.connecting(script)
         return scripts.runner(self.id.log_name, self.timeout, self.step.tail_lines, script)
 
     def script(self, cluster: ScriptContext) -> Script | InTurn:
-        """`cluster` holds the facts that the step needs."""
+        """The script's text. `cluster` contains the facts that the step needs."""
         assert self.step.script is not None
         return self.step.script(cluster, self.server)
 
     def fingerprint(self, cluster: ScriptContext) -> str:
-        """Of what is done."""
+        """A digest of what the task does."""
         return fingerprint(self.step.meaning(cluster, self.server))
 
 
 @dataclass(frozen=True)
 class StackPlan:
-    """All tasks of a stack, in an order that obeys their edges, made by `plan`. `owner` is as in `ScriptContext`."""
+    """All tasks of a stack, in an order that obeys their edges; made by `plan`. `owner` is as in `ScriptContext`."""
 
     settings: Settings
     tasks: Mapping[TaskId, PlannedTask]
@@ -121,11 +121,11 @@ class StackPlan:
         return {str(task): task for task in self.tasks.values()}
 
     def find(self, name: str) -> PlannedTask | None:
-        """The task of a resource's name."""
+        """The task with this resource name, or None."""
         return self._by_name.get(name)
 
     def identify(self, name: str) -> TaskId:
-        """Whose name it is, also of a resource that is no longer, or not yet, in the plan."""
+        """The task with this name, even if the resource is no longer, or not yet, in the plan."""
         task = self.find(name)
         return task.id if task else identify(name)
 
@@ -134,11 +134,11 @@ class StackPlan:
 
     @property
     def runbooks(self) -> tuple[str, ...]:
-        """The runbooks that the stack runs, in turn."""
+        """The runbooks that the stack runs, in order."""
         return tuple(dict.fromkeys(task.id.runbook for task in self.tasks.values() if task.id.runbook))
 
     def of(self, runbook: str) -> Iterator[PlannedTask]:
-        """What a runbook adds to the servers' own tasks."""
+        """The tasks of one runbook; with an empty name, those of the servers."""
         return (task for task in self.tasks.values() if task.id.runbook == runbook)
 
     @property
@@ -157,7 +157,7 @@ class StackPlan:
 
 
 def plan(settings: Settings, runbooks: Sequence[Runbook] | None = None) -> StackPlan:
-    """Raises ValueError for a table that is no runbook."""
+    """The plan for checked settings. Raises ValueError if a table is not a runbook."""
     tasks = outline(
         settings.topology,
         runbooks,
@@ -176,7 +176,7 @@ def outline(
     existing: bool,
     runs_chef_server_runbook: bool,
 ) -> list[PlannedTask]:
-    """The tasks of a stack. Without `settings`, as where those have mistakes: no uploads, no time limits but ours."""
+    """The tasks of a stack. Without `settings` (if they have mistakes): no uploads, and default time limits."""
     maker = _Maker(topology, settings, existing)
     for runbook in (SERVERS, *(RUNBOOKS if runbooks is None else runbooks)):
         if runbook.name != chef_server.NAME or runs_chef_server_runbook:
@@ -185,21 +185,21 @@ def outline(
 
 
 class _Row(NamedTuple):
-    """An earlier step, for edges that lead to it; `on` holds its servers in their order."""
+    """An earlier step that edges lead to; `on` are its servers, in order."""
 
     runbook: str
     on: Mapping[Server, None]
 
 
 class _Maker:
-    """Adds one table after the other to the tasks that there are."""
+    """Adds one table after the other to the tasks."""
 
     def __init__(self, topology: Topology, settings: Settings | None, existing: bool) -> None:
         self.tasks: list[PlannedTask] = []
         self._topology, self._settings, self._existing = topology, settings, existing
         self._shared: dict[str, _Row] = {}  # steps that belong to the servers
-        self._rows: dict[str, _Row] = {}  # those, and the steps of this table until now
-        self._tables: dict[str, dict[str, _Row]] = {}  # those of all tables until now
+        self._rows: dict[str, _Row] = {}  # those, and the steps of this table so far
+        self._tables: dict[str, dict[str, _Row]] = {}  # those of all tables so far
         self._departures: dict[Server, TaskId] = {}
         self._leaving: dict[Server, TaskId] = {}  # those that no task of this table waits for yet
 
@@ -219,9 +219,9 @@ class _Maker:
                 self._shared[step.name] = self._rows[step.name]
 
     def _add(self, runbook: Runbook, step: Step, server: Server, before: Server | None) -> None:
-        """A task and, where it has a package's file, the upload of that.
+        """Adds a task and, if it has a package file, the upload of that.
 
-        `before` is whose turn it was, of those that go one at a time.
+        `before` is the server before, if the step runs on one server at a time.
         """
         task = TaskId(runbook.name if step.qualified else "", step.name, server.name)
         action = step.action
@@ -230,7 +230,7 @@ class _Maker:
         package = step.package(self._settings) if step.package and self._settings else None
         if action is Action.RULES and self._existing:
             action = Action.COMMAND
-        if action is not Action.RULES:  # those need no server
+        if action is not Action.RULES:  # firewall rules need no server
             depends_on |= self._depends_on(task, step, server, before)
             triggered_by |= self._ends_of(step.triggered_by, server)
         if package and package.file:
@@ -253,7 +253,7 @@ class _Maker:
     def _depends_on(
         self, task: TaskId, step: Step, server: Server, before: Server | None
     ) -> dict[TaskId, tuple[Edge, ...]]:
-        """Of those that go one at a time, the first waits for what the step needs everywhere, each next one for it."""
+        """If a step runs on one server at a time, only its first task has all edges; the next ones wait for each other."""
         if before is None:
             return self._ends_of(step.depends_on, server)
         own = [edge for edge in step.depends_on if edge.scope is Scope.SAME]
@@ -262,7 +262,7 @@ class _Maker:
         }
 
     def _ends_of(self, edges: Iterable[Edge], server: Server) -> dict[TaskId, tuple[Edge, ...]]:
-        """The tasks that edges of a task on `server` lead to, each with those edges."""
+        """The tasks that these edges of a task on `server` lead to, each with its edges."""
         found: dict[TaskId, tuple[Edge, ...]] = {}
         for edge in edges:
             if edge.only is not None and server not in edge.only(self._topology):
@@ -282,7 +282,7 @@ class _Maker:
         return found
 
     def _row(self, edge: Edge) -> _Row | None:
-        """None where the edge leads to a runbook that this stack does not run."""
+        """None if the edge leads to a runbook that this stack does not run."""
         rows = self._tables.get(edge.runbook) if edge.runbook else self._rows
         return None if rows is None else rows[edge.step]
 
@@ -301,19 +301,19 @@ class _Maker:
 
 
 def _refuse_two_packages(runbook: Runbook) -> None:
-    """Their uploads would have the same names."""
+    """Two uploads in one runbook would have the same name."""
     found = [step.name for step in runbook.steps if step.package]
     if len(found) > 1:
         raise ValueError(f"steps {' and '.join(found)} of runbook {runbook.name} both bring a package")
 
 
 def _upload(step: Step) -> Step:
-    """Of the package that a step brings."""
+    """The step that uploads the package of `step`."""
     return Step(UPLOAD, step.on, action=Action.UPLOAD, column=step.title, adjustable=False)
 
 
 def steps() -> Iterator[tuple[str, Step]]:
-    """Every step that a task can have, with what stands before its name; uploads stand before their step."""
+    """Every step that a task can have, with the prefix of its name; uploads are before their step."""
     for runbook in (SERVERS, *RUNBOOKS):
         for step in runbook.steps:
             if step.package:
@@ -328,7 +328,7 @@ def adjustable() -> tuple[str, ...]:
 
 
 def time_limits() -> dict[str, dict[str, int]]:
-    """The seconds that each adjustable step may take, by runbook and step."""
+    """The time limit of each adjustable step in seconds, by runbook and step."""
     return {
         runbook.name: {step.name: step.timeout for step in (*SERVERS.steps, *runbook.steps) if step.adjustable}
         for runbook in RUNBOOKS
@@ -336,7 +336,7 @@ def time_limits() -> dict[str, dict[str, int]]:
 
 
 def identify(name: str) -> TaskId:
-    """Whose name it is, by the runbooks' tables alone. What is no task's is a step by itself, on no server."""
+    """The task with this name, by the runbooks' tables alone. Any other name becomes a step on no server."""
     known = {TaskId(runbook, step.name, "") for runbook, step in steps()}
     for task in sorted(known, key=lambda task: -len(task.log_name)):
         if name.startswith(f"{task.log_name}-"):

@@ -36,7 +36,7 @@ SERVICE = "opscode-pushy-server"
 
 
 def ports(settings: Settings) -> dict[str, int]:
-    """By their key in the settings file (docs/chef.md, Settings of push jobs)."""
+    """By their keys in the settings file (docs/chef.md, Settings of push jobs)."""
     push_jobs = settings.config.push_jobs
     return {
         "server_heartbeat_port": push_jobs.heartbeat_port,
@@ -46,7 +46,7 @@ def ports(settings: Settings) -> dict[str, int]:
 
 
 def checked_ports(settings: Settings) -> list[int]:
-    """Those that must be open on a server that exists already: the API's only where frontends come in by it."""
+    """The ports that must be open on an existing server; the API's only if there are frontends."""
     return [port for key, port in ports(settings).items() if key != "api_port" or settings.topology.frontends]
 
 
@@ -59,40 +59,41 @@ def _configure(cluster: ScriptContext, server: Server) -> Script:
 
 
 def settings_file(settings: Settings) -> str:
-    """The text of the settings file, on every server.
+    """The text of the settings file, for every server.
 
-    From 2.0.1 on push jobs sets its database up from every server, where 1.x does so from the master alone.
+    From 2.0.1 on, push jobs sets up its database from every server; 1.x does so only on the master.
     """
     quoted = {key: str(port) for key, port in ports(settings).items()}
     version = settings.push_jobs_version
     from_everywhere = version is None or version >= (2, 0, 1)
     host = settings.vip if from_everywhere else None
-    # Where a load balancer has api_fqdn, one server is reached by its own name (docs/chef.md, Standalone behind …).
+    # If api_fqdn leads to a load balancer, a single server is reached by its own name (docs/chef.md, Standalone behind
+    # a load balancer).
     alone = settings.topology.kind is Kind.STANDALONE and settings.makes_load_balancer
     own_name = {"vip": settings.topology.primary.fqdn} if alone else {}
     return scripts.push_jobs_settings(quoted, {**own_name, **settings.config.push_jobs.settings}, database_host=host)
 
 
 def share(cluster: ScriptContext, server: Server) -> Script:
-    """Also a step of the Chef server's own runbook."""
+    """Also a step of Chef server's runbook."""
     readers = [cluster.facts[other.name] for other in cluster.topology.others]
     return scripts.share(cluster.settings.config.ssh.user, [(reader.address, reader.copy_key) for reader in readers])
 
 
 def copy(what: str, cluster: ScriptContext) -> Script:
-    """Also a step of the Chef server's own runbook."""
+    """Also a step of Chef server's runbook."""
     source = cluster.facts[cluster.topology.primary.name]
     ssh = cluster.settings.config.ssh
     return scripts.copy(what, ssh.user, ssh.port, source.address, source.host_key)
 
 
 def _check_firewall(cluster: ScriptContext, server: Server) -> Script:
-    """Where servers exist already: their firewall is not the stack's to make."""
+    """On existing servers, whose firewall the stack does not manage."""
     return scripts.check_firewall(checked_ports(cluster.settings))
 
 
 def reconfigure_chef_server(cluster: ScriptContext, server: Server) -> Script | InTurn:
-    """Also a step of the Chef server's own runbook. On backends that fail over, until keepalived has decided."""
+    """Also a step of Chef server's runbook. On backends that fail over, it waits until keepalived has decided."""
     fails_over = cluster.topology.kind is Kind.HA and server.role is Role.BACKEND
     chef_server = cluster.settings.config.chef_server
     return scripts.reconfigure_chef_server(
@@ -110,7 +111,7 @@ def _test(cluster: ScriptContext, server: Server) -> Script:
 
 
 def tested(lines: Sequence[str]) -> str:
-    """What the test said on the master, of the last lines from all backends. Raises ValueError where none is master."""
+    """The test's result on the master, from the last lines of all backends. Raises ValueError if none was master."""
     for said in lines:
         if scripts.STANDBY not in said:
             return line(said)
@@ -122,7 +123,7 @@ def tested(lines: Sequence[str]) -> str:
 
 
 def _of_chef_server(settings: Settings) -> str:
-    """What reconfigure reads of Chef server's own settings: the address that moves, or a lone server's name.
+    """The parts of Chef server's settings that reconfigure reads: the address that moves, or a single server's name.
 
     Source: docs/chef.md, Standalone behind a load balancer.
     """
@@ -146,8 +147,8 @@ STEPS = (
         triggered_by=(same("connect", "a new machine has nothing installed"),),
         timeout=900,
     ),
-    # [4] TCP ports 10000 and 10003 must be open, on the backends only. Already here: reconfigure restarts the service
-    # where its settings are new, and clients come back at once.
+    # [4] TCP ports 10000 and 10003 must be open, on the backends only. Done here, because reconfigure restarts the
+    # service if its settings changed, and clients come back at once.
     Step(
         "firewall",
         number=4,
@@ -159,7 +160,7 @@ STEPS = (
         qualified=False,
         adjustable=False,
     ),
-    # The settings, with the ports, go to the primary only; the copy carries them on.
+    # Only the primary gets the settings, with the ports; the copy sends them to the others.
     Step(
         "configure",
         on=primary,
@@ -196,7 +197,7 @@ STEPS = (
         rerun_token=_of_chef_server,
         timeout=1800,
     ),
-    # New credentials, if the setting asks for them. Else it only notes which ones these are.
+    # New credentials, if the setting asks for them. Otherwise it only records the current ones.
     Step(
         "rotate",
         on=primary,
@@ -305,7 +306,7 @@ STEPS = (
             every("reconfigure", "a changed server is tested"),
             every("share", "a changed set of servers is tested"),
         ),
-        # Another one has stopped the machines.
+        # A different instance type has stopped the machines.
         rerun_token=lambda settings: settings.config.machines.instance_type,
         tail_lines=1,
     ),

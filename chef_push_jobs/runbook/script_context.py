@@ -1,4 +1,4 @@
-"""What scripts are rendered from: the settings, and the facts that are known once the servers run. Pure."""
+"""What scripts are rendered from: the settings, and facts that are only known once the servers run. Pure."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _CREDENTIALS = re.compile(r"^credentials (none|[0-9a-f]{32})$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class ServerIdentity:
-    """What a running server tells: `address` inside the cluster (IPv4), and its public keys as OpenSSH lines.
+    """What a running server reports: its `address` inside the cluster (IPv4), and public keys as OpenSSH lines.
 
-    `host_key` proves the server to others, `copy_key` proves it to the primary when it copies. `volume` is the id of
-    the data volume that it was given, empty where there is none. `credentials` is a digest of those of push jobs on a
-    server that is taken over, "none" where it has none, and empty where it did not tell.
+    `host_key` identifies the server to others; `copy_key` identifies it to the primary when it copies. `volume` is the
+    id of its data volume, empty if it has none. `credentials` is a digest of push jobs' credentials on a server that is
+    taken over: "none" if it has none, empty if it did not report it.
     """
 
     address: str
@@ -30,9 +30,9 @@ class ServerIdentity:
 
     @classmethod
     def parse(cls, address: str, host_key: str, connected: str, volume: str = "") -> ServerIdentity:
-        """From the copy key that the connect step prints. Raises ValueError where it printed others, or none.
+        """Reads the copy key from the output of the connect step. Raises ValueError if it is missing or ambiguous.
 
-        `host_key` is the one that the server has proved to hold. Older versions printed that one first.
+        `host_key` is the key that the server has proved to hold. Older versions printed that one first.
         """
         keys = [key for key in printed_keys(connected) if key != host_key]
         if len(keys) != 1:
@@ -42,13 +42,13 @@ class ServerIdentity:
 
     @classmethod
     def placeholder(cls, server: str) -> ServerIdentity:
-        """Stands for facts that are not known yet: what a preview shows, and what a fingerprint is made from."""
+        """Stands for facts that are not known yet: shown in a preview, and used for fingerprints."""
         return cls(*(f"{{{server}.{one.name}}}" for one in fields(cls)))
 
 
 @dataclass(frozen=True)
 class ScriptContext:
-    """`facts` by server name; only those that the step asked for. `owner` is their project and stack."""
+    """`facts` by server name, only those that the step asked for. `owner` is the servers' project and stack."""
 
     topology: Topology
     settings: Settings

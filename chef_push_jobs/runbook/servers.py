@@ -8,7 +8,7 @@ from chef_push_jobs.runbook.script_context import ScriptContext
 from chef_push_jobs.runbook.steps import Action, Step, everywhere, of_primary, others, primary, same
 from chef_push_jobs.scripts import Script
 
-# Seconds that the first boot may take, once SSH answers.
+# Seconds that the first boot may take after SSH answers.
 _FIRST_BOOT = 600
 
 
@@ -23,14 +23,14 @@ def _compare(cluster: ScriptContext, server: Server) -> Script:
 
 
 def owner(cluster: ScriptContext, server: Server) -> str:
-    """What a server notes: whose it is."""
+    """What a server records about its owner."""
     return f"{cluster.owner}/{server.name}"
 
 
 STEPS = (
-    # Prepares the server for tasks, and prints the key that it copies with.
+    # Prepares the server for tasks, and prints the key with which it copies.
     Step("connect", on=everywhere, script=_connect, timeout=_FIRST_BOOT, qualified=False),
-    # Where push jobs is at work already, the primary must be a server that has the credentials of that.
+    # If push jobs already runs somewhere, the primary must have the credentials that it uses.
     Step(
         "compare-credentials",
         on=others,
@@ -46,7 +46,7 @@ STEPS = (
         qualified=False,
         taken_over=True,
     ),
-    # Push jobs leaves the server with it, if the stack says so.
+    # Uninstalls push jobs when the server leaves the stack, if the settings say so.
     Step(
         "uninstall",
         on=everywhere,

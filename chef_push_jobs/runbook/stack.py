@@ -1,6 +1,6 @@
-"""A stack's configuration to its plan, with every check: those of `config`, and those that the runbooks make. Pure.
+"""Turns a stack's configuration into its plan, with every check: those of `config`, and those that need the runbooks.
 
-Files that settings name are the exception, as in `config`.
+Pure, except for files that settings name.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from chef_push_jobs.runbook.plan import StackPlan, adjustable, outline, plan
 
 
 def load_stack(configuration: Configuration, root: Path, *, files: bool = True) -> StackPlan:
-    """Paths are relative to `root`; without `files`, nothing is looked for there. Raises SettingsError."""
+    """Paths are relative to `root`; without `files`, files there are not opened. Raises SettingsError."""
     return _checked(stack_files.read(configuration, root, files=files))
 
 
 def load_settings(raw: Mapping[str, str], root: Path, *, files: bool = True) -> StackPlan:
-    """As `load_stack`, from the project's own settings by name (JSON text where a value is no string)."""
+    """Like `load_stack`, but from the project's own settings by name (JSON text for values that are not strings)."""
     return _checked(settings.read(raw, root, files=files))
 
 
@@ -34,7 +34,7 @@ def _checked(reading: Reading) -> StackPlan:
 
 
 def _names(reading: Reading) -> Iterator[Problem]:
-    """Two tasks of one name would be one resource: a step's name and a server's may read as those of another two."""
+    """Two tasks with the same name would be one resource: step and server names can combine to the same text."""
     if reading.topology is None:
         return
     tasks = outline(

@@ -1,6 +1,6 @@
 """The rows of a runbook as data: steps with their servers and edges, each edge with its reason. Pure.
 
-`plan.py` makes a stack's tasks of them. What a step does on a server is a script in `chef_push_jobs/scripts/`.
+`plan.py` makes a stack's tasks from them. What a step does on a server is a script in `chef_push_jobs/scripts/`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ BuildScript = Callable[[ScriptContext, Server], Script | InTurn]
 
 
 class Action(Enum):
-    """What carries a task out."""
+    """How a task is carried out."""
 
     COMMAND = auto()  # its script, on the server
     UPLOAD = auto()  # sends a package's file to the server
-    RULES = auto()  # rules of security groups; where servers exist already, its script instead
-    DEPARTURE = auto()  # its script, once the server leaves the stack; only where servers exist already
+    RULES = auto()  # security group rules; on existing servers, its script instead
+    DEPARTURE = auto()  # its script, when the server leaves the stack; only on existing servers
 
 
 class Scope(Enum):
@@ -43,8 +43,8 @@ class Scope(Enum):
 class Edge:
     """A reason to wait for `step` (in `Step.depends_on`), or to run again when it did (in `Step.triggered_by`).
 
-    With `only`, it is one for tasks on those servers alone. With `runbook`, the step is one of that earlier runbook;
-    there is no such edge in a stack that does not run it.
+    `only` limits it to tasks on those servers. With `runbook`, the step is one of that earlier runbook; a stack that
+    does not run that runbook does not have the edge.
     """
 
     step: str
@@ -55,7 +55,7 @@ class Edge:
 
     @property
     def title(self) -> str:
-        """Of the earlier step, for people."""
+        """The earlier step's name, for people."""
         return f"{self.runbook} {self.step}".strip()
 
 
@@ -78,17 +78,17 @@ def of_primary(step: str, reason: str, only: Servers | None = None) -> Edge:
 class Step:
     """A row of a runbook.
 
-    `script` gives the shell script for a server, and `facts` the servers whose addresses and keys it needs; those are
-    known only once the servers run. `timeout` is in seconds; the server itself ends a task that takes longer.
-    `revision` is raised by whoever changes the script in a way that clusters which are up must get: the step then runs
-    again on each of them, with all that follows from it. A change of form leaves it as it is.
-    `tail_lines` is how many last lines of its log the task returns. `package` is uploaded first, if it is a local file.
-    `rerun_token` is a setting whose change alone runs the step again. `number` is the line of docs/runbook.md.
+    `script` returns the shell script for a server. `facts` are the servers whose addresses and keys it needs, which are
+    only known once the servers run. `timeout` is in seconds; the server itself ends a task that takes longer. Raise
+    `revision` after a change of the script that existing clusters must get: the step then runs again on each of them,
+    with everything that depends on it. Do not raise it for a change of form. `tail_lines` is the number of last log
+    lines that the task returns. `package` is uploaded first, if it is a local file. `rerun_token` is a setting whose
+    change alone runs the step again. `number` is the line of docs/runbook.md.
 
-    A step that is not `qualified` belongs to the server: its tasks are named without the runbook. The settings
-    `timeLimits` and `repair` name those that are `adjustable`.
+    A step that is not `qualified` belongs to the server: its tasks' names do not contain the runbook. The settings
+    `timeLimits` and `repair` can name `adjustable` steps.
 
-    A step that is for servers `taken_over` is left out where machines are made.
+    A step for servers that are `taken_over` is left out if the stack creates its machines.
 
     For readers: `column` is the title in the live table, where steps with the same title share a column; `restarts` are
     the services, by role, that restart if their configuration changed, or always with `always_restarts`.
@@ -117,13 +117,13 @@ class Step:
 
     @property
     def title(self) -> str:
-        """Of its column."""
+        """Its column's title."""
         return self.column or self.name.replace("-", " ")
 
     def meaning(self, cluster: ScriptContext, server: Server) -> str:
-        """What is done, for a fingerprint: what the script is given, and the step's revision, but not its text.
+        """The input of a fingerprint: the script's values and the step's revision, but not the script's text.
 
-        Placeholders stand for facts: those change with the machine only.
+        Placeholders stand for facts, which only change with the machine.
         """
         assert self.script is not None
         script = self.script(cluster.placeholder(self.facts(cluster.topology)), server)
@@ -132,7 +132,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Runbook:
-    """A table of steps. `name` stands before its tasks' names, but for steps that belong to the servers."""
+    """A table of steps. Its tasks' names begin with `name`, except for steps that belong to the servers."""
 
     name: str
     steps: Sequence[Step]
@@ -159,10 +159,10 @@ def push_jobs_servers(topology: Topology) -> tuple[Server, ...]:
 
 
 def primary_if_shared(topology: Topology) -> tuple[Server, ...]:
-    """The primary, where there is somebody to share with."""
+    """The primary, if there are other servers to share with."""
     return primary(topology) if topology.others else ()
 
 
 def fingerprint(text: str) -> str:
-    """Of what a task does; another one runs it again."""
+    """A digest of what a task does; a different one runs it again."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]

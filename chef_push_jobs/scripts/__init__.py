@@ -1,9 +1,12 @@
-"""Every shell script that a server is ever sent, a file each (`*.sh`). Pure; who runs them, and when, is not said here.
+"""All shell scripts that are sent to servers, one file each (`*.sh`).
 
-They are POSIX shell, run as root by the task runner (`task.sh`) that `connect` leaves on each server, and safe to run
-twice. To change one, edit its file. `rendering.py` says how a file becomes what is sent, `tasks.py` which values each
-script is given, `settings_files.py` has the texts of settings files (a value too), `commands.py` what scripts are piped
-to. A changed script runs again only on clusters whose step has another `revision` (`runbook/steps.py`).
+Pure. Who runs them, and when, is defined elsewhere.
+
+They are POSIX shell, run as root by the task runner (`task.sh`) that `connect` installs on each server, and safe to run
+twice. To change one, edit its file. `rendering.py` turns a file into the text that is sent, `tasks.py` defines the
+values of each script, `settings_files.py` the texts of settings files (also values), `commands.py` the commands that
+scripts are piped to. A changed script only runs again on existing clusters if its step's `revision` changes
+(`runbook/steps.py`).
 """
 
 from chef_push_jobs.scripts.commands import (

@@ -1,4 +1,4 @@
-"""What is typed on a server: the commands that a script is piped to, and the places that they know there."""
+"""Commands on a server: those that a script is piped to, and the paths that they use there."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from shlex import quote
 HOME = "/var/lib/chef-rollout"
 LOGS = "/var/log/chef-rollout"
 RUNNER = f"{HOME}/task"
-# By this, what the stack puts into files of others is known again.
+# Marks what the stack writes into other owners' files, so that it can find that again.
 MARK = "chef-rollout"
 
-# Every login shell there is takes `sh -c` and a text in quotes; hardly anything else means the same to all of them.
+# Every login shell accepts `sh -c` and a quoted text; hardly anything else means the same in all of them.
 _AS_ROOT = 'if [ "$(id -u)" = 0 ]; then as=; else as="sudo -n"; fi; '
 
-# What tells the keys by which a server can be known: those that it shows at the address and port where it was met, or,
-# where it cannot look at itself, those in its files. It is asked of a server that nothing is known of: it changes
-# nothing, and nothing is sent.
+# Prints the keys that identify a server: those that it presents at the address and port of the connection or, if it
+# cannot connect to itself, those in its files. It is sent to servers that nothing is known about, so it changes and
+# sends nothing.
 _HOST_KEYS = (
     "set -- $SSH_CONNECTION; "
     'ssh-keyscan -T 5 -t ed25519,ecdsa,rsa -p "$4" "$3" 2> /dev/null | cut -d " " -f 2,3 | grep . || '
@@ -23,27 +23,27 @@ _HOST_KEYS = (
 )
 HOST_KEY = f"sh -c {quote(_HOST_KEYS)}"
 
-# Takes the place of a task whose inputs changed for no reason to act. It reads what it is given, or the plugin
-# might see a broken pipe.
+# Runs instead of a task whose inputs changed for no reason to act. It reads its input, because the plugin might
+# otherwise see a broken pipe.
 NOTHING = f"sh -c {quote('cat > /dev/null')}"
 
 
 def does_nothing(command: str) -> bool:
-    """Also where a record of an older version has it, in which the login shell was to redirect."""
+    """Also recognises the command of an older version, which redirected in the login shell."""
     return command.startswith((NOTHING, "cat > /dev/null"))
 
 
 def as_root(command: str, first: str = "") -> str:
-    """A command line that runs `command`, words without quotes, as root, after `first` as the login user."""
+    """A command line that runs `command` (words without quotes) as root, after `first` as the login user."""
     return f"sh -c {quote(f'{first}{_AS_ROOT}exec $as {command}')}"
 
 
 def runner(name: str, timeout: int, tail_lines: int, script: str) -> str:
-    """The command that runs `script` (given on its standard input) as root. `timeout` is in seconds.
+    """The command that runs `script` (its standard input) as root. `timeout` is in seconds.
 
-    It says how many bytes must come, or a connection that breaks would leave half a script to be run. It is short,
-    because every error repeats it. A server that lost its disk has no runner: its shell says so. The runner is read by
-    `sh`, because /var may be mounted noexec, and a restricted login shell runs nothing that is named by its path.
+    It contains the number of bytes to expect; otherwise a broken connection would leave half a script to run. It is
+    short, because every error repeats it. A server that lost its disk has no runner, and its shell says so. `sh` reads
+    the runner, because /var may be mounted noexec, and a restricted login shell runs nothing by its path.
     """
     return f"sh {RUNNER} {quote(name)} {timeout} {tail_lines} {len(script.encode())}"
 
@@ -55,9 +55,9 @@ _WITH_ROOT = (
 
 
 def connecting(script: str) -> str:
-    """The command that connect's script is piped to; it needs no runner, the script brings it.
+    """The command that connect's script is piped to; it needs no runner, because the script installs it.
 
-    It too runs the script whole or not at all; the shell takes the last newline off.
+    It also runs the script completely or not at all; the shell removes the last newline.
     """
     size = len(script.rstrip("\n").encode())
     came = 's=$(cat); n=$(printf %s "$s" | wc -c)'

@@ -29,7 +29,7 @@ _LEFT_OUT = re.compile(r"^[ \t]*(#.*)?\n", re.MULTILINE)
 class Script:
     """The file `name`.sh, with `values` by variable.
 
-    `brings` are scripts whose texts are values too: those that the script puts on the server.
+    `brings` are scripts whose texts are also values: the script installs them on the server.
     """
 
     name: str
@@ -49,12 +49,12 @@ class Script:
 
     @property
     def given(self) -> object:
-        """What decides what it does, but for the texts of files: for a fingerprint."""
+        """The values that decide what it does, without the texts of files: for a fingerprint."""
         return [self.name, dict(self.values), {name: script.given for name, script in self.brings.items()}]
 
     @property
     def digests(self) -> Mapping[str, str]:
-        """The digest of what is sent of each file, those included and brought among them."""
+        """The digest of each file that is sent, including those that it includes and brings."""
         own = f"{self.name}.sh"
         found = {name: _digest(name) for name in (own, *_includes(own))}
         return {**found, **{name: one for script in self.brings.values() for name, one in script.digests.items()}}
@@ -62,7 +62,7 @@ class Script:
 
 @dataclass(frozen=True)
 class InTurn:
-    """Scripts run as one: each may end itself, and the next one comes only if it went well."""
+    """Scripts run as one: the next one only starts if the one before succeeded."""
 
     parts: tuple[Script, ...]
 
@@ -72,12 +72,12 @@ class InTurn:
 
     @property
     def given(self) -> object:
-        """As a script's."""
+        """Like a script's."""
         return [part.given for part in self.parts]
 
     @property
     def digests(self) -> Mapping[str, str]:
-        """As a script's."""
+        """Like a script's."""
         return {name: one for part in self.parts for name, one in part.digests.items()}
 
 
@@ -86,7 +86,7 @@ def in_turn(*parts: Script) -> Script | InTurn:
 
 
 def _quoted(value: str) -> str:
-    """As a word of the shell in which nothing is expanded. A line more or less does not turn the quotes over."""
+    """A shell word in which nothing is expanded. Its line breaks do not change where the quotes end."""
     if "'" not in value:
         return f"'{value}'"
     return '"' + re.sub(r'[\\"$`]', r"\\\g<0>", value) + '"'

@@ -10,8 +10,8 @@ def push_jobs_settings(
 ) -> str:
     """The text of opscode-push-jobs-server.rb (docs/chef.md, "Settings of push jobs").
 
-    `ports` has server_heartbeat_port, command_port and api_port. `database_host` stands in for 127.0.0.1, where a
-    standby has no database (docs/chef.md, "Database on every server").
+    `ports` has server_heartbeat_port, command_port and api_port. `database_host` replaces 127.0.0.1, where a standby
+    has no database (docs/chef.md, "Database on every server").
     """
     lines = [f"opscode_pushy_server['{key}'] = {_ruby(value)}" for key, value in {**ports, **options}.items()]
     if database_host:
@@ -37,8 +37,8 @@ def chef_settings(
 ) -> str:
     """The text of chef-server.rb (docs/chef.md, "Settings of Chef server").
 
-    `servers` are (FQDN, role, address), the primary first. `vip` is the address of the backends that moves, if not the
-    primary's own; `ha` are the settings of who moves it. `include` is a file that is read last.
+    `servers` are (FQDN, role, address), the primary first. `vip` is the backends' address that moves, unless it is the
+    primary's own; `ha` are the settings of the HA provider. `include` is a file that is read last.
     """
     lines = ["# Written by chef-rollout: change the stack's settings, not this file.", f'topology "{kind}"']
     lines.append(f'api_fqdn "{api_fqdn}"')
@@ -62,5 +62,5 @@ def chef_settings(
 
 
 def failover_settings(volume: str, device: str) -> Mapping[str, str]:
-    """The `ha` table of chef-server.rb. Without keys of a user: the machines' role has the permissions."""
+    """The `ha` table of chef-server.rb. It has no user's keys: the machines' role has the permissions."""
     return {"provider": "aws", "ebs_volume_id": volume, "ebs_device": device}

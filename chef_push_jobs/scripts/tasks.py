@@ -1,4 +1,4 @@
-"""The script of each task, with the values that it is given; what the script does is said in its file."""
+"""The script of each task, with its values; each script's file says what it does."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from chef_push_jobs.model.packages import Package
 from chef_push_jobs.scripts.commands import MARK
 from chef_push_jobs.scripts.rendering import InTurn, Script, in_turn
 
-# How the test's log ends on a backend that is not master.
+# The end of the test's log on a backend that is not master.
 STANDBY = "not master: nothing was tested here"
 
 
 def connect(timeout: int, owner: str, *, adopts: bool = False) -> Script:
-    """The first script of a server, which notes its `owner`; `timeout` is in seconds.
+    """The first script on a server, which records its `owner`; `timeout` is in seconds.
 
-    `adopts` is for a server that runs already.
+    `adopts` is for an existing server.
     """
     preparation = in_turn(
         Script("note-running-service" if adopts else "wait-for-first-boot"),
@@ -31,9 +31,9 @@ def uploaded(package: Package) -> str:
 
 
 def install(package: Package, user: str, *, upgrades: bool = True) -> Script:
-    """Install a package, uploaded by `user` or fetched.
+    """Installs a package that `user` uploaded or that the server fetches.
 
-    Without `upgrades`, not over an older one that is configured.
+    Without `upgrades`, it does not replace an older version that is configured.
     """
     values = {
         "url": package.url or "",
@@ -54,7 +54,7 @@ def require_chef_server() -> Script:
 
 
 def compare_credentials(name: str, primary: str, theirs: str) -> Script:
-    """`theirs` is what the primary told of its own when it was met."""
+    """`theirs` is the digest that the primary reported of its own credentials."""
     return Script("compare-credentials", {"name": name, "primary": primary, "theirs": theirs})
 
 
@@ -65,9 +65,9 @@ def configure(path: str, content: str) -> Script:
 def reconfigure_chef_server(
     *, fails_over: bool = False, primary: bool = False, license_accepted: bool = False, include: str | None = None
 ) -> Script | InTurn:
-    """`fails_over` is for a backend that keepalived makes master or standby; the `primary` is the first to be asked.
+    """`fails_over` is for a backend of an ha cluster, which waits for keepalived.
 
-    `include` is the file that chef-server.rb reads.
+    `primary` is for the bootstrap backend. `include` is the file that chef-server.rb reads.
     """
     reconfigure = Script("reconfigure-chef-server", {"license": _yes(license_accepted), "include": include or ""})
     if not fails_over:
@@ -90,7 +90,7 @@ def share(user: str, readers: Sequence[tuple[str, str]]) -> Script:
 
 
 def copy(what: str, user: str, port: int, address: str, host_key: str) -> Script:
-    """`what` is `chef` or `push-jobs`; the rest is how the primary is reached."""
+    """`what` is `chef` or `push-jobs`; the rest is how to reach the primary."""
     return Script("copy", {"what": what, "user": user, "address": address, "port": str(port), "host_key": host_key})
 
 
@@ -99,18 +99,18 @@ def restart_pushy(ports: Iterable[int], *, unless_fresh: bool = False) -> Script
 
 
 def test(heartbeat_port: int, command_port: int, mode: str = "suite", asked: str = "") -> Script:
-    """`mode` is `suite` or `status`; another text `asked` runs a suite once more that has passed."""
+    """`mode` is `suite` or `status`. A different text in `asked` runs a suite again that has passed."""
     ports = {"heartbeat_port": str(heartbeat_port), "command_port": str(command_port)}
     return Script("test", {**ports, "mode": mode, "asked": asked})
 
 
 def serves(part: str, seconds: int) -> Script:
-    """`part` is `frontend`, `backend`, or `master` for the backend that must be the one at work."""
+    """`part` is `frontend`, `backend`, or `master` for a backend that must be the master."""
     return Script("serves", {"part": part, "seconds": str(seconds)})
 
 
 def give_way(do: str) -> Script:
-    """`stop` or `start`."""
+    """`do` is `stop` or `start`, for keepalived."""
     return Script("give-way", {"do": do})
 
 
@@ -143,7 +143,7 @@ def probe(
     *,
     uploads: Iterable[str] = (),
 ) -> Script:
-    """What doctor asks; `versions` are those that the stack wants, by package, empty where it wants none.
+    """What doctor asks; `versions` are the stack's, by package, empty if it wants none.
 
     `uploads` are the names of the package files that belong in the home of `user`.
     """
