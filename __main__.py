@@ -1,4 +1,4 @@
-"""A highly available Chef server with push jobs: the settings, all that they say, and what it tells."""
+"""The Pulumi program: reads the stack's settings, creates the cluster, and sets the outputs."""
 
 # ruff: noqa: E402 - an interrupt is handled before the imports, which take time
 

@@ -1,4 +1,4 @@
-"""What each component of a cluster is given: its typed arguments, from the settings and from what is made before it."""
+"""Makes each component's typed arguments, from the settings and from what was created before it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _server_command(plan: StackPlan, step: str, server: Server) -> ServerCommand
 
 
 def callers(settings: Settings) -> tuple[str, ...]:
-    """The servers whose public addresses security group rules name."""
+    """The servers whose public addresses security group rules refer to."""
     return tuple(dict.fromkeys(rule.server for rule in ingress_rules(settings) if rule.server is not None))
 
 
@@ -103,7 +103,7 @@ def high_availability_args(
 
 
 def _subnet(settings: Settings, network: Network, server: Server) -> PlacedSubnet:
-    """Backends share one; frontends take turns."""
+    """Backends share one; frontends are spread over theirs."""
     subnets = network.vpc.servers[server.role]
     tier = [each for each in settings.topology.servers if each.role is server.role]
     return subnets[tier.index(server) % len(subnets)]
@@ -124,7 +124,7 @@ def servers_args(
             volume_size=config.machines.volume_size,
             has_public_address=settings.has_public_address(server),
             instance_profile=failover.instance_profile if failover else None,
-            # Frontends too: one that AWS gives an address to must not get the one that moves.
+            # Also for frontends: AWS must not give one the address that moves.
             depends_on=availability.before_machines if availability else (),
         )
         volume = failover.volume_id if failover and server == settings.topology.primary else ""
@@ -160,7 +160,7 @@ def _health_seconds(settings: Settings) -> int:
 
 
 def _bastion_args(settings: Settings, network: Network) -> BastionArgs | None:
-    """It stands in a public subnet, with an address there whichever is used."""
+    """The bastion is in a public subnet and has an address there, whichever one operators use."""
     bastion = settings.config.bastion
     if bastion is None:
         return None

@@ -1,4 +1,4 @@
-"""Bastions as the way to the servers: where they are, and the host keys that they are known by."""
+"""Bastions: how to connect through them, and their host keys."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .host_keys import Bastion, meet, pinned_key
 def made_bastion(
     ssh: Ssh, address: pulumi.Input[str], identity: pulumi.Input[str], wanted: str | None, parent: Component
 ) -> Bastion:
-    """The machine `identity`, logged in to as the servers are; `wanted` is as in `meet`."""
+    """The bastion on the machine `identity`, with the servers' login; `wanted` is as in `meet`."""
     return _met(Bastion(address, ssh.port, ssh.user, ""), ssh, identity, wanted, parent)
 
 
 def existing_bastion(ssh: Ssh, parent: Component) -> Bastion | None:
-    """The one of `ssh.proxy`, if there is one. Nothing is run on one whose key is given."""
+    """The bastion of `ssh.proxy`, or None. If its host key is in the settings, nothing runs on it."""
     proxy = ssh.proxy
     if proxy is None:
         return None

@@ -1,4 +1,4 @@
-"""What is looked at before pulumi-command dials: is there a key to log in with, who answers, and do we get in?"""
+"""Checks before pulumi-command dials: is there a key to log in with, who answers, and do we get in?"""
 
 from __future__ import annotations
 
@@ -18,23 +18,24 @@ from .deferred import plain
 from .host_keys import COMMANDS, changed_key
 from .rolling import machines_settled
 
-# The first words of a server that boots are no news; what lasts longer is told for good.
+# The first attempts fail on any server that boots; report only what lasts longer.
 PATIENCE = 3
 _WAITING: set[asyncio.Task[None]] = set()
 
 
 def look_before_dialling(*, boots: bool) -> None:
-    """For all remote commands that are made after this call: what dialling cannot mend is refused before anybody dials.
+    """Applies to all remote commands that are created after this call.
 
-    Before that, machines that stop for a change are waited for. The plugin would dial again and again, and not say why.
-    What is deleted is left to it: the old one of a task that is replaced has the old key. `boots` is where the stack
-    makes machines: their first boot may take a while to let us in.
+    It refuses at once what no later attempt would change; the plugin would dial again and again without giving a
+    reason. Before that, it waits for machines that stop for a change. Deletions are left to the plugin, because the old
+    resource of a replaced task has the old key. `boots` says that the stack creates machines: during their first boot,
+    they may refuse us for a while.
     """
     pulumi.runtime.register_stack_transformation(with_look(boots=boots))
 
 
 def with_look(prefix: str = "", *, boots: bool) -> pulumi.ResourceTransformation:
-    """Hooks remote commands. A hook's name is its own in a whole program: `prefix` is that of the cluster's names."""
+    """Hooks remote commands. A hook's name must be unique in a program; `prefix` is that of the cluster's names."""
 
     async def check(args: pulumi.ResourceHookArgs) -> None:
         await _check(args, boots=boots)
@@ -52,7 +53,7 @@ def with_look(prefix: str = "", *, boots: bool) -> pulumi.ResourceTransformation
 
 
 def warn_without_agent(private_key: object) -> None:
-    """Before machines are made, which takes minutes; a run that connects to no server needs none."""
+    """Called before machines are created, which takes minutes. A run that connects to no server needs no agent."""
     if private_key is None and not pulumi.runtime.is_dry_run() and (why := first_contact.agent_trouble()):
         pulumi.log.warn(f"{why}: every task on a server will be refused\n{KEY_NEEDED}")
 
@@ -66,7 +67,7 @@ async def _check(args: pulumi.ResourceHookArgs, *, boots: bool = False) -> None:
     pinned = connection.get("hostKey")
     before = printed_keys(str(await plain((args.old_outputs or {}).get("stdout"))))
     if pinned and len(before) == 2 and before[0] != pinned:
-        # What an older version had pinned, which knew no other place for it: before the copy key.
+        # A key that an older version printed before the copy key, because it could not keep it anywhere else.
         raise ValueError(changed_key(args.name, fingerprint(before[0]), fingerprint(pinned)))
     try:
         await first_contact.contact(connection)
@@ -100,7 +101,7 @@ def turned_away(task: str, turned: TurnedAway) -> str:
 
 
 def _wait(args: pulumi.ResourceHookArgs, connection: dict[str, Any]) -> None:
-    """The plugin dials; beside its resource stands why the last attempt came to nothing."""
+    """While the plugin dials, shows next to the resource why the last attempt failed."""
     resource = cast(pulumi.Resource, SimpleNamespace(urn=pulumi.Output.from_input(args.urn)))
 
     def tell(why: Exception, number: int) -> None:
@@ -115,7 +116,7 @@ def _wait(args: pulumi.ResourceHookArgs, connection: dict[str, Any]) -> None:
         )
 
     task = asyncio.ensure_future(first_contact.attempts(connection, tell))
-    # The last one of a run may still sleep when the run ends.
+    # When the run ends, the last one may still sleep.
     task._log_destroy_pending = False  # type: ignore[attr-defined]
     _WAITING.add(task)
     task.add_done_callback(_WAITING.discard)

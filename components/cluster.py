@@ -1,6 +1,7 @@
 """The whole cluster: as one component for other programs, and as the resources of the project's own program.
 
-In Python by import, in every language by `provider/`. What each component is given: `arguments.py`.
+Python programs import it; for every other language there is `provider/`. `arguments.py` makes the arguments of each
+component.
 """
 
 from __future__ import annotations
@@ -47,16 +48,16 @@ from .servers import Servers
 
 Outputs = dict[str, pulumi.Input[Any]]
 
-# AWS's limit for target groups, 32, without what the longest name (NAME-entry-443) and Pulumi's suffix add.
+# AWS's limit for target groups, 32, minus what the longest name (NAME-entry-443) and Pulumi's suffix add.
 NAME = re.compile(r"(?!internal(-|\Z))[A-Za-z]([A-Za-z0-9-]{0,12}[A-Za-z0-9])?")
 
 
 class ChefPushJobsCluster(Component):
     """A Chef server cluster with push jobs; the names of all its resources begin with its own.
 
-    `args` are the settings of a stack file, by the same names, with the same rules and messages. They are plain
-    values: they decide what is made. Outputs are those of the project's own program: `servers` by name, `ports` and
-    `test`; `entry`, `bastion` and `vip` are None unless the settings ask for such.
+    `args` are the settings of a stack file, with the same names, rules and messages. They must be plain values, because
+    they decide what is created. The outputs are those of the project's own program: `servers` by name, `ports` and
+    `test`; `entry`, `bastion` and `vip` are None unless the settings ask for them.
     """
 
     def __init__(
@@ -80,7 +81,8 @@ class ChefPushJobsCluster(Component):
         assert self.outputs.keys() <= OUTPUTS.keys(), "an output is documented in package_schema.py"
         self.register_outputs(self.outputs)
 
-    # Properties, since Pulumi takes a class's annotations for the types of its inputs too, and `servers` is also one.
+    # Properties, because Pulumi would take annotations on the class for types of inputs too, and `servers` is also an
+    # input.
 
     @property
     def servers(self) -> pulumi.Output[dict[str, dict[str, str]]]:
@@ -108,7 +110,7 @@ class ChefPushJobsCluster(Component):
 
 
 def plan_of(args: Mapping[str, object], root: Path) -> StackPlan:
-    """Of the checked settings. Raises pulumi.RunError, which is shown without a stack trace, with every problem."""
+    """The plan. Raises pulumi.RunError with every problem of the settings, which is shown without a stack trace."""
     if late := list(_late(args)):
         raise pulumi.RunError(
             f"{', '.join(late)}: a secret, or only known after other resources are created\n     Rule: settings "
@@ -123,7 +125,7 @@ def plan_of(args: Mapping[str, object], root: Path) -> StackPlan:
 
 
 def _late(value: object, path: str = "") -> Iterator[str]:
-    """Paths of outputs, however deep."""
+    """The paths of outputs at any depth."""
     if isinstance(value, pulumi.Output):
         yield path
     elif isinstance(value, Mapping):
@@ -150,7 +152,7 @@ def _given(args: Mapping[str, object]) -> dict[str, Any]:
 
 
 def _plain(value: object) -> object:
-    """Whole numbers as such, which the engine's protocol has none of; without what is not given."""
+    """Converts whole numbers to int, which the engine's protocol does not have, and drops values that are not given."""
     if isinstance(value, Mapping):
         return {key: _plain(inner) for key, inner in value.items() if inner is not None}
     if isinstance(value, list | tuple):
@@ -159,14 +161,14 @@ def _plain(value: object) -> object:
 
 
 def _without_key(args: Mapping[str, Any]) -> dict[str, Any]:
-    """What may be in the state: all but the operator's private key."""
+    """What the state may contain: everything except the operator's private key."""
     ssh = args.get("ssh")
     kept = {key: value for key, value in ssh.items() if key != "privateKey"} if isinstance(ssh, Mapping) else ssh
     return {**args, "ssh": kept}
 
 
 def make_cluster(plan: StackPlan, opts: pulumi.ResourceOptions | None = None, prefix: str = "") -> Outputs:
-    """Everything: servers, and the rollouts on them; the outputs by name, as `package_schema.py` documents them.
+    """Creates the servers and the rollouts on them. Returns the outputs by name, as in `package_schema.py`.
 
     Components get `opts`. All names begin with `prefix`.
     """
@@ -187,14 +189,14 @@ def make_cluster(plan: StackPlan, opts: pulumi.ResourceOptions | None = None, pr
 
 @dataclass(frozen=True)
 class _Made:
-    """Servers that tasks can run on, what opens or checks the push jobs ports, and further outputs of the stack."""
+    """Servers for tasks, resources that open or check the push jobs ports, and further outputs of the stack."""
 
     servers: ServerGroup
     firewall: Sequence[pulumi.CustomResource]
     outputs: Outputs
 
     def resources(self, task: PlannedTask) -> Sequence[pulumi.CustomResource]:
-        """Those of a task that belongs to a server; none where it is left to the first rollout."""
+        """The resources of a task that belongs to a server; empty if the first rollout creates them."""
         if task.id.step == "firewall":
             return self.firewall
         if task.action is Action.DEPARTURE:
@@ -220,14 +222,14 @@ def _managed(plan: StackPlan, opts: pulumi.ResourceOptions | None, prefix: str) 
     entry = LoadBalancer(f"{prefix}entry", load_balancer_args(settings, network, servers), opts, prefix=prefix)
     outputs: Outputs = {"entry": {"apiFqdn": settings.api_fqdn, "loadBalancer": entry.address}}
     outputs |= {"vip": settings.vip} if settings.vip else {}
-    # Push jobs and its test call the API as clients do: its way in is open when they begin.
+    # Push jobs and its test call the API like clients, so the entry must be open before they start.
     return _Made(servers, [*network.push_jobs_rules, *entry.way_in], outputs)
 
 
 def _servers(
     plan: StackPlan, network: Network, image_id: str, opts: pulumi.ResourceOptions | None, prefix: str
 ) -> Servers:
-    """With what fails over, if anything does."""
+    """The servers, and what fails over, if the stack has failover."""
     name, settings = f"{prefix}servers", plan.settings
     if settings.config.high_availability is None:
         return Servers(name, servers_args(plan, network, None, image_id), opts, prefix=prefix)

@@ -1,4 +1,4 @@
-"""What the components here have in common: how their children are named and tagged, and what they say in the state."""
+"""What all components share: how their children are named and tagged, and their inputs in the state."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ PACKAGE = "chef-push-jobs:index"
 class Component(pulumi.ComponentResource):
     """The names of its children begin with `prefix`, by default its own name and a hyphen.
 
-    `props` are shown in the state and in previews. They are plain: an output among them would make every child wait for
-    it, since a child is registered after its parent.
+    `props` appear in the state and in previews. They are plain values: a child is registered after its parent, so an
+    output among them would make every child wait for it.
     """
 
     def __init__(
@@ -31,5 +31,5 @@ class Component(pulumi.ComponentResource):
 
 
 def tags(common: Mapping[str, str], name: str, **others: str) -> dict[str, str]:
-    """Of the resource called `name`: those that all resources have, and its own."""
+    """The tags of the resource called `name`: those of all resources, and its own."""
     return {**common, "Name": name, **others}

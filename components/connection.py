@@ -33,7 +33,7 @@ class ConnectedServer:
 
     @property
     def summary(self) -> dict[str, pulumi.Input[str]]:
-        """What a stack's outputs say of the server."""
+        """The server in a stack's outputs."""
         return {
             "fqdn": self.server.fqdn,
             "role": str(self.server.role),
@@ -45,9 +45,9 @@ class ConnectedServer:
 def connection(
     ssh: Ssh, address: pulumi.Input[str], host_key: pulumi.Input[str] | None, bastion: Bastion | None
 ) -> command.remote.ConnectionArgs:
-    """How the operator reaches the server at `address`; without `host_key` (an OpenSSH line), any key is taken.
+    """How the operator reaches the server at `address`; without `host_key` (an OpenSSH line), any key is accepted.
 
-    `bastion` is the one on the way.
+    `bastion` is the one on the way, if any.
     """
     key = ssh.private_key.get_secret_value() if ssh.private_key else None
     return command.remote.ConnectionArgs(
@@ -75,9 +75,9 @@ def connection(
 class ServerGroup(Component):
     """Connected `servers`, by name; `bastion` is the way to them, if there is one.
 
-    `departures` do what is to be done on a server when it leaves the stack, by its name; a machine that goes as well
-    needs none. Its tasks come after that resource, and so leave before it: where departing fails, no task is left that
-    the next run would take for done.
+    `departures` run when a server leaves the stack, by its name; a machine that is deleted too needs none. A server's
+    tasks depend on its departure, so they are deleted first: if the departure fails, the state contains no task that
+    the next run would consider done.
     """
 
     servers: Mapping[str, ConnectedServer]
@@ -86,7 +86,7 @@ class ServerGroup(Component):
 
     @property
     def outputs(self) -> dict[str, pulumi.Input[Any]]:
-        """What a stack's outputs say of the servers and the way to them."""
+        """The servers and the bastion in a stack's outputs."""
         servers = {name: server.summary for name, server in self.servers.items()}
         return {"servers": servers, **({"bastion": self.bastion.summary} if self.bastion else {})}
 
@@ -95,7 +95,8 @@ class ServerGroup(Component):
 class ServerCommand:
     """A task that belongs to a server itself: `command` gets `script` as its input.
 
-    `name` is without the cluster's own. `fingerprint` is of what it does; another `repair` runs it again.
+    `name` does not contain the cluster's. `fingerprint` is a digest of what it does; a different `repair` runs it
+    again.
     """
 
     name: str
@@ -109,9 +110,9 @@ class ServerCommand:
 class Reachable:
     """A server that answers SSH at `address`, and its peers at `private_address`.
 
-    `identity` changes when another machine takes its place. `host_key` is a key, the fingerprint of one, or None where
-    the one that is met first is trusted. `connect` prepares it for tasks, and prints its copy key.
-    `volume` is as in its facts. Its tasks wait for the resources in `after`.
+    `identity` changes when another machine takes its place. `host_key` is a key, a fingerprint, or None to trust the
+    first one. `connect` prepares the server for tasks and prints its copy key. `volume` is as in its facts. Its tasks
+    wait for the resources in `after`.
     """
 
     server: Server
@@ -136,7 +137,7 @@ def _facts(server: str, task: str, found: tuple[str, str, str, str]) -> ServerId
 
 @short_trace()
 def connect(ssh: Ssh, reachable: Reachable, parent: Component, bastion: Bastion | None = None) -> ConnectedServer:
-    """Meets the server, and prepares it for tasks."""
+    """Finds out the server's host key, and prepares it for tasks."""
     task = reachable.connect
     host_key = meet(
         f"{parent.prefix}host-key-{reachable.server.name}",

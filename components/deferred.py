@@ -1,4 +1,4 @@
-"""Outputs of what is yet to be made, for two components that each need the other; and what outputs come to be."""
+"""Outputs of resources that are created later, for two components that each need the other; and values of outputs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Outputs = Sequence[pulumi.Output[Any]]
 
 @contextmanager
 def deferred_outputs(count: int) -> Iterator[tuple[Outputs, Callable[[Outputs], None]]]:
-    """Outputs, and what resolves them from as many others: the last thing that the block does.
+    """Yields outputs, and a function that resolves them from as many others; call it at the end of the block.
 
-    Pulumi ends a failed program only once all of its resources are registered, and would wait for ever for one with an
-    output that stays unresolved. So an error in the block fails the outputs too.
+    Pulumi ends a failed program only when all of its resources are registered, and would wait forever for a resource
+    with an unresolved output. So an error in the block fails the outputs too.
     """
     pairs: list[tuple[pulumi.Output[Any], Callable[[pulumi.Output[Any]], None]]]
     pairs = [pulumi.deferred_output() for _ in range(count)]
@@ -40,7 +40,7 @@ def _failed(error: BaseException) -> pulumi.Output[Any]:
 
 
 async def plain(value: Any) -> Any:
-    """What it comes to be, without what marks a secret, however deep."""
+    """The value of outputs and awaitables at any depth, without the marks of secrets."""
     if isinstance(value, pulumi.Output):
         value = await value.future()
     if isinstance(value, Awaitable):

@@ -1,4 +1,4 @@
-"""Logs what to do, beside the provider's error, with a hook on each AWS resource (`engine/aws_advice.py`)."""
+"""Logs advice next to the provider's error, with a hook on each AWS resource (`engine/aws_advice.py`)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from . import rolling
 
 
 def advise_on_errors() -> None:
-    """For all AWS resources that are made after this call. `pulumi destroy` runs no program, so no hook either."""
+    """Applies to all AWS resources that are created after this call.
+
+    `pulumi destroy` runs no program, so it has no hooks.
+    """
     pulumi.runtime.register_stack_transformation(with_advice())
 
 
 def with_advice(prefix: str = "") -> pulumi.ResourceTransformation:
-    """Hooks AWS resources. A hook's name is its own in a whole program: `prefix` is that of the cluster's names."""
+    """Hooks AWS resources. A hook's name must be unique in a program; `prefix` is that of the cluster's names."""
     hook = pulumi.ErrorHook(f"{prefix}advice", _advise)
     hooked = pulumi.ResourceOptions(hooks=pulumi.ResourceHookBinding(on_error=[hook]))
 
@@ -29,7 +32,10 @@ def with_advice(prefix: str = "") -> pulumi.ResourceTransformation:
 
 
 def _advise(args: pulumi.ErrorHookArgs) -> bool:
-    """Whether to try again: never, the provider has done that. Nor does any machine stop that waits for its turn."""
+    """Logs advice, and lets no more machines stop.
+
+    Returns whether to try again: never, because the provider has already done that.
+    """
     rolling.give_up(f"{args.name} failed")
     remedy = advice(args.name, args.failed_operation, args.errors)
     if remedy is not None:

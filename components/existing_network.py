@@ -1,4 +1,4 @@
-"""Fetches from AWS what the stack takes as given, before anything is made; `chef_push_jobs/network/` judges it."""
+"""Asks AWS about existing resources, before the stack creates any; `chef_push_jobs/network/` judges the answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ HAVE_ADDRESS = ["pending", "running", "stopping", "stopped"]
 
 
 def fetch_existing_network(settings: Settings, parent: pulumi.Resource | None = None) -> ExistingNetwork:
-    """By the provider of `parent`. Raises pulumi.RunError, which is shown without a stack trace, with every problem."""
+    """Asks with the provider of `parent`.
+
+    Raises pulumi.RunError with every problem, which is shown without a stack trace.
+    """
     with looked_up("network.zones" if settings.config.network.vpc_id is None else "network.vpcId"):
         found = _found(settings, pulumi.InvokeOptions(parent=parent))
     if wrong := existing_network.problems(settings, found):
@@ -31,7 +34,7 @@ def _found(settings: Settings, opts: pulumi.InvokeOptions) -> ExistingNetwork:
         return ExistingNetwork(zones=zones)
     vpcs = aws.ec2.get_vpcs(filters=[{"name": "vpc-id", "values": [network.vpc_id]}], opts=opts).ids
     wanted = [id for ids in existing_network.named_subnets(settings).values() for id in ids]
-    # Those that there are: the look-up of one that there is not would end the program with the plugin's own words.
+    # Plural look-ups: a singular one that finds nothing would end the program with the plugin's own message.
     there = aws.ec2.get_subnets(filters=[{"name": "subnet-id", "values": wanted}], opts=opts).ids
     return ExistingNetwork(bool(vpcs), {id: _subnet(id, settings, opts) for id in there})
 

@@ -1,4 +1,4 @@
-"""Servers that exist already, connected, their firewall checked; nothing is made, nothing is lost with the stack."""
+"""Existing servers: connects to them and checks their firewall. Creates and deletes none of them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from .triggers import kept, triggers
 
 @dataclass(frozen=True)
 class ExistingServerArgs:
-    """A server at `address`, and where the others reach it, if elsewhere; `host_key` is as in `Reachable`.
+    """A server at `address`, and the address at which the others reach it, if it differs.
 
-    `check_firewall` is given where push jobs runs.
+    `host_key` is as in `Reachable`. `check_firewall` is given if push jobs runs there.
     """
 
     server: Server
@@ -37,7 +37,7 @@ class ExistingServerArgs:
 
 @dataclass(frozen=True)
 class ExistingServersArgs:
-    """Push jobs leaves a server with its resources if it `uninstalls`."""
+    """If it `uninstalls`, push jobs is removed from a server together with its resources."""
 
     servers: Sequence[ExistingServerArgs]
     ssh: Ssh
@@ -45,7 +45,7 @@ class ExistingServersArgs:
 
 
 class ExistingServers(ServerGroup):
-    """`firewall` are the checks of the push jobs ports, one a server that runs it."""
+    """`firewall` are the checks of the push jobs ports, one per server that runs push jobs."""
 
     def __init__(
         self,
@@ -74,9 +74,9 @@ class ExistingServers(ServerGroup):
 
     @short_trace()
     def _departure(self, task: ServerCommand, server: ConnectedServer, wanted: bool) -> command.remote.Command:
-        """Push jobs leaves the server with it, if the stack says so.
+        """Removes push jobs from the server when it is deleted, if the stack says so.
 
-        The resource is there either way, so that changing one's mind is an update: removing it would be to act.
+        The resource exists in both cases, so that changing this setting is an update. Deleting it would act.
         """
         return command.remote.Command(
             f"{self.prefix}{task.name}",

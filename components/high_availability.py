@@ -1,7 +1,8 @@
-"""Failover on AWS as resources: the data volume, the address that is kept free, and the role that keepalived acts in.
+"""Failover on AWS as resources: the data volume, the reserved address, and the role that keepalived uses.
 
-Which backend has the two is keepalived's to decide once the machines run. No resource says it, but for the first
-attachment of the volume, which is left alone from then on; the address is given by chef-ha, at its first reconfigure.
+Once the machines run, keepalived decides which backend has the volume and the address, so no resource says it. The only
+exception is the volume's first attachment, which is left alone from then on; chef-ha assigns the address at its first
+reconfigure.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ ANY_STATE = ("pending", "running", "stopping", "stopped")
 class HighAvailabilityArgs:
     """Failover between the two backends in one subnet.
 
-    `vip` is the address that moves, `volume_size` in GiB, `device` is EC2's name for the volume on a machine.
-    `backends` are the machines (aws.ec2.Instance), the primary first: outputs, since machines need this component.
-    They act in the role of `instance_profile`, or in one that is made, within the policy `permissions_boundary` (ARN).
+    `vip` is the address that moves, `volume_size` is in GiB, `device` is EC2's name for the volume on a machine.
+    `backends` are the machines (aws.ec2.Instance), the primary first; they are outputs, because machines need this
+    component. They have the role of `instance_profile`, or one that is created within the policy `permissions_boundary`
+    (ARN).
     """
 
     vip: str
@@ -41,10 +43,10 @@ class HighAvailabilityArgs:
 
 
 class HighAvailability(Component):
-    """Backends' machines get `instance_profile`; the primary's has the volume with `volume_id` at first.
+    """The backends' machines get `instance_profile`; the primary's first has the volume `volume_id`.
 
-    Machines wait for what is in `before_machines`: so they are gone before the volume is deleted, and none is given the
-    address. Tasks on backends wait for what is in `before_tasks`.
+    Machines wait for `before_machines`, so they are gone before the volume is deleted, and none is given the address.
+    Tasks on backends wait for `before_tasks`.
     """
 
     def __init__(
@@ -109,7 +111,7 @@ class HighAvailability(Component):
         return role, profile
 
     def _allow(self, role: aws.iam.Role, volume: aws.ebs.Volume) -> aws.iam.RolePolicy:
-        """Lets the backends move address and volume."""
+        """Lets the backends move the address and the volume."""
         parts = ("arn", "primary_network_interface_id")
         known = [_of(machine, part) for machine in self._args.backends for part in parts]
 
@@ -125,9 +127,10 @@ class HighAvailability(Component):
         )
 
     def _attach(self, volume: aws.ebs.Volume) -> aws.ec2.VolumeAttachment:
-        """At first to the primary. After a failover a refresh finds this attachment gone: then it is made as it is now.
+        """First attaches the volume to the primary.
 
-        It is never undone either: a terminated machine loses the volume by itself.
+        After a failover, a refresh finds that this attachment is gone; then it is created again as it is now. It never
+        detaches: a terminated machine loses the volume by itself.
         """
         name = "block-device-mapping.volume-id"
         attached = volume.id.apply(lambda id: [aws.ec2.GetInstancesFilterArgs(name=name, values=[id])])

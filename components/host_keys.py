@@ -1,4 +1,4 @@
-"""The keys that servers and bastions are known by: pinned when one is met first, and demanded from then on."""
+"""Host keys of servers and bastions: pinned at the first connection, required from then on."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from chef_push_jobs.model.ssh_keys import (
 from .program_end import Refused
 
 COMMANDS = ("command:remote:Command", "command:remote:CopyToRemote")
-# What the resource that met a server is not asked again for: nothing but another machine is a reason.
+# Changes of these inputs do not ask again for the host key: only a different machine does.
 _ASKED_ONCE = ["connection", "create", "addPreviousOutputInEnv", "logging"]
 
 
 @dataclass(frozen=True)
 class Bastion:
-    """The way to the servers: made by the stack, or there already. `host_key` is an OpenSSH line."""
+    """The bastion in front of the servers: created by the stack, or existing. `host_key` is an OpenSSH line."""
 
     host: pulumi.Input[str]
     port: int
@@ -36,12 +36,12 @@ class Bastion:
 
     @property
     def summary(self) -> dict[str, pulumi.Input[str] | int]:
-        """What a stack's outputs say of it; the settings of ssh.proxy."""
+        """The bastion in a stack's outputs, in the form of the settings of ssh.proxy."""
         return {"host": self.host, "port": self.port, "user": self.user, "hostKey": self.host_key}
 
 
 def pinned_key(wanted: str | None) -> str | None:
-    """What the first connection can demand already."""
+    """The key that the first connection can already require, or None."""
     return None if wanted is None or is_fingerprint(wanted) else wanted
 
 
@@ -52,10 +52,10 @@ def meet(
     wanted: str | None,
     opts: pulumi.ResourceOptions,
 ) -> pulumi.Output[str]:
-    """The host key of who answers, as it tells it; asked again only where `identity` changes.
+    """The host key that the server at `connection` prints; asks again only if `identity` changes.
 
-    `wanted` is a key, or the fingerprint of one. Whoever tells a key that it does not hold is not reached again: every
-    later connection demands it.
+    `wanted` is a key or a fingerprint. A server that prints a key that it does not hold is never reached again, because
+    every later connection requires that key.
     """
     asked = command.remote.Command(
         name,
@@ -71,7 +71,7 @@ def meet(
 
 
 def _told(name: str, wanted: str | None, printed: str) -> str:
-    """Raises Refused for another than the wanted key, and for what is no key."""
+    """The printed key. Raises Refused if it is not the wanted one, or if there is none."""
     keys = printed_host_keys(printed)
     if not keys:
         raise Refused(

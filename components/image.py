@@ -1,4 +1,4 @@
-"""Looks the image of the machines up, before anything is made."""
+"""Looks up the machines' image, before anything is created."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ARCHITECTURES = {"amd64": "x86_64", "arm64": "arm64"}
 
 
 def find_image(settings: Settings, parent: pulumi.Resource | None = None) -> str:
-    """Its id, by the provider of `parent`. Raises pulumi.RunError where there is none."""
+    """The image's id, asked with the provider of `parent`. Raises pulumi.RunError if there is none."""
     machines = settings.config.machines
     image, architecture = machines.image, ARCHITECTURES[machines.architecture]
     if image.id is not None:
@@ -27,7 +27,8 @@ def find_image(settings: Settings, parent: pulumi.Resource | None = None) -> str
         f"choose one of `aws ec2 describe-images --owners {image.owner} --include-deprecated`, or set "
         "machines.image.id",
     )
-    # Two years after they were made, as those for systems of this age were, images are shown only to who asks so.
+    # Images are deprecated two years after their creation, as those for systems of this age are, and then only listed
+    # on request.
     with looked_up("machines.image", nothing):
         return aws.ec2.get_ami(
             owners=[image.owner],

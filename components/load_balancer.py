@@ -1,4 +1,4 @@
-"""What clients reach Chef server through: a network load balancer over the frontends, and its name in Route 53."""
+"""How clients reach Chef server: a network load balancer in front of the frontends, and its name in Route 53."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pulumi_aws as aws
 from .component import Component, tags
 
 PORTS = (443, 80)
-# A frontend is healthy, for the listeners of all ports, if its status page says so: that asks all that it needs.
+# For all ports, a frontend is healthy if its status page says so: that page checks everything that the frontend needs.
 HEALTH: aws.lb.TargetGroupHealthCheckArgsDict = {
     "protocol": "HTTPS",
     "port": "443",
@@ -21,15 +21,15 @@ HEALTH: aws.lb.TargetGroupHealthCheckArgsDict = {
     "healthy_threshold": 3,
     "unhealthy_threshold": 3,
 }
-# Until a machine that is back is sent requests again. Of a target group that exists, AWS's defaults are taken.
+# Time until a machine that works again gets requests. AWS's defaults are assumed for an existing target group.
 HEALTH_SECONDS, EXISTING_HEALTH_SECONDS = 3 * 10, 5 * 30
 
 
 @dataclass(frozen=True)
 class ManagedLoadBalancerArgs:
-    """A load balancer to make, after `depends_on`; `zone_id` is of the Route 53 zone that gets its name, if any.
+    """A load balancer to create, after `depends_on`; `zone_id` is the Route 53 zone that gets its name, if any.
 
-    `targets_call`: a target calls the API through the load balancer, and may be given itself.
+    `targets_call` says that a target calls the API through the load balancer, which may send it to itself.
     """
 
     internal: bool
@@ -44,9 +44,9 @@ class ManagedLoadBalancerArgs:
 
 @dataclass(frozen=True)
 class LoadBalancerArgs:
-    """`targets` are the ids of the machines that answer clients, by server name; `fqdn` is where clients look for them.
+    """`targets` are the ids of the machines that answer clients, by server name; `fqdn` is the name that clients use.
 
-    They are attached to the load balancer that is made, to the target group of an existing one, to both or to none.
+    They are attached to the new load balancer, to the target group of an existing one, to both or to none.
     """
 
     fqdn: str
@@ -57,9 +57,9 @@ class LoadBalancerArgs:
 
 
 class LoadBalancer(Component):
-    """`address` is the DNS name of a load balancer that is made, else None.
+    """`address` is the DNS name of a load balancer that is created, else None.
 
-    `way_in` are the resources that lead through it to the servers behind.
+    `way_in` are the resources through which clients reach the servers behind it.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class LoadBalancer(Component):
             internal=args.internal,
             subnets=args.subnet_ids,
             security_groups=[args.security_group_id],
-            # Else a zone whose only frontend is down answers nobody.
+            # Otherwise clients in a zone whose only frontend is down get no answer.
             enable_cross_zone_load_balancing=True,
             enable_deletion_protection=args.protect,
             tags=tags(self._args.tags, name),
@@ -114,7 +114,7 @@ class LoadBalancer(Component):
             protocol="TCP",
             target_type="instance",
             vpc_id=args.vpc_id,
-            # A target reaches itself only where the load balancer's address stands for the caller's.
+            # A target can only reach itself if the load balancer's address replaces the caller's.
             preserve_client_ip="false" if args.targets_call else None,
             health_check=HEALTH,
             tags=tags(self._args.tags, name),

@@ -1,4 +1,4 @@
-"""Looking things up in AWS: where that fails, the setting that asks for them is named, and no stack trace shown."""
+"""Look-ups in AWS: if one fails, the message names the setting that needs it, without a stack trace."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from .program_end import NOTHING_MORE
 
 @contextmanager
 def looked_up(setting: str, nothing: Problem | None = None) -> Iterator[None]:
-    """Raises pulumi.RunError for what AWS says no to; `nothing` is the problem where it has no such thing."""
+    """Raises pulumi.RunError if AWS refuses; `nothing` is the problem to report if AWS finds nothing."""
     try:
         yield
     except pulumi.RunError:
         raise
-    except Exception as error:  # the SDK knows no narrower one for a look-up that failed
-        if "context canceled" in str(error):  # the provider itself could not begin, and has said why
+    except Exception as error:  # the SDK has no narrower exception for a failed look-up
+        if "context canceled" in str(error):  # the provider itself could not start, and has said why
             raise pulumi.RunError(NOTHING_MORE) from None
         if nothing and "returned no results" in str(error):
             raise pulumi.RunError(report([nothing])) from None

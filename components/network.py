@@ -22,9 +22,9 @@ from .vpc import ManagedVpc, ManagedVpcArgs, Vpc
 
 @dataclass(frozen=True)
 class NetworkArgs:
-    """`vpc` is one to make, or an existing one. Rules name the `security_groups` that they are between.
+    """`vpc` is a VPC to create, or an existing one. Rules refer to `security_groups` by name.
 
-    `public_addresses` are those of servers that a rule's source names, by server.
+    `public_addresses` are the addresses of servers that a rule's source names, by server.
     """
 
     vpc: ManagedVpcArgs | Vpc
@@ -36,7 +36,7 @@ class NetworkArgs:
 
 
 class Network(Component):
-    """`push_jobs_rules` open the push jobs ports: the runbook's firewall step. An existing VPC is left as it is."""
+    """`push_jobs_rules` open the push jobs ports: the runbook's firewall step. An existing VPC is not changed."""
 
     def __init__(
         self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None, *, prefix: str | None = None
@@ -80,7 +80,7 @@ class Network(Component):
         return aws.vpc.SecurityGroupEgressRule(f"{self.prefix}out-{rule.name}", **self._rule(rule))
 
     def _rule(self, rule: SecurityGroupRule) -> dict[str, Any]:
-        """The arguments, which both directions have in common."""
+        """The arguments that both directions share."""
         other = self.security_groups.get(rule.source)
         return {
             "security_group_id": self.security_groups[rule.group].id,
@@ -95,7 +95,7 @@ class Network(Component):
         }
 
     def _network(self, rule: SecurityGroupRule) -> pulumi.Input[str]:
-        """The source of a rule, also where AWS chooses its address."""
+        """The network of a rule, also if AWS assigns its address."""
         if rule.server is not None:
             return pulumi.Output.format("{0}/32", self._public_addresses[rule.server])
         if rule.source == NAT_ADDRESS:

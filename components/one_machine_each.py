@@ -1,4 +1,4 @@
-"""Servers that exist are met at the addresses that the stack gives: two of these may lead to one machine."""
+"""Refuses existing servers that are the same machine: two addresses in the settings may lead to one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .program_end import Refused
 
 
 def one_machine_each(servers: Mapping[str, ConnectedServer]) -> dict[str, ConnectedServer]:
-    """The same servers; their facts are known once each has shown a copy key that no other has."""
+    """The same servers. Their facts only become known once each has a copy key that no other server has."""
     checked = pulumi.Output.all(*(server.facts for server in servers.values())).apply(_check(list(servers)))
     return {name: replace(server, facts=_after(checked, server.facts)) for name, server in servers.items()}
 
@@ -40,13 +40,13 @@ def _check(names: Sequence[str]) -> Any:
 
 
 def _after(checked: pulumi.Output[Any], facts: pulumi.Output[ServerIdentity]) -> pulumi.Output[ServerIdentity]:
-    """`facts` once the check has passed. By `Output.all` each task that needs facts would depend on all servers."""
+    """`facts`, once the check has passed. `Output.all` would make each task that needs facts depend on all servers."""
 
     async def resources() -> set[pulumi.Resource]:
         await checked.future()
         return await facts.resources()
 
-    # Tasks, and no coroutines: where the check fails, nobody would await those, of which Python complains.
+    # Tasks instead of coroutines: if the check fails, nobody awaits these, and Python would complain.
     found: Any = asyncio.ensure_future(facts.future(with_unknowns=True))
     known, secret = asyncio.ensure_future(facts.is_known()), asyncio.ensure_future(facts.is_secret())
     return pulumi.Output(resources(), found, known, secret)

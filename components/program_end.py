@@ -1,7 +1,7 @@
-"""How the program ends when it must not go on, as Pulumi's Python language host expects it.
+"""How the program ends when it cannot continue, as Pulumi's Python language host expects it.
 
-The host sends SIGINT when the run is cancelled or another resource has failed. Exit status 32 says that the error has
-been shown; with any other the engine adds "an unhandled error occurred".
+The host sends SIGINT when the run is cancelled or another resource has failed. Exit status 32 means that the error has
+been shown; with any other, the engine adds "an unhandled error occurred".
 """
 
 from __future__ import annotations
@@ -22,22 +22,24 @@ NOTHING_MORE = "nothing more starts, because of the error above"
 
 
 def end_when_interrupted() -> None:
-    """Ends at once, without a traceback: threads that wait for the engine would hold it up until the host kills it."""
+    """Ends at once, without a traceback.
+
+    Otherwise threads that wait for the engine would delay it until the host kills it.
+    """
     signal.signal(signal.SIGINT, lambda _number, _frame: _end())
 
 
 def _end() -> NoReturn:
-    with suppress(RuntimeError):  # what was interrupted may be writing there itself
+    with suppress(RuntimeError):  # the interrupted code may be writing to them
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(SHOWN)
 
 
 class Refused(pulumi.RunError):
-    """Ends the run for what shows only while resources are made; `problem` is shown at once.
+    """Ends the run for a problem that only appears while resources are created; shows `problem` at once.
 
-    By the time that the language host would show it, what else is under way has been cancelled, and the engine may
-    listen no more.
+    When the language host would show it, other tasks have been cancelled, and the engine may no longer listen.
     """
 
     def __init__(self, problem: str) -> None:
@@ -48,9 +50,9 @@ class Refused(pulumi.RunError):
 
 @contextmanager
 def errors_shown() -> Iterator[None]:
-    """Shows a pulumi.RunError by itself, and ends the program.
+    """Shows only the message of a pulumi.RunError, and ends the program.
 
-    At once: what was begun would be waited for, fail for the same reason, and show it again.
+    At once: tasks that have started would be waited for, fail for the same reason, and show it again.
     """
     try:
         yield

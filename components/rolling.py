@@ -1,7 +1,7 @@
-"""Machines that a change stops do so in turn (`engine/turns.py`): a hook before each update waits for that turn.
+"""Machines that a change stops take turns (`engine/turns.py`): a hook before each update waits for the machine's turn.
 
-The provider by itself would stop all of them at once. Servers are asked before their own resources are registered in
-this run, with the connections that the state has.
+The provider itself would stop all of them at once. Servers are asked before their own resources are registered in this
+run, through the connections in the state.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from chef_push_jobs.scripts import Script
 
 from .deferred import plain
 
-MARGIN_SECONDS = 30  # for the way to a server and back
-# By event loop, of which each program has its own.
+MARGIN_SECONDS = 30  # for the connection to a server and back
+# By event loop; each program has its own.
 _ROLLING: WeakKeyDictionary[asyncio.AbstractEventLoop, list[Rolling]] = WeakKeyDictionary()
 
 Machine = tuple[aws.ec2.Instance, pulumi.Output[str]]
@@ -35,7 +35,7 @@ Machine = tuple[aws.ec2.Instance, pulumi.Output[str]]
 
 @dataclass(frozen=True)
 class RollingArgs:
-    """What `Turns` is given."""
+    """The arguments of `Turns`."""
 
     topology: Topology
     patience: Patience
@@ -43,7 +43,7 @@ class RollingArgs:
 
 
 class Rolling:
-    """Has the `hooks` of machines, which are named after the servers, with `prefix` before, and given to `watch`."""
+    """Provides the `hooks` of machines, whose names are `prefix` and the server's; pass the machines to `watch`."""
 
     def __init__(self, args: RollingArgs, prefix: str) -> None:
         self._args, self._prefix = args, prefix
@@ -88,7 +88,7 @@ class Rolling:
 
     @property
     def crowded(self) -> bool:
-        """A hook that waits takes one of the engine's workers."""
+        """A waiting hook occupies one of the engine's workers."""
         return 0 < int(SETTINGS.parallel or 0) <= len(self._found)
 
     async def at_work(self) -> frozenset[str]:
@@ -117,7 +117,7 @@ class Rolling:
         pulumi.log.info(text)
 
     async def _connections(self) -> Mapping[str, Mapping[str, Any]]:
-        """Of the servers at work, by name."""
+        """By name, the connections of the servers at work, according to the state."""
         if self._state is None:
             self._state = asyncio.ensure_future(self._read_state())
         return await self._state
@@ -137,12 +137,12 @@ class Rolling:
 
 
 def give_up(failure: str) -> None:
-    """No machine of this program stops any more."""
+    """Lets no more machines of this program stop."""
     for rolling in _ROLLING.get(asyncio.get_running_loop(), []):
         rolling.give_up(failure)
 
 
 async def machines_settled() -> None:
-    """Returns once no machine of this program stops any more. Raises ValueError where one does not come back."""
+    """Returns once no more machines of this program will stop. Raises ValueError if one does not come back."""
     for rolling in _ROLLING.get(asyncio.get_running_loop(), []):
         await rolling.settled()

@@ -1,5 +1,6 @@
-"""A runbook's tasks as Pulumi resources: a remote command a task, `depends_on` for the order, `triggers` for running
-again. What tasks there are, and their edges, is the plan's matter.
+"""A runbook's tasks as Pulumi resources: a remote command for each task.
+
+`depends_on` defines the order, `triggers` what runs again. The plan defines the tasks and their edges.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ Resources = Mapping[TaskId, Sequence[pulumi.CustomResource]]
 
 @dataclass(frozen=True)
 class RolloutArgs:
-    """A runbook of a plan, on `servers` by name. `made` are the resources of tasks that were made before.
+    """A runbook of a plan, on `servers` by name. `made` are the resources of tasks that were created before.
 
-    Tasks that belong to the servers are made with the first runbook, where nothing else makes them.
+    Tasks of the servers themselves are created with the first runbook, unless something else creates them.
     """
 
     runbook: str
@@ -39,7 +40,7 @@ class RolloutArgs:
 
 
 class Rollout(Component):
-    """All tasks of a runbook. `made` are the resources of its tasks, and of those before."""
+    """All tasks of a runbook. `made` are the resources of its tasks, and those from before."""
 
     made: Resources
 
@@ -57,7 +58,7 @@ class Rollout(Component):
         self.register_outputs({"tasks": len(tasks)})
 
     def output(self, step: str, choose: Callable[[Sequence[str]], str]) -> pulumi.Output[str]:
-        """What `choose` makes of all that the tasks of `step` showed of their logs; its ValueError ends the run."""
+        """The result of `choose` for the last log lines of all tasks of `step`; its ValueError ends the run."""
         made = [self._made[task.id][0] for task in self._plan.tasks.values() if task.id.step == step]
         printed = [task.stdout for task in made if isinstance(task, command.remote.Command)]
 

@@ -24,7 +24,7 @@ from .vpc import PlacedSubnet
 
 @dataclass(frozen=True)
 class MachineArgs:
-    """A virtual machine: its FQDN, where it stands, and what is made before it. `volume_size` is in GiB."""
+    """A virtual machine: its FQDN, its subnet, and what is created before it. `volume_size` is in GiB."""
 
     fqdn: str
     subnet: PlacedSubnet
@@ -53,7 +53,7 @@ class ServerArgs:
 
 @dataclass(frozen=True)
 class BastionArgs:
-    """`address` is the one of its two that operators connect to."""
+    """`address` says which of its two addresses operators use."""
 
     machine: MachineArgs
     address: Literal["public", "private"]
@@ -61,11 +61,11 @@ class BastionArgs:
 
 @dataclass(frozen=True)
 class ServersArgs:
-    """All machines boot `image`, found as `image_id`.
+    """All machines boot `image`, whose id is `image_id`.
 
-    They authorize one key: `public_key` (an OpenSSH line), or the key pair `key_name`. `protect` them from being
-    deleted, in the stack and in the cloud. `metadata` says whether it needs a session token. `rolling` is how those
-    stop that a change stops.
+    They authorize one key: `public_key` (an OpenSSH line), or the key pair `key_name`. `protect` prevents their
+    deletion, in the stack and in the cloud. `metadata` says whether metadata requests need a session token. `rolling`
+    controls how machines stop for a change.
     """
 
     servers: Sequence[ServerArgs]
@@ -139,7 +139,7 @@ class Servers(ServerGroup):
             associate_public_ip_address=args.has_public_address,
             iam_instance_profile=args.instance_profile,
             user_data=first_boot(args.fqdn),
-            # One hop: no container, and nothing that a server passes on, gets a token.
+            # One hop: no container gets a token, and nothing that a server forwards to.
             metadata_options={
                 "http_tokens": self._args.metadata,
                 "http_endpoint": "enabled",
@@ -157,8 +157,7 @@ class Servers(ServerGroup):
                 parent=self,
                 depends_on=[*args.subnet.ready, *args.depends_on],
                 protect=protect,
-                # A newer image, a first boot worded otherwise, another key for it: no reasons to replace a server.
-                # Another FQDN is.
+                # A newer image, a different first boot script or key do not replace a server. Another FQDN does.
                 ignore_changes=["ami", "userData", "keyName"],
                 replace_on_changes=["tags.Fqdn"],
                 delete_before_replace=True,
@@ -167,7 +166,7 @@ class Servers(ServerGroup):
         )
 
     def _address(self, name: str, machine: aws.ec2.Instance, which: Literal["public", "private"]) -> pulumi.Output[str]:
-        """Where operators reach it."""
+        """The address at which operators reach it."""
         address = machine.public_ip if which == "public" else machine.private_ip
         self._reached_at[name] = machine, address
         return address
@@ -188,7 +187,7 @@ class Servers(ServerGroup):
 
 
 def _identity(machine: aws.ec2.Instance, host_key: str | None) -> pulumi.Output[str]:
-    """Another one where its host key is to be another."""
+    """Changes if the settings give it another host key."""
     return pulumi.Output.concat(machine.id, f" {host_key}") if host_key else machine.id
 
 

@@ -1,4 +1,7 @@
-"""Short call stacks where many resources are made: the engine keeps each one's in its state, and writes that often."""
+"""Shortens call stacks where many resources are created.
+
+The engine keeps each of them in its state, and writes it often.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# The SDK's own frames below the constructor of a resource, and the one that calls it.
+# The SDK's own frames below a resource's constructor, and the frame that calls it.
 FRAMES = 7
 
 
 @contextmanager
 def short_trace() -> Iterator[None]:
-    """Resources made meanwhile are noted with the place that makes them, and not with all the way there."""
+    """Resources that are created in the block record only the place that creates them."""
     before = getattr(sys, "tracebacklimit", None)
     sys.tracebacklimit = FRAMES
     try:

@@ -1,6 +1,4 @@
-"""What runs a command again: `triggers`, of which the first is of the setting `repair`, whether the task is named there
-or not.
-"""
+"""What makes a command run again: its `triggers`. The first is for the setting `repair`, even if that is not set."""
 
 from __future__ import annotations
 
@@ -10,10 +8,10 @@ import pulumi
 
 
 def triggers(repair: str, *causes: pulumi.Input[str]) -> list[pulumi.Input[Any]]:
-    """Of a task: its text in `repair` (empty without one), and what else it runs again with."""
+    """A task's `triggers`: its text in the setting `repair` (empty without one), and what else makes it run again."""
     return [repair, *causes]
 
 
 def kept(repair: str) -> pulumi.ResourceOptions:
-    """For the same resource: a text that is taken out of the settings is as it was, so that nothing runs again."""
+    """For the same resource: keeps a text that was removed from the settings, so that nothing runs again."""
     return pulumi.ResourceOptions(ignore_changes=None if repair else ["triggers[0]"])

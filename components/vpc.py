@@ -1,4 +1,4 @@
-"""The VPC with its subnets: one that is made, with its ways to the internet, or an existing one as it was found."""
+"""The VPC and its subnets: a new one with its routes to the internet, or an existing one as it is."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .component import tags
 
 @dataclass(frozen=True)
 class PlacedSubnet:
-    """A subnet that machines stand in.
+    """A subnet with machines.
 
-    `ready` is what they need for their way out, and what must outlive their public addresses.
+    `ready` is their route to the internet; it must exist before them and outlive their public addresses.
     """
 
     id: pulumi.Input[str]
@@ -30,9 +30,9 @@ class PlacedSubnet:
 
 @dataclass(frozen=True)
 class Vpc:
-    """`servers` are the subnets of a role, `public` those of a bastion and a public load balancer.
+    """`servers` are the subnets by role, `public` those of a bastion and a public load balancer.
 
-    `nat` is the public address that private servers have on their way out.
+    `nat` is the public address that private servers use for outgoing connections.
     """
 
     id: pulumi.Input[str]
@@ -43,7 +43,7 @@ class Vpc:
 
 @dataclass(frozen=True)
 class ManagedVpcArgs:
-    """`cidr` is the VPC's address range; `nat`: whether private subnets have a way out by a NAT gateway."""
+    """`cidr` is the VPC's address range; `nat` says whether private subnets have a NAT gateway."""
 
     cidr: str
     subnets: Sequence[Subnet]
@@ -52,7 +52,7 @@ class ManagedVpcArgs:
 
 
 class ManagedVpc:
-    """No component: its resources, whose names begin with `name`, are children of the component that `opts` names."""
+    """Not a component: its resources have names that begin with `name`, and are children of the parent in `opts`."""
 
     def __init__(self, name: str, args: ManagedVpcArgs, opts: pulumi.ResourceOptions) -> None:
         self._name, self._args, self._opts = name, args, opts
@@ -97,7 +97,7 @@ class ManagedVpc:
         gateway_id: pulumi.Input[str] | None = None,
         nat_gateway_id: pulumi.Input[str] | None = None,
     ) -> tuple[aws.ec2.RouteTable, list[pulumi.Resource]]:
-        """A table, with a default route where there is a gateway."""
+        """A route table, with a default route if there is a gateway."""
         table = aws.ec2.RouteTable(name, vpc_id=self._vpc.id, tags=tags(self._args.tags, name), opts=self._opts)
         if gateway_id is None and nat_gateway_id is None:
             return table, []
@@ -121,7 +121,7 @@ class ManagedVpc:
         return subnet, PlacedSubnet(made.id, made.availability_zone, subnet.private, [association, *ways])
 
     def _nat(self, place: PlacedSubnet, gateway: aws.ec2.InternetGateway) -> aws.ec2.NatGateway:
-        """One for all zones: private servers need it for packages only, and AWS counts by the hour."""
+        """One for all zones, because private servers only need it for packages, and AWS charges by the hour."""
         name = f"{self._name}-nat"
         after = pulumi.ResourceOptions.merge(self._opts, pulumi.ResourceOptions(depends_on=[gateway]))
         address = aws.ec2.Eip(name, domain="vpc", tags=tags(self._args.tags, name), opts=after)

@@ -1,4 +1,4 @@
-"""The command `chef-push-jobs`: a folder for each of its subcommands, with `command.py` as the way in.
+"""The command `chef-push-jobs`: a folder for each subcommand, with `command.py` as its entry point.
 
-`app.py` puts them together and turns every error into one line and an exit status; `common.py` has what all share.
+`app.py` puts them together and turns every error into one line and an exit status; all of them share `common.py`.
 """

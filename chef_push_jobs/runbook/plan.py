@@ -253,7 +253,7 @@ class _Maker:
     def _depends_on(
         self, task: TaskId, step: Step, server: Server, before: Server | None
     ) -> dict[TaskId, tuple[Edge, ...]]:
-        """If a step runs on one server at a time, only its first task has all edges; the next ones wait for each other."""
+        """The edges of a task. In a step that runs on one server at a time, a later task waits for the one before."""
         if before is None:
             return self._ends_of(step.depends_on, server)
         own = [edge for edge in step.depends_on if edge.scope is Scope.SAME]

@@ -1,13 +1,13 @@
-"""Scripts as they are sent: a file with the values that it is given before it, and the library files in it. Pure.
+"""Scripts as they are sent: values, then the script's file with the library files that it includes. Pure.
 
-The files lie in this folder, `*.sh`; shared functions in `library/*.sh`. Each can be read, checked and run by itself:
+The files are in this folder, `*.sh`; shared functions in `library/*.sh`. Each can be read, checked and run by itself:
 
     cd chef_push_jobs/scripts && wanted=2026-11 sh rotate.sh
 
-A file says at its head what it does and which values it is given, and demands them (`: "${wanted?}"`). What is sent is
-one text: the values as quoted assignments (`wanted='2026-11'`), then the file. Nothing is formatted into its body. A
-line `. library/NAME.sh` is replaced by that file. Comments and blank lines are not sent: a better comment reaches
-neither a server nor the state.
+The comment at the top of a file says what it does and which values it needs; it fails without them (`: "${wanted?}"`).
+The text that is sent consists of the values as quoted assignments (`wanted='2026-11'`) and the file. Nothing is
+formatted into its body. A line `. library/NAME.sh` is replaced by that file. Comments and blank lines are not sent, so
+a better comment reaches neither a server nor the state.
 """
 
 from __future__ import annotations

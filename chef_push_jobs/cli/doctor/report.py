@@ -2,15 +2,15 @@
 
 The shape of the JSON, on one object:
     stack     its name
-    well      whether nothing that was looked at is to be mended; the exit status is 0 then, else 1
+    well      whether no check found a problem; the exit status is then 0, otherwise 1
     servers   by name: {"address": …, "checks": {CHECK: {"state": STATE, "shown": what was seen, in short}}}
               CHECK: reachable, host key, package, credentials, settings, service, ports, keepalived, room, clock,
               certificate
-              STATE: well, drift, unknown (it could not be asked), none (there is no such thing on that server)
+              STATE: well, drift, unknown (could not be checked), none (does not apply to that server)
     problems  [{"server": name, or "" for the stack, "check": a CHECK or "firewall", "problem": a sentence,
-              "commands": what mends this one, in order}]
-    unknown   what could not be looked at, in the same shape: `commands` are how to
-    commands  what mends all of them, in order, each once
+              "commands": what fixes it, in order}]
+    unknown   what could not be checked, in the same shape: `commands` say how to
+    commands  what fixes all problems, in order, each once
     seconds   how long it took
 """
 

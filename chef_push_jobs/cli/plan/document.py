@@ -6,7 +6,7 @@ The shape, on one object:
     steps    [{"name": unique, "runbook": "chef", "push-jobs" or "" for connect, "step": …,
              "number": line of docs/runbook.md or null,
              "reasons": [{"after": waits for it, "again": runs again with it, "step": …, "servers": …, "text": …}]}]
-    tasks    [{"step": name, "lane": name, "changed": runs in the pending preview; null where none was given}]
+    tasks    [{"step": name, "lane": name, "changed": runs in the pending preview; null if there is none}]
     links    [{"from": {"step": …, "lane": …}, "to": {…}, "after": …, "again": …, "reasons": [text, …]}]
 """
 

@@ -1,8 +1,8 @@
-"""Where everything of a picture stands, in pixels: boxes in rows and lanes, and the ways of the links. Pure.
+"""Positions of everything in a picture, in pixels: boxes in rows and lanes, and the routes of the links. Pure.
 
-Nothing is found by trial. A link leaves its task into the channel beside the lane, goes down on a track there, and
-enters its target from the channel beside that one's lane; where lanes are between, it crosses them in the gap above
-the target's row, in which no box stands. Lines that share a track come from the same task, or lead to the same.
+Positions are computed directly, without search. A link goes from its task into the channel beside the lane, down on a
+track there, and enters its target from the channel beside that lane. If there are lanes between the two, it crosses
+them in the gap above the target's row, where there is no box. Lines that share a track have the same source or target.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A picture of a plan as a Mermaid flowchart, for Markdown: a subgraph a lane, numbered links, the reasons below. Pure.
+"""A picture of a plan as a Mermaid flowchart: a subgraph per lane, numbered links, the reasons below. Pure.
 
 Solid: waits for it. Thick: waits for it and runs again with it. Dotted: only runs again with it.
 """

@@ -1,8 +1,8 @@
-"""A picture of a plan as SVG: a column a lane, a row a step with its reasons on the left, links with tooltips. Pure.
+"""A picture of a plan as SVG: a column per lane, a row per step with its reasons, links with tooltips. Pure.
 
 It is one file without scripts, fonts or references, on white. Ids: `lane:LANE` with `data-servers`, `task:STEP@LANE`,
 `link:STEP@LANE>STEP@LANE`, whose line has the classes `waits` and `reruns`. Written by Python's own XML library: the
-places are known from the plan, no program for layout is needed, and the same plan gives the same bytes everywhere.
+plan defines all positions, so no layout program is needed, and the same plan gives the same bytes everywhere.
 """
 
 from __future__ import annotations

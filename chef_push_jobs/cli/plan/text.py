@@ -1,4 +1,4 @@
-"""A picture of a plan as text, 100 columns wide: a line a step, its lanes marked, its reasons below. Pure."""
+"""A picture of a plan as text, 100 columns wide: a line per step with its lanes marked and its reasons below. Pure."""
 
 from __future__ import annotations
 
