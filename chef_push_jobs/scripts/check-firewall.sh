@@ -1,10 +1,10 @@
 #!/bin/sh
-# Fail where the server's own packet filter keeps out what comes in, and has no rule that lets a port in.
+# Fail if the server's own packet filter blocks incoming connections and has no rule that allows a port.
 #
-# For servers whose firewall is not made by the stack. It looks at the server's own filter only, not at what stands
-# before it. A filter keeps out by its policy, or by a last rule without a condition (firewalld; iptables as in RHEL).
+# For servers whose firewall the stack does not manage. Checks only the server's own filter, not what is in front of it.
+# A filter blocks by its policy, or by a last rule without a condition (firewalld; iptables as in RHEL).
 #
-#   ports  the TCP ports that must be let in, with spaces between them
+#   ports  the TCP ports that must be open, separated by spaces
 : "${ports?}"
 set -eu
 filter=$(nft list ruleset 2> /dev/null || :; iptables-save 2> /dev/null || :)

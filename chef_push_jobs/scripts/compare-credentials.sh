@@ -1,10 +1,10 @@
 #!/bin/sh
-# On a server that is taken over, before anything is changed anywhere: refuse where the copy would replace credentials with
-# which push jobs is at work by others.
+# On a server that is taken over, before anything is changed anywhere: refuse if the copy would replace credentials that
+# push jobs uses here with different ones.
 #
-#   name     this server's, in the stack
-#   primary  the name of the server whose credentials go to all others
-#   theirs   the digest of those, as it told when it was met; "none", or nothing where an older version met it
+#   name     this server's name in the stack
+#   primary  the name of the server whose credentials are copied to all others
+#   theirs   the digest of those, as that server reported it; "none", or empty if an older version connected it
 : "${name?}" "${primary?}" "${theirs?}"
 set -eu
 . library/cluster.sh

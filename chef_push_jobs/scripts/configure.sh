@@ -1,7 +1,7 @@
 #!/bin/sh
-# Write a settings file, whole or not at all; one that is the same already is not touched.
+# Write a settings file completely or not at all; do not touch one that is already the same.
 #
-#   path     where it goes
+#   path     the file
 #   content  its text
 : "${path?}" "${content?}"
 set -eu

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Prepare a server for tasks: put the task runner in place, and have it run the preparation as the first task.
+# Prepare a server for tasks: install the task runner, and let it run the preparation as the first task.
 #
 #   timeout      seconds that the preparation may take
-#   owner        whose the server is: project, stack and server, as uninstall.sh asks for it
+#   owner        who owns the server: project, stack and server, as uninstall.sh checks it
 #   runner       the text of task.sh
-#   preparation  the script of the first task; its last lines are the digest of the credentials that are here, if the
-#                server is taken over, and the key that it copies with
+#   preparation  the script of the first task; its last lines are the digest of the server's credentials, if it is taken
+#                over, and the key with which it copies
 : "${timeout?}" "${owner?}" "${runner?}" "${preparation?}"
 set -eu
 . library/files.sh

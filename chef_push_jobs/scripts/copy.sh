@@ -1,13 +1,13 @@
 #!/bin/sh
-# Copy the shared files from the primary, whole and checked, or not at all.
+# Copy the shared files from the primary, completely and checked, or not at all.
 #
-# What comes is not believed: only what was asked for is unpacked, and given to an owner, whatever the archive lists.
+# The archive is not trusted: only the files on this server's own list are unpacked, and get the owners on that list.
 #
-#   what      which of them: chef or push-jobs
+#   what      which files: chef or push-jobs
 #   user      the login user on the primary
-#   address   the primary's
+#   address   the primary's address
 #   port      the primary's SSH port
-#   host_key  the primary's, as an OpenSSH line
+#   host_key  the primary's host key, as an OpenSSH line
 : "${what?}" "${user?}" "${address?}" "${port?}" "${host_key?}"
 set -eu
 . library/secrets.sh
@@ -15,7 +15,7 @@ set -eu
 . library/shared.sh
 umask 077
 tab=$(printf '\t')
-# put_back WORK: a replacement of two renames may have ended between them: what was there before is there again.
+# put_back WORK: if a replacement by two renames was interrupted between them, restore what was there before.
 put_back() {
   if [ ! -e "$1/ready" ]; then return; fi
   while IFS=$tab read -r new target; do
@@ -38,7 +38,7 @@ clean() {
 }
 trap clean EXIT
 printf 'primary %s\n' "$host_key" > "$work/known_hosts"
-# sshd turns connections away when many come at once (MaxStartups).
+# sshd refuses connections if many come at once (MaxStartups).
 tries=0
 until ssh -F /dev/null -i /var/lib/chef-rollout/id_ed25519 -p "$port" \
   -o BatchMode=yes -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes \
@@ -59,7 +59,7 @@ until ssh -F /dev/null -i /var/lib/chef-rollout/id_ed25519 -p "$port" \
   sleep 3
 done
 
-# refuse WHAT NAMES: where there are such names.
+# refuse WHAT NAMES: fail if there are such names.
 refuse() {
   if [ -n "$2" ]; then
     echo "what the primary sent was refused, and nothing was changed here: $1:"
@@ -89,7 +89,7 @@ refuse "it is not a file" "$(find "$@" -maxdepth 0 -name '*.json' ! -type f)"
 refuse "it is empty" "$(find "$@" -type f \( -name '*.pem' -o -name '*.json' \) -size 0; find "$1" -maxdepth 0 -empty)"
 refuse "its owner cannot read it" "$(find "$@" ! -perm -400 -o -type d ! -perm -500)"
 
-# Of Chef server's secrets comes what was asked for; what this server alone has stays.
+# From Chef server's secrets, only push jobs' group is copied; other groups on this server stay.
 here=$(cd / && readlink -f "$secrets") || here=
 if [ "$what" = chef ]; then
   if encrypted "$secrets" && encrypted "$here"; then keep_own_secrets "$work/new/$secrets" "$here"; fi
@@ -109,8 +109,8 @@ else
 fi
 sh /var/lib/chef-rollout/manifest "$@" > MANIFEST
 
-# Which path is whose. An owner that this server does not know (reconfigure makes it) is root until then, as in a copy by
-# hand.
+# The owner of each path. If this server does not know an owner yet, because reconfigure creates it, root owns the file
+# until then, as in a copy by hand.
 find "$@" > "$work/paths"
 awk 'NR == FNR { asked[$0]; next }
   { path = substr($0, length($1) + 2) }
@@ -135,15 +135,15 @@ folder_to_be=$etc
 if [ "$what" = push-jobs ]; then folder_to_be=$work/new/etc/opscode-push-jobs-server; fi
 (cd / && keep_credentials "$(credentials_digest "$folder_to_be" "$work/new/$secrets")")
 
-# A folder changes places with its predecessor in one system call where the kernel can, else by two renames. Ruby is Chef
-# server's own: a server need not have Perl.
+# If the kernel can do it, the new directory is exchanged with the old one in one system call, otherwise by two renames.
+# Ruby is Chef server's own, because a server may not have Perl.
 exchange() {
   case $(uname -m) in x86_64) call=316 ;; aarch64) call=276 ;; *) return 1 ;; esac
   /opt/opscode/embedded/bin/ruby -e 'exit(syscall(ARGV[0].to_i, -100, ARGV[1].dup, -100, ARGV[2].dup, 2) == 0)' \
     "$call" "$1" "$2" 2> /dev/null
 }
-# A link that is here stays, and what it leads to is replaced. On another disk than /etc, all is there before anything is
-# replaced.
+# A link on this server stays, and its target is replaced. If the target is on another disk than /etc, everything is copied
+# there before anything is replaced.
 cd /
 number=0
 for path in "$@"; do

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Let the standby take over from this backend, or let this one take part again.
+# Let the standby take over from this backend, or let this backend take part again.
 #
 #   do  `stop` or `start` keepalived
 : "${do?}"

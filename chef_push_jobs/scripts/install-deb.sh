@@ -1,11 +1,11 @@
 #!/bin/sh
-# Install a .deb package if its digest is right and this version is not there. A newer version is never replaced.
+# Install a .deb package if its digest is right and this version is not installed. Never replace a newer version.
 #
-#   url       where it is fetched from; empty if it was uploaded
+#   url       where to fetch it from; empty if it was uploaded
 #   file      the name of its file
 #   user      the login user to whose home it was uploaded; empty if it is fetched
 #   sha256    its digest, in hexadecimal
-#   upgrades  `no` if it must not go over an older version that is configured, else `yes`
+#   upgrades  `no` if it must not replace an older version that is configured, else `yes`
 : "${url?}" "${file?}" "${user?}" "${sha256?}" "${upgrades?}"
 set -eu
 . library/package.sh
@@ -19,7 +19,7 @@ if [ "$is" = "install ok installed $version" ]; then
   echo "$name $version is already installed"
   exit 0
 fi
-# A package that was not configured to its end has put nothing into effect: another version may take its place.
+# A package whose configuration did not finish has had no effect, so another version may replace it.
 case $is in
   *" installed "* | *" triggers-"*)
     if dpkg --compare-versions "$version" lt "${is##* }"; then
@@ -44,7 +44,7 @@ if [ "$runs" = no ]; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 out=/var/lib/chef-rollout/dpkg.out
-# Another user of dpkg (unattended upgrades after the first boot) is waited for; the task's timeout ends the wait.
+# Wait for other users of dpkg (unattended upgrades after the first boot), up to the task's time limit.
 until LC_ALL=C dpkg -i "$file" > "$out" 2>&1; do
   cat "$out"
   if ! grep -q 'lock.* by another process\|lock.*Resource temporarily unavailable' "$out"; then

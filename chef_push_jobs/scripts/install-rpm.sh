@@ -1,11 +1,11 @@
 #!/bin/sh
-# Install a .rpm package if its digest is right and this version is not there. A newer version is never replaced.
+# Install a .rpm package if its digest is right and this version is not installed. Never replace a newer version.
 #
-#   url       where it is fetched from; empty if it was uploaded
+#   url       where to fetch it from; empty if it was uploaded
 #   file      the name of its file
 #   user      the login user to whose home it was uploaded; empty if it is fetched
 #   sha256    its digest, in hexadecimal
-#   upgrades  `no` if it must not go over an older version that is configured, else `yes`
+#   upgrades  `no` if it must not replace an older version that is configured, else `yes`
 : "${url?}" "${file?}" "${user?}" "${sha256?}" "${upgrades?}"
 set -eu
 . library/package.sh

@@ -1,5 +1,5 @@
 #!/bin/sh
-# manifest PATH...: the digest and mode of every file and folder under the paths, one a line, sorted.
+# manifest PATH...: print the digest and mode of every file and directory below the paths, one per line, sorted.
 set -eu
 export LC_ALL=C
 {

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Have the kernel call the data volume by one name on Nitro machines too, where volumes are found in any order: the name
-# that EC2 attaches it by, and the one that Chef server looks for.
+# Give the data volume one name in the kernel, also on Nitro machines, which number volumes in the order in which they find
+# them: the name with which EC2 attaches it and that Chef server looks for.
 #
 #   serial  the volume's id without its hyphen, as the NVMe device has it
 #   link    the name, below /dev/

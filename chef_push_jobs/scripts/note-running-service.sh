@@ -1,7 +1,6 @@
 #!/bin/sh
-# On a server that is taken over: note what the push jobs service that already runs there was started with, and tell which
-# credentials it has, by a digest. A backend calls the API: where Chef server is configured and does not answer it by its
-# name, nothing is begun.
+# On a server that is taken over: record what the running push jobs service was started with, and print a digest of its
+# credentials. Fail on a backend if Chef server is configured there and the API does not answer at its name.
 set -eu
 . library/api.sh
 . library/service.sh

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make the key pair that the server copies with, if one half of it is not there, and print its public key.
+# Create the key pair with which the server copies, unless both halves exist, and print its public key.
 #
 #   manifest  the text of manifest.sh
 : "${manifest?}"

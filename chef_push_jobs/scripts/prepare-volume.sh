@@ -1,11 +1,11 @@
 #!/bin/sh
-# Make LVM and a filesystem on the empty data volume, and mount it: what Chef's documentation has by hand.
+# Create LVM and a filesystem on the empty data volume, and mount it, as Chef's documentation describes.
 #
-# chef-ha looks for the data in this volume group, logical volume and folder. Where the other backend holds the address
-# that moves, it is master and has the volume: nothing is done. What is on the volume is never touched: pvcreate and
-# mkfs refuse it, since nobody answers their question.
+# chef-ha looks for the data in this volume group, logical volume and directory. If the other backend has the address
+# that moves, it is the master and has the volume, so this does nothing. Existing data is never touched: pvcreate and mkfs
+# refuse such a volume, because nobody answers their question.
 #
-#   device  what the kernel calls the volume
+#   device  the kernel's name for the volume
 #   vip     the address that moves
 : "${device?}" "${vip?}"
 set -eu

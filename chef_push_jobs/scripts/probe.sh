@@ -1,13 +1,13 @@
 #!/bin/sh
-# What doctor asks a server: read-only, answered in lines of words with tabs between them. Nothing secret is answered: of
-# a file, a digest that is keyed with a number of this run only.
+# What doctor asks a server. Read-only; answers in lines of tab-separated words. Answers contain no secret: for a file, they
+# contain a digest that is keyed with a number of this run.
 #
 #   nonce     that number, in hexadecimal
-#   packages  which versions are asked for: a line each, PACKAGE and the version that the stack wants, or nothing
+#   packages  the packages, a line each: PACKAGE and the version that the stack wants, or nothing
 #   files     the files, a line each
-#   ports     the ports, with spaces between them
+#   ports     the ports, separated by spaces
 #   user      the login user, whose authorized_keys lets the other servers copy
-#   uploads   the names of the files that the stack uploads to that user's home, with spaces between them
+#   uploads   the names of the files that the stack uploads to that user's home, separated by spaces
 : "${nonce?}" "${packages?}" "${files?}" "${ports?}" "${user?}" "${uploads?}"
 set -u
 . library/logins.sh

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Reconfigure Chef server itself.
 #
-#   license  `yes` where the stack accepts the licence of Chef server 13 and later
-#   include  a file of the operator's that Chef server's settings read, or nothing
+#   license  `yes` if the stack accepts the licence of Chef server 13 and later
+#   include  a file of the operator's that Chef server's settings read, or empty
 : "${license?}" "${include?}"
 set -u
 if [ -n "$include" ] && [ ! -s "$include" ]; then

@@ -1,14 +1,14 @@
 #!/bin/sh
-# Reconfigure push jobs, on a whole key pair, and without a start on a standby.
+# Reconfigure push jobs, with a complete key pair, and without starting it on a standby.
 #
-# A first reconfigure that dies between the halves of the key pair leaves a public key, beside which the next one makes
-# an empty private key, for good. Nobody has that half yet: it is shared only after a reconfigure that went through.
+# If the first reconfigure dies between the two halves of the key pair, it leaves a public key, and the next one writes an
+# empty private key that stays. Nobody else has that half yet, because keys are only shared after a successful reconfigure.
 #
-# A master that was cut off from the other backend comes back without its volume, and so without its database, which is
-# asked itself: the supervisor starts one without data again and again, and says that it runs. A backend that was rebooted
-# calls itself master until keepalived says otherwise.
+# A master that was cut off from the other backend comes back without its volume, and so without its database. Ask the
+# database itself: the supervisor starts one without data again and again, and says that it runs. A backend that was
+# rebooted calls itself master until keepalived says otherwise.
 #
-# The first reconfigure starts the service also on a standby, and that marks the jobs that run on the master as crashed.
+# The first reconfigure also starts the service on a standby, which marks the jobs that run on the master as crashed.
 set -eu
 . library/cluster.sh
 . library/database.sh

@@ -1,5 +1,5 @@
 #!/bin/sh
-# In place of an installation: fail unless the server's image already holds Chef server.
+# Runs instead of an installation: fail unless the server's image contains Chef server.
 command -v chef-server-ctl || {
   echo "this image does not contain Chef server: set chefServer.package, or choose an image that contains it" >&2
   exit 1

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install LVM where the image has none.
+# Install LVM if the image does not have it.
 set -eu
 if ! command -v vgcreate > /dev/null; then
   if command -v apt-get > /dev/null; then

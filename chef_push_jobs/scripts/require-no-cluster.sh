@@ -1,16 +1,16 @@
 #!/bin/sh
-# Fail where a new primary would be set up beside a highly available cluster that is at work.
+# Fail if a new primary would be set up next to a working highly available cluster.
 #
-# Its first reconfigure would make secrets of its own and take the volume with the data from the live master: its database
-# does not know these secrets, and keepalived on the other backend another password. Both backends would then be master.
+# Its first reconfigure would create its own secrets and take the data volume from the live master. Then its database does
+# not accept these secrets, and keepalived on the other backend has a different password, so both become master.
 #
-#   api_fqdn  the name that clients call the API by
+#   api_fqdn  the name at which clients call the API
 : "${api_fqdn?}"
 set -eu
 [ ! -s /etc/opscode/private-chef-secrets.json ] || exit 0
 curl=$(command -v curl || echo /opt/opscode/embedded/bin/curl)
 [ -x "$curl" ] || exit 0
-# What Chef server says of itself, well or not; a load balancer alone says something else, or nothing.
+# Chef server's own answer, healthy or not; a load balancer alone gives a different one, or none.
 case $("$curl" --silent --insecure --max-time 10 "https://$api_fqdn/_status" || :) in
   *'"upstreams"'*) ;;
   *) exit 0 ;;

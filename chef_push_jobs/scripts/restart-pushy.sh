@@ -1,10 +1,10 @@
 #!/bin/sh
-# Restart the push jobs service and wait until it listens; but not on a standby, where it must stay down.
+# Restart the push jobs service and wait until it listens, but not on a standby, where it must stay down.
 #
-# Nor once more where reconfigure has restarted it already, with all that is new: clients would be cut off twice.
+# If reconfigure has already restarted it with everything new, do not restart it again: clients would be cut off twice.
 #
-#   ports         the ports that it must listen on, with spaces between them
-#   unless_fresh  `yes` to leave it alone where it already runs with this package, these settings and credentials
+#   ports         the ports on which it must listen, separated by spaces
+#   unless_fresh  `yes` to leave it alone if it already runs with this package, these settings and credentials
 : "${ports?}" "${unless_fresh?}"
 set -eu
 . library/service.sh

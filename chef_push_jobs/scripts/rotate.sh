@@ -1,10 +1,10 @@
 #!/bin/sh
-# Make new credentials where the setting is another than the noted one; a server without a note only notes it.
+# Create new credentials if the setting differs from the recorded one; a server without a record only records it.
 #
-# The old ones are removed, and the next reconfigure makes what is missing, so that this can be ended anywhere and run
+# The old ones are removed, and the next reconfigure creates what is missing, so this can be interrupted anywhere and run
 # again.
 #
-#   wanted  the setting rotateCredentials, any text; without one, what is there stays
+#   wanted  the setting rotateCredentials, any text; if it is empty, the current credentials stay
 : "${wanted?}"
 set -eu
 . library/reconfigure.sh
@@ -28,15 +28,15 @@ if [ "$is" = "$wanted" ]; then
   echo "the credentials for '$wanted' exist already"
   exit 0
 fi
-# What an earlier run has left half made is no set.
+# An incomplete set from an earlier run does not count.
 [ "$is" = "(under way)" ] || keep_credentials none
-# Until it is done, no setting is the one that the credentials are for.
+# Until this is done, the credentials belong to no value of the setting.
 echo "(under way)" > "$noted"
 cd /etc/opscode-push-jobs-server
 version=$(sed -n '1s/.* //p' /opt/opscode-push-jobs-server/version-manifest.txt)
 rm -f pushy_pub.pem pushy_priv.pem
 case $version in
-  # Reconfigure makes the database's users once, and never changes their passwords: these stay, with their file.
+  # Reconfigure creates the database users once and never changes their passwords, so keep these, with their file.
   1.* | 2.0.0*) ;;
   *) rm -f opscode-push-jobs-server-secrets.json ;;
 esac
@@ -56,7 +56,7 @@ case $version in
       { chef-server-ctl show-secret push-jobs-server pushy_priv_key > /dev/null; } 2>&1
       exit 1
     fi
-    # Reconfigure would make the passwords as they were: they follow from the store's own secret.
+    # Reconfigure would create the same passwords again: they are derived from the store's own secret.
     for password in sql_password sql_ro_password; do
       od -An -tx1 -N25 /dev/urandom | tr -d ' \n' |
         /opt/opscode/embedded/bin/veil-ingest-secret "push-jobs-server.$password"

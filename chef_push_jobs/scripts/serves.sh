@@ -20,7 +20,7 @@ decided() {
   [ "$is" = "$(cat "$keepalived/requested_cluster_status" 2> /dev/null)" ] &&
     timeout 15 chef-server-ctl ha-status > /dev/null 2>&1 < /dev/null
 }
-# Up for some seconds, which one that crashes and is started again never is. The test of push jobs looks at its ports.
+# Running for some seconds, which a service that crashes and restarts never is. The test of push jobs checks its ports.
 at_work() {
   why="opscode-pushy-server does not run, or has only just been started"
   up=$(/opt/opscode/embedded/bin/sv status /opt/opscode/service/opscode-pushy-server 2> /dev/null |

@@ -1,8 +1,8 @@
 #!/bin/sh
-# On the primary: let each of the other servers run the one command that prints the shared files, from its own address.
+# On the primary: let each other server run the one command that prints the shared files, from its own address.
 #
-#   user          the login user whose authorized_keys it goes to
-#   readers       the other servers: a line each, ADDRESS and PUBLIC KEY
+#   user          the login user whose authorized_keys gets the keys
+#   readers       the other servers, a line each: ADDRESS and PUBLIC KEY
 #   shared_files  the text of shared-files.sh
 : "${user?}" "${readers?}" "${shared_files?}"
 set -eu
@@ -21,7 +21,7 @@ fi
 folder=${keys%/*}
 [ -d "$folder" ] || install -d -m 0700 -o "$user" "$folder"
 if [ ! -e "$keys" ]; then
-  # A folder for the keys of all users is root's, and so is what is in it: sshd reads that as the user.
+  # A directory with the keys of all users belongs to root, and so does its content: sshd reads that as the user.
   owner=$(stat -c %U "$folder") mode=0600
   if [ "$owner" = root ]; then mode=0644; fi
   install -m "$mode" -o "$owner" /dev/null "$keys"
@@ -34,8 +34,8 @@ if [ "$(id -u "$user")" = 0 ]; then as=; fi
 asked='/var/lib/chef-rollout/shared-files \"$SSH_ORIGINAL_COMMAND\""'
 options="restrict,command=\"${as}sh $asked"
 {
-  # Lines that are wholly of the form of ours go, others stay, whatever their comment is. awk ends each line, also a last
-  # one that its writer did not: ours must not become a part of it.
+  # Remove lines that have exactly the form of ours; others stay, whatever their comment is. awk ends each line, also a last
+  # one without a line end, so that ours does not become a part of it.
   # The first version named the file by its path alone.
   begins="$options,from=\"" before="restrict,command=\"sudo -n $asked,from=\"" awk '
     function ours(begins) {

@@ -1,6 +1,6 @@
 #!/bin/sh
-# shared-files WHAT: print what the other servers copy from this one, as a tar archive with its digests and modes.
-# `share` lets each of them run this command, and nothing else. Links are followed, as by scp -r.
+# shared-files WHAT: print what the other servers copy from this one, as a tar archive with digests and modes.
+# `share` lets each of them run only this command. Links are followed, as by scp -r.
 set -eu
 . library/secrets.sh
 . library/shared.sh
@@ -9,7 +9,7 @@ paths=$(shared_paths "${1-}")
 # shellcheck disable=SC2086  # a word each
 set -- $paths
 umask 077
-# What was killed has left its folder, which has its number. Other readers are at work.
+# A killed reader leaves its directory, which is named after its process. Other readers may be running.
 for left in /var/lib/chef-rollout/share.*; do
   reader=${left##*/share.}
   if [ ! -e "/proc/${reader%.*}" ]; then rm -rf "$left"; fi

@@ -1,14 +1,14 @@
 #!/bin/sh
-# task NAME TIMEOUT TAIL_LINES BYTES < SCRIPT: the task runner, which `connect` leaves on each server.
+# task NAME TIMEOUT TAIL_LINES BYTES < SCRIPT: the task runner, which `connect` installs on each server.
 #
-# It runs SCRIPT as root, for TIMEOUT seconds at most, one task at a time on a server, into a log of its own, and prints
+# It runs SCRIPT as root for at most TIMEOUT seconds, one task at a time on a server, with a log of its own, and prints
 # the last TAIL_LINES lines of that log. A failure is one block of text: what, where, why, and what to do next.
 #
-# SCRIPT is BYTES long: of one that a broken connection has cut off, nothing is run. A stack that an older version has
-# made does not say how long.
+# SCRIPT has BYTES bytes: if a broken connection cut it off, nothing runs. A stack from an older version does not say how
+# many there are.
 #
-# `timeout` holds the lock, so neither a lost connection nor a killed runner lets a second task in beside the first. Where
-# both are killed, the note of what runs is looked at.
+# `timeout` holds the lock, so neither a lost connection nor a killed runner lets a second task start. If both are killed,
+# the record of the running task is checked.
 set -u
 . library/clock.sh
 name=$1 timeout=$2 tail_lines=$3 bytes=${4-}
@@ -20,7 +20,7 @@ here() { hostname -f 2> /dev/null || hostname; }
 record() { echo "$(date -u +%FT%TZ) $name $*" 2> /dev/null >> /var/log/chef-rollout/history; }
 started=$(now)
 
-# What others wrote, for a terminal: neither control characters nor marks that turn the direction of text.
+# Makes text of others safe for a terminal: no control characters, and no marks that change the direction of text.
 harmless() {
   LC_ALL=C tr '\000-\010\013-\037\177' '?' |
     LC_ALL=C sed 's/\xc2[\x80-\x9f]/?/g; s/\xe2\x80[\x8b-\x8f\xa8-\xae]/?/g; s/\xe2\x81[\xa0-\xaf]/?/g'
@@ -47,7 +47,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 
 umask 077
-# Where no log could be kept, nothing is run.
+# If no log can be written, run nothing.
 if ! said=$({
   mkdir -p /var/log/chef-rollout && cat > "$new" && head -c 16384 /dev/zero > "$log.new" && rm "$log.new" &&
     : >> "$lock"
@@ -67,7 +67,7 @@ if ! said=$({ echo $$ > "$wanted"; } 2>&1); then
   give_up 74 "its script and log cannot be written, nothing was run" "make room there" "what that server says" "$said"
 fi
 
-# The holder of the lock is ended by its own timeout, so this wait ends too.
+# The holder's own timeout ends it, so this wait ends too.
 exec 9>> "$lock"
 waits=0
 until flock --wait "$waits" 9; do
@@ -87,7 +87,7 @@ if [ "$(cat "$wanted")" != $$ ]; then
   exit 75
 fi
 
-# Where runner and `timeout` were both killed, what they ran is at work without the lock: it has its time, and no more.
+# If the runner and `timeout` were both killed, their task is still running without the lock: it gets the rest of its time.
 unwatched=
 while [ -s "$running" ] && read -r holder until session < "$running" &&
   pgrep -s "$session" -f "^sh ${script%/*}/$holder.sh\$" > /dev/null 2>&1; do
@@ -104,7 +104,7 @@ if [ -e "$log" ]; then mv -f "$log" "$log.1"; fi
 record begins
 begun=$(now)
 umask 022
-# In a session of its own, by which all that it leaves behind is known; services leave it, and live on.
+# In its own session, which identifies everything that it leaves behind; services leave the session, and live on.
 # shellcheck disable=SC2016  # the inner shell expands it
 setsid timeout --kill-after=10 "$timeout" sh -c 'exec sh "$1" 9>&-' "$name" "$script" > "$log" 2>&1 < /dev/null &
 session=$!

@@ -1,16 +1,16 @@
 #!/bin/sh
-# Verify push jobs where it runs: a standby, where it is down, says so and does nothing.
+# Verify push jobs where it runs. On a standby, where it is down, say so and do nothing.
 #
-# The package's own test is a suite of examples, which takes tens of minutes and is felt on a cluster in use (docs/chef.md,
-# The test). So it runs once for each package on a server, and where it is asked for; else the status is checked.
+# The package's own test is a suite of examples, which takes tens of minutes and affects a cluster in use (docs/chef.md,
+# The test). So it runs once for each package on a server, and when it is asked for; otherwise only the status is checked.
 #
-# One example expects the packaged ports, whatever the settings are: with other ports it fails, and that one failure, for
-# the ports alone, is none.
+# One example expects the packaged ports, whatever the settings are. With other ports it fails, and that single failure
+# does not count.
 #
-#   heartbeat_port  that of the settings
-#   command_port    that of the settings
-#   mode            `suite`, or `status` to check the status alone
-#   asked           any text; another one runs the suite once more
+#   heartbeat_port  from the settings
+#   command_port    from the settings
+#   mode            `suite`, or `status` to check only the status
+#   asked           any text; a different one runs the suite once more
 : "${heartbeat_port?}" "${command_port?}" "${mode?}" "${asked?}"
 set -eu
 . library/cluster.sh

@@ -1,15 +1,15 @@
 #!/bin/sh
-# Take push jobs off a server, whole; Chef server stays, and forgets the service.
+# Remove push jobs from a server completely; Chef server stays, and forgets the service.
 #
-# The package takes only its own files away: the service would run on, and stay in keepalived's scripts, where the next
-# failover ends when it cannot be started. Each part can be ended anywhere and run again, as the whole can.
+# The package only removes its own files: the service would continue to run and stay in keepalived's scripts, and the next
+# failover would stop because it cannot start it. Each part can be interrupted anywhere and run again, and so can the whole.
 #
-# The key that the server copied with opens nothing any more. It stays, because `connect` has printed it: where another
-# server cannot be left, the stack goes on with what `connect` printed.
+# The key with which the server copied gives no access any more. It stays, because `connect` has printed it: if another
+# server cannot be released, the stack continues with what `connect` printed.
 #
-# A name in a stack file is no server: where this one was renamed, or is another stack's by now, nothing is taken off.
+# A name in a stack file is not a server: if this one was renamed or belongs to another stack now, remove nothing.
 #
-#   owner  whose it was: project, stack and server, as connect.sh noted it
+#   owner  who owned it: project, stack and server, as connect.sh recorded it
 : "${owner?}"
 set -eu
 note=/var/lib/chef-rollout/owner
@@ -23,11 +23,11 @@ fi
 name=opscode-pushy-server
 bin=/opt/opscode/embedded/bin sv=/opt/opscode/sv/$name enabled=/opt/opscode/service/$name
 
-# keepalived's scripts first, while the service is still whole: a failover goes well at any time.
+# First keepalived's scripts, while the service is still complete, so that a failover works at any time.
 rm -f "$sv/keepalive_me"
 if grep -qs "$name" /var/opt/opscode/keepalived/bin/cluster.sh; then chef-server-ctl reconfigure; fi
 
-# The supervisor starts again what ends while the link is there; without it, it would take some seconds to look.
+# While the link exists, the supervisor restarts the service when it ends; without it, it takes some seconds to notice.
 if [ -L "$enabled" ]; then
   chef-server-ctl graceful-kill "$name"
   rm "$enabled"
@@ -35,7 +35,7 @@ fi
 if [ -p "$sv/supervise/ok" ]; then "$bin/sv" -w 60 force-shutdown "$sv"; fi
 rm -rf "$sv" "/opt/opscode/init/$name"
 
-# The users of its database, of whom 1.x would keep the passwords when it comes back. Its data stays.
+# The database users, because a new 1.x installation would keep their passwords. The data stays.
 if [ -e /opt/opscode/service/postgresql ] && [ "$(cluster_status)" = master ]; then
   for user in opscode_pushy opscode_pushy_ro; do
     if [ "$(psql postgres "SELECT 1 FROM pg_roles WHERE rolname = '$user'")" = 1 ]; then

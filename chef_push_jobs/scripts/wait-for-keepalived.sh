@@ -1,9 +1,9 @@
 #!/bin/sh
-# Wait until keepalived has settled which backend is master. Reconfigure starts it and returns: the decision takes it
-# some seconds, and what it then does (storage, services, address) some more.
+# Wait until keepalived has decided which backend is master. Reconfigure starts keepalived and returns; the decision takes
+# some seconds, and what keepalived then does (storage, services, address) takes more.
 #
-# Push jobs makes its database user on the master alone, so its first reconfigure on a backend that is not master yet
-# leaves a service that cannot log in. A backend with no master beside it takes over after four seconds.
+# Push jobs creates its database user only on the master, so its first reconfigure on a backend that is not master yet
+# leaves a service that cannot log in. A backend without a master next to it takes over after four seconds.
 #
 #   seconds  how long this backend must have been a standby to count as one
 : "${seconds?}"
@@ -18,7 +18,7 @@ settled() {
   fi
   case $is in
     master) ;;
-    # Counted here: the clock that a file is dated by may be set meanwhile.
+    # Counted here, because the clock that dates files may be set meanwhile.
     backup) since=${since:-$waited} && [ $((waited - since)) -ge "$seconds" ] ;;
     *) return 1 ;;
   esac

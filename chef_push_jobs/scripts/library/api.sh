@@ -1,7 +1,7 @@
 . library/clock.sh
 
-# wait_for_page PATH [SECONDS]: wait until the entry answers PATH by the name that push jobs and its test call it by, and set
-# page to what it says. The way may lead over a load balancer, which takes some checks to find that a frontend serves.
+# wait_for_page PATH [SECONDS]: wait until the entry answers PATH at the name that push jobs and its test use, and set
+# `page` to the answer. A load balancer on the way needs some checks to notice that a frontend works.
 wait_for_page() {
   seconds=${2-300}
   name=$(tr -d '\n' < /etc/opscode/chef-server-running.json | sed -n 's/.*"lb": *{[^}]*"api_fqdn": *"\([^"]*\)".*/\1/p')
@@ -9,7 +9,7 @@ wait_for_page() {
   curl=$(command -v curl || echo /opt/opscode/embedded/bin/curl)
   answers=0 deadline=$(($(now) + seconds))
   while [ "$answers" -lt 3 ]; do
-    # The certificate may be self-signed; what is asked is whether anybody serves.
+    # The certificate may be self-signed; the question is only whether somebody answers.
     if page=$("$curl" --silent --show-error --insecure --fail --max-time 10 "https://$name$1" 2>&1); then
       answers=$((answers + 1))
       continue

@@ -1,2 +1,2 @@
-# Seconds of the monotonic clock: the other one may be set while a task runs.
+# Seconds of the monotonic clock, because the other clock may be set while a task runs.
 now() { read -r up _ < /proc/uptime; echo "${up%.*}"; }

@@ -1,10 +1,10 @@
-# The sets of credentials that were here before.
+# The sets of credentials that were replaced on this server.
 . library/credentials.sh
 
 sets=/var/lib/chef-rollout/credentials-before
 
-# keep_credentials DIGEST: keep them, a file each, before those of that digest replace them ("none": new ones). The last
-# three sets are kept, for root alone.
+# keep_credentials DIGEST: save them, a file each, before those with that digest replace them ("none": new ones). The last
+# three sets are kept, readable only by root.
 keep_credentials() {
   digest=$(credentials_digest "$etc" "$stored")
   if [ "$digest" = none ] || [ "$digest" = "$1" ] || ls -d "$sets"/*-"$digest" > /dev/null 2>&1; then return; fi

@@ -1,10 +1,10 @@
-# The credentials of push jobs that are here, in either generation of the package. Needs library/secrets.sh.
+# Push jobs' credentials on this server, for both generations of the package. Needs library/secrets.sh.
 
 etc=/etc/opscode-push-jobs-server stored=/etc/opscode/private-chef-secrets.json
-# Here is noted which set this rollout has put here, or found equal: another may take its place.
+# Records the set that this rollout wrote here, or found equal: another set may replace it.
 given=/var/lib/chef-rollout/credentials
 
-# credentials_digest FOLDER SECRETS: print a digest of those there, keyed with the stack's name; "none" where there are none.
+# credentials_digest FOLDER SECRETS: print a digest of those there, keyed with the stack's name; "none" without any.
 credentials_digest() {
   group=$(push_jobs_secrets "$2")
   if [ ! -s "$1/pushy_priv.pem" ] && [ "$group" = '{}' ]; then
@@ -20,7 +20,7 @@ credentials_digest() {
   } | sha256sum | cut -c 1-32
 }
 
-# note_credentials: those that are here are this rollout's.
+# note_credentials: record that this rollout owns the credentials on this server.
 note_credentials() {
   credentials_digest "$etc" "$stored" > "$given.new"
   mv "$given.new" "$given"

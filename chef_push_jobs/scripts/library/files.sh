@@ -1,4 +1,4 @@
-# write_file MODE PATH TEXT: write a file whole or not at all.
+# write_file MODE PATH TEXT: write a file completely or not at all.
 write_file() {
   printf %s "$3" > "$2.new"
   chmod "$1" "$2.new"

@@ -1,7 +1,7 @@
-# authorized_keys_of USER: the file in which sshd looks for the keys of a login user; nothing where it looks in none.
+# authorized_keys_of USER: the file in which sshd looks for the keys of a login user; empty if there is none.
 #
-# The default where it is one of several. sshd reads its settings as root, and only where it can be run: without it, the
-# default is taken.
+# If there are several, the default one if it is among them. sshd reads its settings as root, and only where it can be run;
+# without it, the default.
 authorized_keys_of() {
   home=$(getent passwd "$1" | cut -d: -f6)
   places=$(PATH=$PATH:/usr/sbin:/sbin sshd -T -C "user=$1,host=localhost,addr=127.0.0.1" 2> /dev/null |

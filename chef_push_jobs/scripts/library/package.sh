@@ -1,7 +1,7 @@
-# What install-deb.sh and install-rpm.sh share. They are given: url, file, user and sha256.
+# Shared by install-deb.sh and install-rpm.sh. Needs url, file, user and sha256.
 : "${url?}" "${file?}" "${user?}" "${sha256?}"
 
-# Set file to the package's path: fetched now, and gone when the script ends; or in the home of who uploaded it.
+# Set `file` to the package's path: fetched now, and deleted when the script ends; or in the home of who uploaded it.
 fetch_package() {
   if [ -n "$url" ]; then
     file=/var/lib/chef-rollout/$file
@@ -25,7 +25,7 @@ fetch_package() {
   fi
 }
 
-# remove_older_uploads NAME COMMAND, which prints the name of a file's package: what other versions of it left.
+# remove_older_uploads NAME COMMAND: remove other versions' files. COMMAND prints the name of a file's package.
 remove_older_uploads() {
   [ -z "$url" ] || return 0
   for older in "${file%/*}"/chef-rollout-????????????-*; do
@@ -35,8 +35,8 @@ remove_older_uploads() {
 
 check_digest() { printf '%s  %s\n' "$sha256" "$file" | sha256sum --check --strict --quiet; }
 
-# refuse_downgrade NAME INSTALLED WANTED, before the package manager is touched: what a newer version did to the
-# credentials, an older one does not undo.
+# refuse_downgrade NAME INSTALLED WANTED: called before the package manager runs, because an older version does not undo
+# what a newer one did to the credentials.
 refuse_downgrade() {
   echo "$1 $2 is installed here, but the stack requests $3: a downgrade is not supported."
   echo "Rule: the newer version has moved the credentials to a place that the older one does not know."
@@ -44,8 +44,8 @@ refuse_downgrade() {
   exit 1
 }
 
-# refuse_upgrade NAME INSTALLED WANTED: where a first installation did not end well, nothing is configured yet: that may
-# go on with another version.
+# refuse_upgrade NAME INSTALLED WANTED: if a first installation failed, nothing is configured yet, so another version may
+# continue it.
 refuse_upgrade() {
   if [ "$2" = "$3" ] || [ ! -e /etc/opscode/chef-server-running.json ]; then return; fi
   echo "$1 $2 is installed and configured here, but the stack requests $3: a rollout does not upgrade it."

@@ -1,8 +1,8 @@
-# Reconfigure push jobs. That restarts a service whose configuration is new, so that the restart of the runbook would be
-# one too many: the new process is noted for it.
+# Reconfigure push jobs. That restarts the service if its configuration changed. The new process is recorded, so that the
+# runbook's restart step does not restart it again.
 #
-# From 2.0.1 on every server works on the database, several at once: where two change the same rights at the same time,
-# PostgreSQL refuses one of them, which may try again (docs/chef.md, Database on every server).
+# From 2.0.1 on, every server sets up the database. If two of them change the same permissions at the same time, PostgreSQL
+# refuses one, which may try again (docs/chef.md, Database on every server).
 . library/service.sh
 reconfigure() {
   rm -f "$restarted"
@@ -22,12 +22,12 @@ reconfigure() {
   if [ -n "$before" ] && [ -n "$after" ] && [ "$before" != "$after" ]; then
     echo "$after" > "$restarted"
   fi
-  # From 2.0 on, what 1.x was started with is not read any more, and has an old password.
+  # From 2.0 on, the file with which 1.x was started is not read any more, and contains an old password.
   config=/var/opt/opscode-push-jobs-server/opscode-pushy-server
   if [ -e "$config/sys.config" ]; then rm -f "$config/etc/app.config"; fi
 }
 
-# What it says goes into the task's log as it comes, and into the file that `said` names.
+# Its output goes into the task's log at once, and into the file named by `said`.
 said=/var/lib/chef-rollout/reconfigured
 reconfigure_once() {
   {

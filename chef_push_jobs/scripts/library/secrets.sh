@@ -1,5 +1,5 @@
-# Chef server's secrets, which it encrypts from 12.14 on. From 2.2 on push jobs' credentials are one group of them; the
-# rest is Chef server's own and other add-ons', and differs from server to server.
+# Chef server's secrets, which it encrypts from 12.14 on. From push jobs 2.2 on, its credentials are one group of them; the
+# others belong to Chef server and other add-ons, and differ between servers.
 
 # secrets_in_ruby FILE...: run a Ruby program (standard input) with Chef server's own library for these files.
 secrets_in_ruby() { timeout 60 /opt/opscode/embedded/bin/ruby -r json -r veil - "$@"; }
@@ -7,7 +7,7 @@ secrets_in_ruby() { timeout 60 /opt/opscode/embedded/bin/ruby -r json -r veil - 
 # encrypted FILE: whether Chef server has encrypted it.
 encrypted() { grep -qs '"veil"' "$1"; }
 
-# push_jobs_secrets FILE: print push jobs' group of it as JSON. {} where there is none, or nothing is encrypted.
+# push_jobs_secrets FILE: print push jobs' group as JSON; {} if there is none, or nothing is encrypted.
 push_jobs_secrets() {
   if encrypted "$1"; then
     secrets_in_ruby "$1" << 'END-OF-RUBY'
@@ -19,8 +19,8 @@ END-OF-RUBY
   fi
 }
 
-# take_push_jobs_secrets GIVEN FILE: make push jobs' group of FILE the one that GIVEN has, as JSON. All else in it stays,
-# and FILE as it is where that is its group already.
+# take_push_jobs_secrets GIVEN FILE: replace push jobs' group in FILE by the one in GIVEN (JSON). All else in FILE stays;
+# if the groups are equal, FILE is not touched.
 take_push_jobs_secrets() {
   secrets_in_ruby "$1" "$2" << 'END-OF-RUBY'
 group = "push-jobs-server"
@@ -39,7 +39,7 @@ secrets.save
 END-OF-RUBY
 }
 
-# keep_own_secrets FILE HERE: put into FILE the groups that HERE alone has, those of add-ons that only this server runs.
+# keep_own_secrets FILE HERE: add the groups that only HERE has to FILE: those of add-ons that only this server runs.
 keep_own_secrets() {
   secrets_in_ruby "$1" "$2" << 'END-OF-RUBY'
 secrets, here = ARGV.map { |path| Veil::CredentialCollection::ChefSecretsFile.from_file(path) }

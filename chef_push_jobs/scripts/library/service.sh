@@ -2,11 +2,11 @@
 # shellcheck disable=SC2034  # the scripts that include this use them
 . library/secrets.sh
 
-# Here reconfigure notes the process that it has restarted; and the inputs that the running process was started with.
+# Where reconfigure records the process that it restarted, and the inputs that the running process was started with.
 restarted=/var/lib/chef-rollout/pushy-restarted
 started_with=/var/lib/chef-rollout/pushy-started-with
 
-# Print which process the service is: its id and start, together unique. Nothing where it is down.
+# Print the service's process: its id and start time, which together are unique. Nothing if it is down.
 running() {
   pid=$(/opt/opscode/embedded/bin/sv status /opt/opscode/service/opscode-pushy-server 2> /dev/null |
     sed -n 's/^run: [^(]*(pid \([0-9]*\)).*/\1/p')

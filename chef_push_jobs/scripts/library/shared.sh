@@ -1,7 +1,7 @@
-# Of Chef server's secrets, push jobs' group alone is shared with push jobs' folder.
+# Of Chef server's secrets, only push jobs' group is shared together with push jobs' directory.
 secrets=etc/opscode/private-chef-secrets.json
 
-# shared_paths WHAT: the files that are shared, a word each, below /. Both sides go by this list, and not by each other's.
+# shared_paths WHAT: the shared files, a word each, below /. Each side uses its own list, not the other's.
 shared_paths() {
   case ${1-} in
     chef) echo etc/opscode ;;

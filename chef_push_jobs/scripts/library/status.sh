@@ -1,4 +1,4 @@
-# Whether push jobs serves, in seconds and without a trace: the service, its ports, and the way of a client to it.
+# Whether push jobs works, in seconds and without a trace: the service, its ports, and a client's way to it.
 . library/api.sh
 . library/ports.sh
 . library/service.sh
@@ -10,7 +10,7 @@ not_well() {
   return 1
 }
 
-# holds COMMAND…: within a minute; a service that keepalived has just started is not there at once.
+# holds COMMAND…: true within a minute; a service that keepalived has just started takes a moment.
 holds() {
   deadline=$(($(now) + 60))
   until "$@"; do
@@ -20,7 +20,7 @@ holds() {
 }
 runs() { [ -n "$(running)" ]; }
 
-# check_status PORT …: print in one line what is well, or what is not.
+# check_status PORT …: print in one line what works, or what does not.
 check_status() {
   holds runs ||
     not_well "opscode-pushy-server does not run" "see /var/log/opscode/opscode-pushy-server/current" || return 1
