@@ -154,7 +154,7 @@ class Pulumi:
 def _not_run(error: OSError) -> PulumiError:
     if isinstance(error, FileNotFoundError):
         return PulumiError(MISSING)
-    return PulumiError(f"the pulumi on PATH cannot be run: {error.strerror}; install it anew, or mend its permissions")
+    return PulumiError(f"the pulumi on PATH cannot be run: {error.strerror}; reinstall it, or correct its permissions")
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

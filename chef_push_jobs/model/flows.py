@@ -40,11 +40,11 @@ class Needs(StrEnum):
     """What the stack must have for a flow, besides topology and versions."""
 
     DRBD = "provider drbd"
-    MADE_BALANCER = "a load balancer that is made"
-    THEIR_BALANCER = "an existing one's target group"
-    BASTION = "a bastion that is made"
-    NO_BASTION = "no bastion that is made"
-    DATA_VOLUME = "a data volume that is prepared"
+    MADE_BALANCER = "the stack creates a load balancer"
+    THEIR_BALANCER = "an existing target group"
+    BASTION = "the stack creates a bastion"
+    NO_BASTION = "the stack creates no bastion"
+    DATA_VOLUME = "the stack prepares a data volume"
 
 
 # Settings that contain a port.

@@ -70,7 +70,7 @@ def slug(cidr: str) -> str:
 def cluster(settings: Settings) -> Cluster:
     """The part of the settings that decides which flows exist."""
     has = {
-        Needs.DRBD: False,  # refused for machines that are made
+        Needs.DRBD: False,  # refused for machines that the stack creates
         Needs.MADE_BALANCER: settings.makes_load_balancer,
         Needs.THEIR_BALANCER: settings.config.entry.target_group_arn is not None,
         Needs.BASTION: settings.config.bastion is not None,
