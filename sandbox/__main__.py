@@ -36,7 +36,7 @@ COLUMNS = ("NAME", "ID", "ADDRESS", "IMAGE", "STATE", "SSHD")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit status; 2 for a command line that is none."""
+    """Returns the exit status; 2 for an invalid command line."""
     words, command = _split(arguments)
     try:
         sandbox = Sandbox.default()
@@ -83,7 +83,7 @@ def status(sandbox: Sandbox) -> int:
 
 
 def run(sandbox: Sandbox, command: Sequence[str]) -> None:
-    """Replace this process by the command. Raises SandboxError when there is no sandbox or no engine."""
+    """Replaces this process by the command. Raises SandboxError if there is no sandbox or no engine."""
     prerequisites.need_root()
     if not lifecycle.running(sandbox):
         raise SandboxError(f"sandbox {sandbox.name} is not running; `python -m sandbox start` starts it")
@@ -115,7 +115,7 @@ def give_trait(sandbox: Sandbox, host: str, name: str) -> None:
 
 
 def inject(sandbox: Sandbox, words: Sequence[str]) -> None:
-    """Raises ValueError for an unknown fault, SandboxError when there is no sandbox."""
+    """Raises ValueError for an unknown fault, SandboxError if there is no sandbox."""
     if not lifecycle.running(sandbox):
         raise SandboxError(f"sandbox {sandbox.name} is not running; `python -m sandbox start` starts it")
     store = fault_injection.Faults(sandbox.faults)
@@ -137,7 +137,7 @@ def say(line: str) -> None:
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str] | None]:
-    """The words before `--`, and the command after it; None where there is no `--`."""
+    """The words before `--`, and the command after it; None if there is no `--`."""
     words = list(arguments)
     if "--" not in words:
         return words, None

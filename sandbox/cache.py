@@ -1,4 +1,4 @@
-"""The cache of this user, which all clones share: engines, plugins, and what was not to be had."""
+"""This user's cache, which all clones share: engines, plugins, and what could not be downloaded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def cache() -> Path:
-    """The folder; it may not exist yet."""
+    """The directory; it may not exist yet."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chef-push-jobs"
 
 
@@ -18,7 +18,7 @@ def made(folder: Path) -> Path:
 
 
 def refused(name: str) -> bool:
-    """Whether it was tried before, and was not to be had: it is not tried by every command again."""
+    """Whether an earlier attempt failed, so that not every command tries again."""
     return _refusal(name).exists()
 
 

@@ -1,4 +1,4 @@
-"""What a tool of this project is for, said before it does anything."""
+"""Prints what a tool of this project is for, before it does anything."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 
 def help_if_asked(page: str | None) -> None:
-    """Ends the process with the tool's page where `--help` or `-h` stands among its words."""
+    """If `--help` or `-h` is among its arguments, prints the tool's page and ends the process."""
     if {"--help", "-h"} & set(sys.argv[1:]):
         print((page or "").strip())
         sys.exit(0)

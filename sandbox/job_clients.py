@@ -1,7 +1,7 @@
 """Push jobs clients on the sandbox's client hosts, and jobs on them: what an operator sets up after a rollout.
 
-An organization and a user are made on a server by `chef-server-ctl`, all else by `knife` and the client on the client
-hosts: through https://api_fqdn, by the ports that the firewalls open. Safe to repeat.
+`chef-server-ctl` on a server creates an organization and a user; `knife` and the client on the client hosts do the
+rest, through https://api_fqdn and the ports that the firewalls open. Safe to repeat.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Say = Callable[[str], None]
 
 
 def run_job(sandbox: Sandbox, command: str, say: Say) -> None:
-    """Run a command as a job on all clients, set up first. Raises SandboxError unless it ran on all of them."""
+    """Sets up all clients and runs a command on them as a job. Raises SandboxError unless it ran on all of them."""
     hosts = Hosts(sandbox)
     server, url = _server(hosts)
     with ThreadPoolExecutor() as pool:
@@ -51,7 +51,7 @@ def run_job(sandbox: Sandbox, command: str, say: Say) -> None:
 
 
 def _server(hosts: Hosts) -> tuple[str, str]:
-    """A server that answers for the API, and the organization's URL."""
+    """A server that runs the API, and the organization's URL."""
     candidates = [status for status in hosts.list() if status.state == "running" and status.id not in NODES]
     for status in sorted(candidates, key=_preference):
         told = hosts.exec(status.id, ["cat", RUNNING])
@@ -66,7 +66,7 @@ def _preference(status: HostStatus) -> tuple[bool, str]:
 
 
 def _user_key(hosts: Hosts, server: str) -> str:
-    """The organization and its user are made anew where the user's key is not at hand any more."""
+    """If the user's key is not available any more, creates the organization and its user again."""
     kept = hosts.exec(NODES[0], ["cat", f"/root/.chef/{USER}.pem"])
     known = _output(hosts, server, ["chef-server-ctl", "org-list"]).split()
     if kept.returncode == 0 and ORG in known:
@@ -92,7 +92,7 @@ def _install(sandbox: Sandbox, hosts: Hosts, node: str) -> None:
 
 
 def _register(hosts: Hosts, node: str) -> None:
-    """Make the node's client, unless the server knows the one whose key it has."""
+    """Creates the node's client, unless the server knows one with the same key."""
     known = hosts.exec(node, ["cat", "/etc/chef/client.pem"])
     made = hosts.exec(NODES[0], ["knife", "client", "create", node, "-f", f"/root/.chef/{node}.pem"])
     if made.returncode == 0:
@@ -102,7 +102,7 @@ def _register(hosts: Hosts, node: str) -> None:
 
 
 def _start(hosts: Hosts, node: str, url: str, command: str) -> None:
-    """With settings that let it run the command; one that runs with the same settings goes on."""
+    """Starts it with settings that allow the command; a client that already runs with them continues."""
     quoted = command.replace("\\", "\\\\").replace('"', '\\"')
     settings = CLIENT.format(url=url, name=node, whitelist=f'"{quoted}" => "{quoted}"')
     there = hosts.exec(node, ["cat", "/etc/chef/push-jobs-client.rb"])

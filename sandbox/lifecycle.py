@@ -1,4 +1,4 @@
-"""Starts and stops a whole sandbox. `stop` removes whatever a crash leaves, and nothing that is not the sandbox's."""
+"""Starts and stops a whole sandbox. `stop` removes everything that belongs to it, even after a crash."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sandbox.processes import SandboxError, end_all, run
 
 CLIENTS = {"client-0": "10.1.0.10", "client-1": "10.1.0.11", "stranger-0": "10.99.0.10"}
 PREFIX = 24
-DISK = "50%"  # of the memory, at most, for all hosts' disks together; it takes only what is written to them
+DISK = "50%"  # limit for all hosts' disks together, as a share of the memory; only written data needs any
 PACKAGE_SOURCES = CLONE / "sandbox" / "packages"
 STOP_SECONDS = 5.0
 
@@ -31,7 +31,7 @@ Say = Callable[[str], None]
 
 
 def start(sandbox: Sandbox, say: Say) -> None:
-    """Bring the sandbox up, or complete what is missing. Raises SandboxError, and leaves nothing half done then."""
+    """Starts the sandbox, or completes what is missing. If it raises SandboxError, nothing incomplete is left."""
     prerequisites.need_root()
     prerequisites.need_commands()
     with _exclusive(sandbox):
@@ -49,7 +49,7 @@ def start(sandbox: Sandbox, say: Say) -> None:
 
 
 def stop(sandbox: Sandbox, say: Say) -> None:
-    """Remove everything of the sandbox; nothing happens when there is nothing. Raises SandboxError."""
+    """Removes everything of the sandbox; does nothing if there is nothing. Raises SandboxError."""
     prerequisites.need_root()
     if not (_traces(sandbox) or sandbox.lock.exists()):
         say(f"sandbox {sandbox.name} is not running")
@@ -61,7 +61,7 @@ def stop(sandbox: Sandbox, say: Say) -> None:
 
 
 def running(sandbox: Sandbox) -> bool:
-    """Whether all but its hosts is there."""
+    """Whether everything but its hosts exists."""
     processes = (workstation.recorded(file) for file in (sandbox.agent_process, sandbox.cloud_process))
     return os.path.ismount(sandbox.run) and sandbox.cloud_ready.exists() and all(processes)
 
@@ -85,7 +85,7 @@ def _create(sandbox: Sandbox, say: Say) -> None:
 
 
 def _boot_clients(sandbox: Sandbox, say: Say) -> None:
-    """The hosts that are no instances; those that run already are left alone."""
+    """The hosts that are not instances; those that already run are left alone."""
     hosts = Hosts(sandbox)
     states = {status.id: status.state for status in hosts.list()}
     missing = [host for host in CLIENTS if states.get(host) != "running"]
@@ -102,7 +102,7 @@ def _boot_clients(sandbox: Sandbox, say: Say) -> None:
 
 
 def _build_packages(sandbox: Sandbox, say: Say) -> None:
-    """The stand-in packages of this clone, again when their sources have changed."""
+    """Builds this clone's stand-in packages, again if their sources have changed."""
     digest = _digest(PACKAGE_SOURCES)
     stamp = sandbox.packages / ".digest"
     if stamp.exists() and stamp.read_text() == digest:
@@ -114,7 +114,7 @@ def _build_packages(sandbox: Sandbox, say: Say) -> None:
 
 
 def _digest(directory: Path) -> str:
-    """Of all files' paths and contents, without what Python leaves there."""
+    """A digest of all files' paths and contents, except Python's caches."""
     digest = hashlib.sha256()
     for file in sorted(path for path in directory.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
         digest.update(f"{file.relative_to(directory)}\0{file.stat().st_mode:o}\0{file.stat().st_size}\0".encode())
@@ -145,7 +145,7 @@ def _remove(sandbox: Sandbox) -> None:
 
 @contextmanager
 def _exclusive(sandbox: Sandbox) -> Iterator[None]:
-    """One start or stop at a time. The lock's file can be removed by who holds it; then the next one makes it again."""
+    """One start or stop at a time. The lock's owner can remove its file; then the next one creates it again."""
     while True:
         ROOT.mkdir(exist_ok=True)
         with sandbox.lock.open("w") as handle:

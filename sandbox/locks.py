@@ -1,4 +1,4 @@
-"""A lock between threads and processes, held on a file."""
+"""A file lock between threads and processes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextmanager
 def lock(file: Path) -> Iterator[None]:
-    """Keep other threads and processes out; the file stays."""
+    """Keeps other threads and processes out; the file stays."""
     with file.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

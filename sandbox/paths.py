@@ -1,4 +1,4 @@
-"""Where one sandbox keeps its files, and what its namespaces are called. Touches no file itself."""
+"""The paths of one sandbox's files, and the names of its namespaces. Touches no file itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMESPACES = Path("/run/netns")  # iproute2's directory of named network namespa
 CLOUD_URL = "http://127.0.0.1:5000"  # inside the operator namespace only
 REGION = "us-east-1"
 FAULTS_FILE = "faults.json"  # in the run directory: faults that wait for a request: `aws/fault_injection.py`
-ACTIONS_FILE = "actions"  # there too: each action that was requested, one a line
+ACTIONS_FILE = "actions"  # also there: each action that was requested, one per line
 METADATA = "169.254.169.254"  # of the metadata service
 RESOLVER, TIME = "169.254.169.253", "169.254.169.123"  # EC2's resolver and time service
 
@@ -24,13 +24,13 @@ _HOST_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
 def default_name(environment: Mapping[str, str] = os.environ, clone: Path = CLONE) -> str:
-    """The variable SANDBOX, else a name of this clone's own: two clones on a machine never share a sandbox."""
+    """The variable SANDBOX, otherwise a name for this clone: two clones on a machine never share a sandbox."""
     return environment.get("SANDBOX") or "s" + hashlib.sha256(str(clone).encode()).hexdigest()[:6]
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """One sandbox's paths (below a tmpfs of its own) and namespace names. Raises ValueError for a name that is none."""
+    """One sandbox's paths (below its own tmpfs) and namespace names. Raises ValueError for an invalid name."""
 
     name: str
 
@@ -44,7 +44,7 @@ class Sandbox:
     def default(cls) -> Sandbox:
         return cls(default_name())
 
-    # Network namespaces. A sandbox's name has no dash, so no prefix of one sandbox is another's.
+    # Network namespaces. A sandbox's name contains no dash, so one sandbox's prefix is never another's.
     @property
     def namespace_prefix(self) -> str:
         return f"cpj-{self.name}-"
@@ -58,7 +58,7 @@ class Sandbox:
         return self.namespace_prefix + "operator"
 
     def namespace(self, host_id: str) -> str:
-        """The name of a host's namespace. Raises ValueError for an id that is none, or that is taken by the sandbox."""
+        """The name of a host's namespace. Raises ValueError for an invalid id, or one that the sandbox itself uses."""
         if not _HOST_ID.fullmatch(host_id):
             raise ValueError(f"host id {host_id!r}: must be lower-case letters, digits and dashes, at most 63")
         if host_id in ("router", "operator"):
@@ -67,7 +67,7 @@ class Sandbox:
 
     @staticmethod
     def namespace_path(namespace: str) -> Path:
-        """What `nsenter --net=` takes."""
+        """The path for `nsenter --net=`."""
         return NAMESPACES / namespace
 
     # Files of one run
@@ -77,7 +77,7 @@ class Sandbox:
 
     @property
     def lock(self) -> Path:
-        """Outside of the run directory: it is held while that is made and removed."""
+        """Outside the run directory, because it is held while that is created and removed."""
         return ROOT / f"{self.name}.lock"
 
     @property

@@ -1,4 +1,4 @@
-"""What this machine must have before a sandbox can start. Installs nothing."""
+"""What this machine needs before a sandbox can start. Installs nothing."""
 
 from __future__ import annotations
 

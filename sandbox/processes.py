@@ -1,4 +1,4 @@
-"""Other processes: run one with a clear error, recognize one by pid and start time, end exactly those of a sandbox."""
+"""Other processes: runs one with a clear error, identifies one, ends exactly those of a sandbox."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ PF_EXITING = 0x4  # include/linux/sched.h
 
 
 class SandboxError(Exception):
-    """What went wrong and what to do about it, for the operator."""
+    """What went wrong, and what the operator can do about it."""
 
 
 class Signals:
     """Signals that the main thread waits for.
 
-    Python's handlers run when that thread next does: one that comes in the moment before it waits, or to another
-    thread, would not end the wait. A descriptor to which Python writes at once does. They are not blocked, which child
-    processes would inherit.
+    Python runs handlers only when that thread continues, so a signal that arrives just before it waits, or in another
+    thread, would not end the wait. Python writes to a descriptor at once. Signals are not blocked, because child
+    processes would inherit that.
     """
 
     def __init__(self, *numbers: signal.Signals) -> None:
@@ -36,12 +36,12 @@ class Signals:
             signal.signal(number, lambda *_: None)
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Whether one has come by then."""
+        """Whether one has arrived by then."""
         return bool(select.select([self._come], [], [], seconds)[0])
 
 
 def run(argv: Sequence[str], stdin: str = "") -> str:
-    """The command's output. Raises SandboxError with the command and what it said."""
+    """The command's output. Raises SandboxError with the command and its output."""
     done = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False)
     if done.returncode:
         said = (done.stderr or done.stdout).strip() or "it printed nothing"
@@ -51,14 +51,14 @@ def run(argv: Sequence[str], stdin: str = "") -> str:
 
 @dataclass(frozen=True)
 class Process:
-    """A process that is still the same one: pids are used again; start times, in ticks since boot, tell them apart."""
+    """A process that can be recognised: pids are reused, but start times (ticks since boot) distinguish processes."""
 
     pid: int
     started: int
 
     @classmethod
     def of(cls, pid: int) -> Process | None:
-        """None when there is no such process, or only its zombie."""
+        """None if there is no such process, or only its zombie."""
         found = _stat(pid)
         return cls(pid, int(found[19])) if found else None
 
@@ -68,36 +68,36 @@ class Process:
 
     @property
     def works(self) -> bool:
-        """Alive, and not ending: a killed pid 1 stays until the last process of its namespace is gone."""
+        """Alive and not ending: a killed pid 1 stays until the last process of its namespace is gone."""
         found = _stat(self.pid)
         return found is not None and int(found[19]) == self.started and not int(found[6]) & PF_EXITING
 
     def works_in(self, directory: str) -> bool:
-        """Whether its working directory, as it is called in its own root, is below this one."""
+        """Whether its working directory, as named in its own root, is below this one."""
         try:
             return os.readlink(f"/proc/{self.pid}/cwd").startswith(f"{directory}/")
         except OSError:
             return False
 
     def end(self, number: signal.Signals = signal.SIGKILL, seconds: float = DEATH_SECONDS) -> bool:
-        """Signal it and wait until it is gone; False when it still runs. Another process with its pid is left alone."""
+        """Signals it and waits until it is gone; False if it still runs. Another process with its pid is left alone."""
         try:
             handle = os.pidfd_open(self.pid)
         except ProcessLookupError:
             return True
         try:
-            if self.alive:  # asked after the handle is held, so the signal below cannot reach another process
+            if self.alive:  # checked while the handle is held, so the signal below cannot reach another process
                 signal.pidfd_send_signal(handle, number)
                 return bool(select.select([handle], [], [], seconds)[0])
         except ProcessLookupError:
-            pass  # it ended by itself in between
+            pass  # it has ended meanwhile
         finally:
             os.close(handle)
         return True
 
 
 def inside(namespaces: Iterable[Path]) -> list[Process]:
-    """All processes in these network namespaces: what a sandbox started, and nothing else, recorded or not."""
+    """All processes in these network namespaces: exactly what a sandbox started, recorded or not."""
     wanted = {_identity(path) for path in namespaces} - {None}
     if not wanted:
         return []
@@ -107,7 +107,7 @@ def inside(namespaces: Iterable[Path]) -> list[Process]:
 
 
 def end_all(namespaces: Sequence[Path]) -> None:
-    """End every process in these network namespaces, also those that start meanwhile. Raises SandboxError."""
+    """Ends all processes in these network namespaces, including those that start meanwhile. Raises SandboxError."""
     deadline = time.monotonic() + DEATH_SECONDS
     while processes := inside(namespaces):
         if time.monotonic() > deadline:
@@ -119,7 +119,7 @@ def end_all(namespaces: Sequence[Path]) -> None:
 
 
 def _stat(pid: int) -> list[str] | None:
-    """The fields of proc_pid_stat(5) from the state on; None when there is no such process, or only its zombie."""
+    """The fields of proc_pid_stat(5) from the state on; None if there is no such process, or only its zombie."""
     try:
         found = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):

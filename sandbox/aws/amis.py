@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-CANONICAL = "099720109477"  # who publishes Ubuntu's images on AWS
-ACCOUNT = "123456789012"  # whose cloud the sandbox is: `owners=["self"]`
+CANONICAL = "099720109477"  # publishes Ubuntu's images on AWS
+ACCOUNT = "123456789012"  # owner of the sandbox's cloud: `owners=["self"]`
 ROOT_DEVICE = "/dev/sda1"
 
 
 @dataclass(frozen=True)
 class Image:
-    """`layer` names the files that a host of this image has on top of the base system; "base" is none."""
+    """`layer` names the files that hosts with this image have on top of the base system; "base" means none."""
 
     id: str
     name: str
@@ -55,7 +55,7 @@ LAYERS: Mapping[str, str] = {image.id: image.layer for image in IMAGES}
 
 
 def moto_images() -> str:
-    """The file that moto reads at MOTO_AMIS_PATH, instead of the hundreds of images that it brings."""
+    """The file that moto reads at MOTO_AMIS_PATH, instead of its own hundreds of images."""
     return json.dumps([_moto_image(image) for image in IMAGES])
 
 

@@ -1,6 +1,6 @@
 """The process that serves the AWS API of a sandbox. Run as `python -m sandbox.aws.api_server NAME`.
 
-At SIGTERM it stops serving; the hosts stay. `moto_patches.py` says what is changed in moto.
+At SIGTERM it stops serving; the hosts stay. `moto_patches.py` lists the changes to moto.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ SETTINGS = {
 
 
 def serve(hosts: moto_patches.Hosts, directory: Path, port: int = PORT, router: str = "") -> ThreadedMotoServer:
-    """Start the API with these hosts; `directory` holds its files: images, faults, recorded actions. Once a process."""
+    """Starts the API with these hosts. Call it once per process.
+
+    `directory` contains its files: images, faults, recorded actions.
+    """
     if "moto" in sys.modules:
         raise RuntimeError("moto is imported already, without the settings of the sandbox")
     images = directory / "images.json"
@@ -43,7 +46,7 @@ def serve(hosts: moto_patches.Hosts, directory: Path, port: int = PORT, router: 
 
 
 def main(name: str) -> None:
-    """Serve a sandbox's cloud until SIGTERM."""
+    """Serves a sandbox's cloud until SIGTERM."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     end = Signals(signal.SIGTERM, signal.SIGINT)

@@ -1,4 +1,4 @@
-"""Faults that the AWS API can be made to answer with: their table, and the file in which they wait for a request.
+"""Faults that the AWS API can return: their table, and the file with those that wait for a request.
 
 `python -m sandbox inject` adds to that file; `request_interceptor.py` answers with them.
 """
@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-SLOW, INVISIBLE = "SlowAnswer", "NotFoundYet"  # not error codes: `request_interceptor.py` does them
+SLOW, INVISIBLE = "SlowAnswer", "NotFoundYet"  # not error codes: `request_interceptor.py` implements them
 ANY = "*"
 SERVICES = ("ec2", "elbv2", "iam", "route53", "sts", "kms")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """An error: `action` is the request that it is the answer to, `status` the HTTP status, as AWS has them."""
+    """An error. `action` is the request that it answers, `status` the HTTP status, as on AWS."""
 
     message: str
     action: str = ANY
@@ -42,7 +42,7 @@ FAULTS: Mapping[str, Fault] = {
         "There are not enough free addresses in the subnet to satisfy the requested number of instances.",
         "RunInstances",
     ),
-    "InvalidParameterValue": Fault(  # how EC2 tells that it does not know a new instance profile yet
+    "InvalidParameterValue": Fault(  # EC2's answer while it does not know a new instance profile yet
         "Value (backend) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name",
         "RunInstances",
     ),
@@ -71,7 +71,7 @@ FAULTS: Mapping[str, Fault] = {
 
 @dataclass(frozen=True)
 class Waiting:
-    """A fault that the next `times` requests for `action` (`*`: any) meet."""
+    """A fault for the next `times` requests for `action` (`*`: any)."""
 
     fault: str
     action: str
@@ -79,13 +79,13 @@ class Waiting:
 
 
 class Faults:
-    """Those that wait, in a file which the command line and the cloud change by turns."""
+    """The waiting faults, in a file that the command line and the cloud change in turn."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
 
     def inject(self, fault: str, action: str = "", times: int = 1) -> Waiting:
-        """Raises ValueError for what is unknown, or cannot be."""
+        """Raises ValueError for an unknown fault or action, or a combination that cannot happen."""
         if fault not in FAULTS:
             raise ValueError(f"fault {fault!r}: must be one of {', '.join(sorted(FAULTS))}")
         if action and action != ANY and action not in known_actions():
@@ -109,8 +109,11 @@ class Faults:
             return tuple(rows)
 
     def take(self, action: str) -> Waiting | None:
-        """The fault that a request meets, counted. One of NotFoundYet is taken whole: its times are describes."""
-        # Without a lock, for most requests meet none. A file of no size is one that is being written.
+        """The fault for this request, if any.
+
+        Counts it. NotFoundYet is taken at once, because its times count later describes.
+        """
+        # Without a lock, because most requests have no fault. An empty file is one that is being written.
         if not self._file.exists() or self._file.stat().st_size == len("[]"):
             return None
         with self._locked() as rows:
@@ -143,7 +146,7 @@ def _meets(row: Waiting, action: str) -> bool:
 
 
 def known_actions() -> frozenset[str]:
-    """The requests that the APIs have, by the client library's own models."""
+    """The requests of the APIs, according to the client library's models."""
     from botocore.session import Session  # type: ignore[import-untyped] # noqa: PLC0415 - no types; half a second
 
     models = (Session().get_service_model(name) for name in SERVICES)
@@ -151,5 +154,5 @@ def known_actions() -> frozenset[str]:
 
 
 def makes(action: str) -> bool:
-    """Whether a request for it makes something that has an id of its own."""
+    """Whether the request creates something with its own id."""
     return action.startswith(("Create", "RunInstances", "Authorize", "Import", "Allocate")) and action != "CreateTags"

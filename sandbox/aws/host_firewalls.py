@@ -1,4 +1,4 @@
-"""Keeps each host's firewall as the security groups in moto say. `sandbox.hosts.nftables` writes the rules."""
+"""Keeps each host's firewall in line with the security groups in moto. `sandbox.hosts.nftables` writes the rules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sandbox.hosts.nftables import Rule, ruleset
 from sandbox.paths import METADATA, RESOLVER, TIME
 from sandbox.processes import SandboxError
 
-# What no security group is asked about (EC2 user guide, "Security groups for your VPC"): metadata, resolver, time.
+# Traffic that security groups do not filter (EC2 user guide, "Security groups for your VPC"): metadata, resolver, time.
 UNFILTERED = (
     Rule("tcp", 80, 80, (f"{METADATA}/32",)),
     *(Rule(protocol, 53, 53, (f"{RESOLVER}/32",)) for protocol in ("tcp", "udp")),
@@ -20,13 +20,13 @@ UNFILTERED = (
 
 
 class Hosts(Protocol):
-    """The part of `sandbox.hosts.host.Hosts` that is used here."""
+    """The part of `sandbox.hosts.host.Hosts` that this module uses."""
 
     def set_firewall(self, host_id: str, ruleset: str) -> None: ...
 
 
 class HostFirewalls:
-    """Applies the rule sets that have changed. Requests that come while it works share its next run."""
+    """Applies rule sets that have changed. Requests that arrive while it works share its next run."""
 
     def __init__(self, hosts: Hosts) -> None:
         self._hosts = hosts
@@ -39,24 +39,24 @@ class HostFirewalls:
         self._done = 0
 
     def add(self, instance: Any) -> None:
-        """The instance has an address, which rules of others can mean."""
+        """The instance has an address from now on, which other hosts' rules can include."""
         with self._state:
             self._members[instance.id] = instance
 
     def script(self, instance: Any) -> str:
-        """What the groups say now, for a host that is about to boot with it."""
+        """The current rules for a host that is about to boot."""
         with LOCK.held(), self._state:
             return _script(instance, list(self._members.values()))
 
     def booted(self, instance_id: str, script: str) -> None:
-        """The instance has a host now, on which this script holds."""
+        """The instance has a host now, which already has this script."""
         with self._state:
             if instance_id in self._members:
                 self._booted.add(instance_id)
                 self._applied[instance_id] = script
 
     def ending(self, instance_id: str) -> None:
-        """The instance's host is about to go: nothing is set on it any more. Its address counts until `remove`."""
+        """The instance's host will end: its firewall is not changed any more. Its address counts until `remove`."""
         with self._state:
             self._booted.discard(instance_id)
 
@@ -67,7 +67,7 @@ class HostFirewalls:
             self._applied.pop(instance_id, None)
 
     def refresh(self) -> None:
-        """Return when every host filters as the groups say at the time of this call."""
+        """Returns when every host's firewall matches the groups at the time of this call."""
         with self._state:
             self._asked += 1
             ticket = self._asked
@@ -87,7 +87,7 @@ class HostFirewalls:
             with self._state:
                 if host_id in self._booted:
                     raise
-            return  # it has gone since
+            return  # it has ended since
         with self._state:
             if host_id in self._booted:
                 self._applied[host_id] = script
@@ -115,7 +115,7 @@ def _rule(rule: Any, members: Iterable[Any]) -> Rule:
 
 
 def _sources(rule: Any, members: Iterable[Any]) -> list[str]:
-    """IPv4 only: the hosts have no other address, so an IPv6 rule means nothing to them."""
+    """IPv4 only: the hosts have no other addresses, so IPv6 rules have no effect on them."""
     group_id = rule.source_group.get("GroupId")
     if group_id:
         inside = (each for each in members if any(group.id == group_id for group in each.security_groups))
@@ -124,6 +124,6 @@ def _sources(rule: Any, members: Iterable[Any]) -> list[str]:
 
 
 def _addresses(instance: Any) -> set[str]:
-    """All private ones of its interfaces: the first, and those that were assigned."""
+    """All private addresses of its interfaces: the primary ones, and those that were assigned."""
     assigned = {each["PrivateIpAddress"] for nic in instance.nics.values() for each in nic.private_ip_addresses}
     return {instance.private_ip, *assigned}

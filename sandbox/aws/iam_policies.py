@@ -1,6 +1,6 @@
 """Whether the policies of an instance's role allow an action on a resource. Pure.
 
-Knows Effect, Action and Resource, with wildcards. Anything else in a statement is an error.
+Supports Effect, Action and Resource, with wildcards. Anything else in a statement is an error.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 KNOWN = {"Sid", "Effect", "Action", "Resource"}
-# What each action is asked about: the kind in the ARN, and the parameter that names the resource; none: everything.
+# For each action, the type of resource in the ARN and the parameter that names it; empty means everything.
 ACTIONS: Mapping[str, Sequence[tuple[str, str]]] = {
     "DescribeInstances": (),
     "DescribeVolumes": (),
@@ -24,12 +24,18 @@ ACTIONS: Mapping[str, Sequence[tuple[str, str]]] = {
 
 
 def resources(action: str, parameters: Mapping[str, str], prefix: str) -> list[str]:
-    """The ARNs that a request is about; `prefix` is like "arn:aws:ec2:REGION:ACCOUNT". KeyError: no known action."""
+    """The ARNs that a request is about.
+
+    `prefix` is like "arn:aws:ec2:REGION:ACCOUNT". Raises KeyError for unknown actions.
+    """
     return [f"{prefix}:{kind}/{parameters.get(name, '')}" for kind, name in ACTIONS[action]] or ["*"]
 
 
 def denied(policies: Iterable[str], action: str, arns: Iterable[str]) -> str | None:
-    """The first resource that the action is not allowed on; None where it may be done. ValueError: see the module."""
+    """The first resource on which the action is not allowed.
+
+    None if it is allowed. Raises ValueError as described above.
+    """
     statements = [statement for policy in policies for statement in _statements(policy)]
     for arn in arns:
         effects = {each["Effect"] for each in statements if _covers(each, f"ec2:{action}", arn)}
@@ -48,7 +54,7 @@ def _statements(policy: str) -> list[Mapping[str, Any]]:
 
 
 def _covers(statement: Mapping[str, Any], action: str, arn: str) -> bool:
-    """Actions in any case; a resource that is everything is covered by no ARN, only by "*"."""
+    """Actions match in upper or lower case. A resource that means everything is only covered by "*", not by an ARN."""
     named = any(fnmatchcase(action.lower(), each.lower()) for each in _listed(statement["Action"]))
     return named and any(fnmatchcase(arn, each) for each in _listed(statement["Resource"]))
 

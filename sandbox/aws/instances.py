@@ -1,4 +1,4 @@
-"""What a change of an instance does to its host: boot, stop, start, reboot or remove it, in a thread for each.
+"""What a change of an instance does to its host: boot, stop, start, reboot or remove it, each in its own thread.
 
 An instance is `pending` until its host answers on the SSH port, and `stopping` until everything in it has ended. One
 that cannot boot ends as `terminated` with EC2's reason, `Server.InternalError`.
@@ -30,7 +30,7 @@ LOG = logging.getLogger("sandbox.aws.api_server")
 
 
 class Hosts(Protocol):
-    """The part of `sandbox.hosts.host.Hosts` that is used here."""
+    """The part of `sandbox.hosts.host.Hosts` that this module uses."""
 
     def boot(self, spec: HostSpec) -> None: ...
 
@@ -46,12 +46,12 @@ class Hosts(Protocol):
 
 
 class Instances:
-    """Each method is called by moto's method of that name, with the lock held, and returns at once."""
+    """moto calls each method with the lock held, from its method with the same name; each returns at once."""
 
     def __init__(self, hosts: Hosts, filtering: HostFirewalls) -> None:
         self._hosts = hosts
         self._filtering = filtering
-        self._threads: dict[str, threading.Thread] = {}  # the last thing under way for each instance
+        self._threads: dict[str, threading.Thread] = {}  # the last operation in progress for each instance
 
     def launched(self, backend: Any, arguments: Arguments, reservation: Any) -> None:
         for instance in reservation.instances:
@@ -115,7 +115,7 @@ class Instances:
     def volume_detached(self, backend: Any, arguments: Arguments, attachment: Any) -> None:
         self._hosts.take_volume(arguments["instance_id"], arguments["volume_id"])
 
-    # What the threads do
+    # The threads' work
 
     def _boot(self, instance: Any, spec: HostSpec) -> None:
         script = self._filtering.script(instance)
@@ -146,7 +146,7 @@ class Instances:
         self._ended(instance)
 
     def _ended(self, instance: Any) -> None:
-        """Free the address, the interface and the volumes, as EC2 does."""
+        """Frees the address, the interface and the volumes, as EC2 does."""
         self._filtering.remove(instance.id)
         with LOCK.held():
             instance.terminate()
@@ -159,7 +159,7 @@ class Instances:
         thread.start()
 
     def _run(self, instance: Any, work: Callable[[], None], before: threading.Thread | None) -> None:
-        """Everything is caught: a thread that died silently would leave the instance `pending` for ever."""
+        """Catches everything: a thread that died silently would leave the instance `pending` forever."""
         if before is not None:
             before.join()
         try:
@@ -183,14 +183,14 @@ def _set_state(instance: Any, name: str) -> None:
 
 
 def _change_state(instance: Any, old: str, new: str) -> None:
-    """Only from that old state: somebody can have terminated the instance meanwhile."""
+    """Only from this old state, because the instance may have been terminated meanwhile."""
     with LOCK.held():
         if instance.state == old:
             _set_state(instance, new)
 
 
 def host_spec(backend: Any, instance: Any) -> HostSpec:
-    """What the host of a new instance is to be."""
+    """The specification of a new instance's host."""
     names = [tag["value"] for tag in instance.get_tags() if tag["key"] == "Name"]
     key = backend.key_pairs[instance.key_name].public_key if instance.key_name else ""
     return HostSpec(

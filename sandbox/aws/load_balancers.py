@@ -1,8 +1,8 @@
-"""The traffic of network load balancers: each has an address in the router, and what comes in goes to a target.
+"""The traffic of network load balancers: each has an address in the router and forwards connections to its targets.
 
-Connections come from the load balancer's address, so that rules that name its security group let them in. A target
-that is reached by its own connection gets no answer where the target group keeps client addresses, as it does unless
-`preserve_client_ip.enabled` is false. Left out: health checks; a target that takes no connection is passed over.
+Connections come from the load balancer's address, so rules that name its security group allow them. If the target group
+preserves client addresses (the default, unless `preserve_client_ip.enabled` is false), a target that connects to itself
+gets no answer. Left out: health checks; a target that accepts no connection is skipped.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sandbox.aws.moto_wrapping import LOCK
 from sandbox.hosts import network
 from sandbox.paths import NAMESPACES, REGION
 
-POOL = IPv4Network("100.64.0.0/24")  # shared address space (RFC 6598): no network of a user's
+POOL = IPv4Network("100.64.0.0/24")  # shared address space (RFC 6598), which no user's network contains
 LOOK_SECONDS = 0.3
 CONNECT_SECONDS = 2.0
 LOG = logging.getLogger("sandbox.cloud")
@@ -34,7 +34,7 @@ LOG = logging.getLogger("sandbox.cloud")
 
 @dataclass(frozen=True)
 class Member:
-    """A load balancer as `HostFirewalls` knows machines: who has its groups has its address."""
+    """A load balancer in the form in which `HostFirewalls` knows machines: an address with security groups."""
 
     id: str
     private_ip: str
@@ -48,12 +48,12 @@ def all_of_them() -> list[Any]:
 
 
 def by_name(name: str) -> Any:
-    """By its DNS name; None where there is none."""
+    """The load balancer with this DNS name, or None."""
     return next((each for each in all_of_them() if str(each.dns_name).lower() == name), None)
 
 
 def address(balancer: Any) -> str:
-    """Its own as long as it lives."""
+    """Each load balancer keeps its address."""
     known = _ADDRESSES.setdefault(str(balancer.arn), str(POOL[10 + len(_ADDRESSES)]))
     return known
 
@@ -62,7 +62,7 @@ _ADDRESSES: dict[str, str] = {}
 
 
 class Traffic:
-    """Looks what load balancers and listeners there are, and listens for them in the router."""
+    """Watches load balancers and listeners, and listens for them in the router."""
 
     def __init__(self, router: str, firewalls: HostFirewalls) -> None:
         self._router, self._router_path, self._firewalls = router, NAMESPACES / router, firewalls
@@ -124,7 +124,7 @@ class Traffic:
             own = self._members[arn].private_ip
             for target, target_port in targets:
                 if target == source and keeps:
-                    _hold(client)  # its answer would go past the load balancer
+                    _hold(client)  # its answer would bypass the load balancer
                     return
                 try:
                     server = network.inside(
@@ -144,7 +144,7 @@ def _member(balancer: Any) -> Member:
 
 
 def _lets_in(balancer: Any, source: str, port: int) -> bool:
-    """By its security groups, where it has any."""
+    """Whether its security groups allow the client, if it has any."""
     groups = _member(balancer).security_groups
     if not groups:
         return True
@@ -155,7 +155,7 @@ def _lets_in(balancer: Any, source: str, port: int) -> bool:
 
 
 def _from_outside(source: str, instances: list[Any]) -> str:
-    """The address that a machine has on the internet: its own public one, or its NAT gateway's."""
+    """A machine's address on the internet: its own public one, or its NAT gateway's."""
     machine = next((each for each in instances if each.private_ip == source), None)
     if machine is None:
         return source
@@ -174,7 +174,7 @@ def _matches(rule: Any, source: str, port: int, instances: list[Any]) -> bool:
 
 
 def _targets(balancer: Any, port: int) -> tuple[list[tuple[str, int]], bool]:
-    """Addresses and ports in any order, and whether they get the client's address."""
+    """Addresses and ports in random order, and whether the targets see the client's address."""
     elb, ec2 = elbv2_backends[ACCOUNT][REGION], ec2_backends[ACCOUNT][REGION]
     for listener in balancer.listeners.values():
         if int(listener.port) != port:
@@ -191,7 +191,7 @@ def _targets(balancer: Any, port: int) -> tuple[list[tuple[str, int]], bool]:
 
 
 def _hold(client: socket.socket) -> None:
-    """Until the client gives up."""
+    """Keeps the connection open until the client gives up."""
     client.settimeout(60)
     try:
         while client.recv(4096):
@@ -201,7 +201,7 @@ def _hold(client: socket.socket) -> None:
 
 
 def _join(one: socket.socket, other: socket.socket) -> None:
-    """Pass on what either says until both have ended."""
+    """Forwards data in both directions until both sides have ended."""
 
     def copy(source: socket.socket, target: socket.socket) -> None:
         try:

@@ -1,8 +1,8 @@
 """What an instance finds at 169.254.169.254: its metadata, its role's credentials, and the EC2 API.
 
 The metadata is IMDSv2 (a token first), as far as failover needs it. A request to the API has the permissions of the
-role whose session token it carries: without an instance profile it has none, and what the role's policies do not allow
-is refused. On AWS the API has an address of its own, and checks signatures; this does not.
+role whose session token it contains; without an instance profile it has none. What the role's policies do not allow is
+refused. On AWS, the API has its own address and checks signatures; this one does not.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ FORWARD = {
 
 
 class Refused(Exception):
-    """An answer that is an error: HTTP status, EC2's code, and what it says."""
+    """An error response: HTTP status, EC2's code, and message."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -48,7 +48,7 @@ class Refused(Exception):
 
 
 class Sessions:
-    """The credentials that machines got; each is a machine's own."""
+    """The credentials of machines; each machine has its own."""
 
     def __init__(self) -> None:
         self._machines: dict[str, str] = {}
@@ -72,7 +72,7 @@ class Sessions:
 
 
 def machine_at(address: str) -> Any:
-    """The instance with that first address. Raises Refused."""
+    """The instance with this primary address. Raises Refused."""
     with LOCK.held():
         for reservation in ec2_backends[ACCOUNT][REGION].reservations.values():
             for instance in reservation.instances:
@@ -82,12 +82,12 @@ def machine_at(address: str) -> Any:
 
 
 def needs_no_token(instance: Any) -> bool:
-    """Whether the machine's metadata is told by IMDSv1 too."""
+    """Whether the machine's metadata is also available over IMDSv1."""
     return bool(instance.metadata_options.http_tokens == "optional")
 
 
 def role_of(instance: Any) -> Any:
-    """The role that the machine's profile has now. Raises Refused where it has none."""
+    """The current role of the machine's profile. Raises Refused if it has none."""
     profile = (instance.iam_instance_profile or {}).get("Arn")
     with LOCK.held():
         for found in iam_backends[ACCOUNT]["aws"].instance_profiles.values():
@@ -97,7 +97,7 @@ def role_of(instance: Any) -> Any:
 
 
 def authorize(identity: str, parameters: Mapping[str, str]) -> None:
-    """Raises Refused unless the machine's role may do this."""
+    """Raises Refused unless the machine's role allows this."""
     action = parameters.get("Action", "")
     if action not in iam_policies.ACTIONS:
         raise Refused(400, "InvalidAction", f"The action {action} is not implemented for hosts of the sandbox")
@@ -118,7 +118,7 @@ class Handler(BaseHTTPRequestHandler):
     _lock = threading.Lock()
 
     def do_PUT(self) -> None:
-        """IMDSv2: a token, which every other request needs where the machine says so."""
+        """IMDSv2: returns a token, which all other requests need if the machine requires it."""
         if self.path != "/latest/api/token" or "X-aws-ec2-metadata-token-ttl-seconds" not in self.headers:
             self._answer(400, "")
             return
@@ -172,17 +172,17 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(text.encode())
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing: the cloud's log is of what fails."""
+        """Nothing: the cloud's log only contains failures."""
 
 
 class Server(ThreadingHTTPServer):
     def server_bind(self) -> None:
-        """Without the look-up of its own name, which nobody here answers."""
+        """Without looking up its own name, which nobody here would answer."""
         TCPServer.server_bind(self)
 
 
 def start(router: Path) -> Server:
-    """Serve in the network namespace `router`."""
+    """Starts serving in the network namespace `router`."""
     server = network.inside(router, lambda: Server((METADATA, 80), Handler))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server

@@ -1,4 +1,4 @@
-"""What moto's EC2 does wrongly, corrected after or instead of it. `ec2_validation` has what it fails to refuse."""
+"""Corrections of what moto's EC2 does wrongly. `ec2_validation` contains what it fails to refuse."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ SOURCES = ("CidrIpv4", "CidrIpv6", "PrefixListId", "ReferencedGroupId")
 
 
 def subnet_forgotten(backend: Any, arguments: Arguments, subnet: Any) -> None:
-    """A deleted subnet leaves its route table; in moto that could never be deleted afterwards."""
+    """In moto, a deleted subnet stays in its route table, which then could never be deleted."""
     for table in backend.route_tables.values():
         kept = {key: target for key, target in table._associations.items() if target != subnet.id}
         table._associations = kept
 
 
 def images_without_alias(backend: Any) -> None:
-    """Moto says that each image in its file is Amazon's own, so that `owners=["amazon"]` would find Ubuntu's."""
+    """Moto says that Amazon owns every image in its file, so `owners=["amazon"]` would find Ubuntu's."""
     for image in backend.amis.values():
         image.owner_alias = None
 
 
 def interface_of_instance(backend: Any, arguments: Arguments, reservation: Any) -> None:
-    """The interface goes with its instance; both have the same groups: the VPC's default one where none is given."""
+    """The interface is deleted with its instance and has the same groups; without any, the VPC's default one."""
     for instance in reservation.instances:
         interface = instance.nics[0]
         interface.delete_on_termination = True
@@ -40,7 +40,7 @@ def interface_of_instance(backend: Any, arguments: Arguments, reservation: Any) 
 
 
 def launch_protected(run_instances: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """RunInstances: moto's ignores DisableApiTermination."""
+    """RunInstances: moto ignores DisableApiTermination."""
 
     @wraps(run_instances)
     def protecting(request: Any) -> Any:
@@ -53,7 +53,7 @@ def launch_protected(run_instances: Callable[[Any], Any]) -> Callable[[Any], Any
 
 
 def described_reservation(create: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """CreateSubnetCidrReservation: moto's forgets the description."""
+    """CreateSubnetCidrReservation: moto forgets the description."""
 
     @wraps(create)
     def describing(request: Any) -> Any:
@@ -65,33 +65,36 @@ def described_reservation(create: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def association(interface: Any, told: Callable[[Any], Any]) -> Any:
-    """Of an interface without a public address moto tells an empty one."""
+    """For an interface without a public address, moto returns an empty association."""
     return told(interface) or None
 
 
 def groups_of_interface(backend: Any, arguments: Arguments, instance: Any) -> None:
-    """Moto leaves the interface with the groups that the instance had."""
+    """Moto does not change the interface's groups with the instance's."""
     instance.nics[0]._group_set = list(instance.security_groups)
 
 
 def user_data(value: Any) -> Base64EncodedString | None:
-    """ModifyInstanceAttribute: moto has decoded the value already, and decodes it again."""
+    """ModifyInstanceAttribute: moto has already decoded the value, and decodes it again."""
     return Base64EncodedString.from_raw_bytes(value) if isinstance(value, bytes) else parse_user_data(value)
 
 
 def description(rule: Any) -> str | None:
-    """Moto gives a rule's description only where its source is a network."""
+    """Moto only returns a rule's description if its source is a network."""
     text = rule.ip_range.get("Description") or rule.source_group.get("Description")
     return None if text is None else str(text)
 
 
 def ports(protocol: str, first: Any, last: Any) -> tuple[int, int]:
-    """Of a rule as EC2 keeps it: only TCP, UDP and ICMP have ports (types), all else is for the whole protocol."""
+    """A rule's ports as EC2 stores them.
+
+    Only TCP, UDP and ICMP have ports (types); other rules are for the whole protocol.
+    """
     return (int(first), int(last)) if protocol.lower() in WITH_PORTS else (-1, -1)
 
 
 def with_ports(create: Callable[..., None]) -> Callable[..., None]:
-    """Moto wants ports of every protocol but "-1"."""
+    """Moto requires ports for every protocol but "-1"."""
 
     @wraps(create)
     def creating(rule: Any, *arguments: Any, **named: Any) -> None:
@@ -104,7 +107,7 @@ def with_ports(create: Callable[..., None]) -> Callable[..., None]:
 
 
 def modify_rules(backend: Any, arguments: Arguments) -> None:
-    """ModifySecurityGroupRules: moto's knows no group references, and no rule for all protocols."""
+    """ModifySecurityGroupRules: moto supports neither group references nor rules for all protocols."""
     group = backend.get_security_group_from_id(arguments["group_id"])
     for rule_id, wanted in arguments["rules"].items():
         _modify_rule(group.get_rule(rule_id), wanted, backend.account_id)

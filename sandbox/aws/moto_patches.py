@@ -1,7 +1,7 @@
-"""The table of moto's methods that the sandbox patches: to be as strict as EC2, and to run a host for each instance.
+"""The table of moto's methods that the sandbox patches, to be as strict as EC2 and to run a host for each instance.
 
-Without the checks, a program that deletes in the wrong order, or uses what does not exist, passes on the sandbox and
-fails on AWS. Import this only after moto's settings are made, as `api_server.serve` does.
+Without the checks, a program that deletes in the wrong order, or uses something that does not exist, passes on the
+sandbox and fails on AWS. Import this only after moto's settings are set, as `api_server.serve` does.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from sandbox.aws.instances import Instances
 from sandbox.aws.moto_wrapping import Wrap, install
 from sandbox.paths import ACTIONS_FILE, FAULTS_FILE, REGION
 
-LOCKED = (  # not changed, but they must not run while something else changes what they go through
+LOCKED = (  # not changed, but must not run while something else changes what they iterate over
     *("describe_network_interfaces", "describe_route_tables", "describe_security_groups", "describe_subnets"),
     *("describe_security_group_rules", "disassociate_route_table", "replace_route_table_association", "create_tags"),
     *("delete_route", "delete_key_pair", "delete_network_interface", "create_volume", "delete_volume"),
@@ -89,13 +89,14 @@ BALANCER_METHODS = {
 
 
 def start(hosts: Hosts, address: str, port: int, directory: Path, router: str = "") -> ThreadedMotoServer:
-    """Serve; returns when requests are answered. Once a process. `directory` holds the interceptor's files.
+    """Starts serving; returns when requests are answered. Call it once per process.
 
-    `router` is the network namespace in which load balancers listen; without one, none does.
+    `directory` contains the interceptor's files. `router` is the network namespace in which load balancers listen;
+    without it, none does.
     """
     moto_fixes.images_without_alias(
         ec2_backends[ACCOUNT][REGION]
-    )  # makes the backend, too: slow, so before any request
+    )  # also creates the backend: slow, so before any request
     attachments.instances_found_by_volume()
     firewalls = HostFirewalls(hosts)
     requests = instance_requests.InstanceResponse

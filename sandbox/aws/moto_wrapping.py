@@ -1,7 +1,7 @@
 """How a method of moto is wrapped: one change at a time, a check before it, a fix after it.
 
-`moto_patches.py` says which methods. Checks and fixes get the method's arguments by name. Only the outermost call of a
-request is checked and fixed, not what moto calls on itself while it answers.
+`moto_patches.py` lists the methods. Checks and fixes get the method's arguments by name. Only the outermost call of a
+request is checked and fixed, not the calls that moto makes while it answers.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Wrap:
 
 
 class Lock:
-    """One lock for every change: moto is not made for several threads. Knows whether a change is within another."""
+    """One lock for all changes, because moto is not thread-safe. Knows whether a change is inside another one."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -42,7 +42,7 @@ class Lock:
 
     @contextmanager
     def held(self) -> Iterator[bool]:
-        """Gives whether this is the outermost change."""
+        """Yields whether this is the outermost change."""
         with self._lock:
             self._depth += 1
             try:
@@ -55,7 +55,7 @@ LOCK = Lock()
 
 
 def install(rows: Mapping[str, Wrap], backend: type = EC2Backend) -> None:
-    """Wrap the methods of these names, once a process."""
+    """Wraps the methods with these names. Call it once per process."""
     for name, row in rows.items():
         setattr(backend, name, _wrapped(getattr(backend, name), row))
 

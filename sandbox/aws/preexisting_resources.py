@@ -1,7 +1,7 @@
-"""What a sandbox's account has before any stack, with ids that stacks can name: a hosted zone, and another team's VPC.
+"""What a sandbox's account has before any stack, with ids that stacks can name: a hosted zone and another team's VPC.
 
-The VPC is tagged `Owner: network-team`, by which a test tells it from what a stack made. Import this only after moto's
-settings are made.
+The VPC has the tag `Owner: network-team`, by which a test distinguishes it from a stack's. Import this only after
+moto's settings are set.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SUBNETS = {
 
 
 def create() -> None:
-    """Once a process."""
+    """Call it once per process."""
     with _named(hosted_zones, "create_route53_zone_id", ZONE_ID):
         route53_backends[ACCOUNT]["aws"].create_hosted_zone(ZONE, private_zone=False)
     _network(ec2_backends[ACCOUNT][REGION])
@@ -54,7 +54,7 @@ def _network(backend: Any) -> None:
 
 @contextmanager
 def _named(module: Any, function: str, identity: str) -> Iterator[None]:
-    """Moto takes the next id from here."""
+    """The next id that moto assigns is this one."""
     original = getattr(module, function)
     setattr(module, function, lambda **_: identity)
     try:

@@ -23,7 +23,7 @@ from sandbox.aws.string_validation import refusal
 
 SLOW_SECONDS = 3.0
 PREFIXES = {"elbv2": "elasticloadbalancing", "elb": "elasticloadbalancing"}  # of a service's actions in a policy
-# EC2's error for a resource that it does not find yet, by the prefix of its id.
+# EC2's error for a resource that it does not find yet, by prefix of its id.
 UNSEEN = {
     "i": ("InvalidInstanceID.NotFound", "The instance ID '{id}' does not exist"),
     "igw": ("InvalidInternetGatewayID.NotFound", "The internetGateway ID '{id}' does not exist"),
@@ -35,19 +35,19 @@ UNSEEN = {
     "vpc": ("InvalidVpcID.NotFound", "The vpc ID '{id}' does not exist"),
 }
 ID = re.compile(rf"\b(?:{'|'.join(UNSEEN)})-[0-9a-f]{{8,17}}\b")
-LOOKS = ("Describe", "CreateTags", "Attach", "Associate")  # what the real provider tries again when it is too early
+LOOKS = ("Describe", "CreateTags", "Attach", "Associate")  # what the real provider retries if it comes too early
 
 Answer = tuple[int, dict[str, Any], Any]
 
 
 class RequestInterceptor:
-    """Answers a request, or lets moto answer. `actions` is the file of recorded actions, as `ec2:RunInstances`."""
+    """Answers a request, or lets moto answer. `actions` is the file of recorded actions, such as `ec2:RunInstances`."""
 
     def __init__(self, faults: Faults, actions: Path) -> None:
         self._faults = faults
         self._actions = actions
         self._recorded: set[str] = set()
-        self._hidden: dict[str, int] = {}  # ids that are not found yet, and how many times still
+        self._hidden: dict[str, int] = {}  # ids that are not found yet, and how many times more
         self._lock = threading.Lock()
 
     def answer(self, request: Any, moto: Callable[[], Answer]) -> Answer:
@@ -90,7 +90,7 @@ class RequestInterceptor:
             return found
 
     def _hiding(self, answer: Answer, asked: Iterable[str], times: int) -> Answer:
-        """Hide what the answer names and the request did not: what was made by it."""
+        """Hides ids that are in the answer but not in the request, because the request created them."""
         status, _, body = answer
         if status == 200:
             text = body.decode() if isinstance(body, bytes) else str(body)
@@ -104,7 +104,7 @@ def _ids(text: str) -> list[str]:
 
 
 def _error(request: Any, code: str, message: str, status: int) -> Answer:
-    """Moto takes the service, whose format the answer has, from the module of the exception."""
+    """Moto derives the service, and so the format of the answer, from the exception's module."""
     kind = type("InjectedError", (ServiceException,), {"__module__": f"moto.{request.boto3_service_name}.exceptions"})
     _, headers, body = request.serialized(ActionResult(kind(code, message)))
     headers, body = request._enrich_response(request.response_headers | headers | {"status": status}, body)
@@ -112,7 +112,7 @@ def _error(request: Any, code: str, message: str, status: int) -> Answer:
 
 
 def install(interceptor: RequestInterceptor) -> None:
-    """Let it intercept every request to moto. Once a process."""
+    """Makes it intercept every request to moto. Call it once per process."""
     original = BaseResponse.call_action
 
     def call_action(request: Any) -> Answer:

@@ -1,8 +1,8 @@
-"""The names that hosts can look up: a small DNS server, at the address of Amazon's.
+"""The names that hosts can look up: a small DNS server at the address of Amazon's resolver.
 
-It knows Route 53's zones and the names of load balancers and servers. Below the servers' domain, every other name is
-the entry's: what a user's own DNS says, who points `api_fqdn` at the load balancer, the frontends, or the one server.
-Left out: what is asked for besides IPv4 addresses.
+It knows Route 53's zones and the names of load balancers and servers. Every other name below the servers' domain leads
+to the entry, as in a user's own DNS, which points `api_fqdn` at the load balancer, the frontends or the one server.
+Left out: all record types but IPv4 addresses.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LOG = logging.getLogger("sandbox.cloud")
 
 
 def addresses(name: str) -> list[str]:
-    """Of a name; none where nobody has it."""
+    """The addresses of a name; empty if nobody has it."""
     with LOCK.held():
         return list(dict.fromkeys(_addresses(name.lower().rstrip("."), depth=4)))
 
@@ -70,7 +70,7 @@ def _is_address(value: str) -> bool:
 
 
 def _records(name: str) -> Iterator[str]:
-    """Values of Route 53's records: addresses, and names that stand for others."""
+    """The values of Route 53's records: addresses, and names that are aliases."""
     for zone in route53_backends[ACCOUNT]["aws"].zones.values():
         for record in zone.rrsets:
             if record.name.rstrip(".").lower() != name or record.type not in ("A", "CNAME"):
@@ -100,7 +100,7 @@ def _entry(machines: Sequence[Any]) -> Iterator[str]:
 
 
 def answer(question: bytes) -> bytes:
-    """The response to a query of one name (RFC 1035); ValueError for what is none."""
+    """The response to a query for one name (RFC 1035). Raises ValueError if it is not a query."""
     if len(question) < HEADER.size:
         raise ValueError("too short")
     number, _, count, *_ = HEADER.unpack_from(question)
@@ -121,7 +121,7 @@ def answer(question: bytes) -> bytes:
 
 
 def start(router: Path) -> None:
-    """Serve in the network namespace `router`."""
+    """Starts serving in the network namespace `router`."""
 
     def listen() -> socket.socket:
         made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

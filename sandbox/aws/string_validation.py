@@ -1,6 +1,6 @@
-"""Holds every string of a request to the cloud against its rule, and refuses it as AWS does.
+"""Checks every string of a request to the cloud against its rule, and refuses it as AWS does.
 
-The rules are those of the product's table; where that has none, the service's own model says what it allows.
+The rules are in the product's table; if that has none, the service's own model says what is allowed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from chef_push_jobs.model.aws_strings import StringRule, by_member
 
 @dataclass(frozen=True)
 class Found:
-    """A string of a request: where it is, as AWS writes that, and its rule."""
+    """A string in a request: its path, as AWS writes it, and its rule."""
 
     at: str
     value: str
@@ -24,7 +24,7 @@ class Found:
 
 
 def refusal(service: str, shape: Shape | None, parameters: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Code and text of the error for the first string that AWS would not take."""
+    """Code and text of the error for the first string that AWS would refuse, or None."""
     for found in strings(service, shape, parameters):
         if refused := found.rule.refusal(found.value, found.at):
             code, text = refused
@@ -33,7 +33,7 @@ def refusal(service: str, shape: Shape | None, parameters: Mapping[str, Any]) ->
 
 
 def strings(service: str, shape: Shape | None, value: Any, at: str = "") -> Iterator[Found]:
-    """All that a request has which have a rule."""
+    """All strings of a request that have a rule."""
     if isinstance(shape, StructureShape) and isinstance(value, Mapping):
         for name, member in shape.members.items():
             where = f"{at}.{_lower(name)}".lstrip(".")

@@ -21,9 +21,9 @@ __all__ = ["HostError", "HostSpec", "HostStatus", "Hosts"]
 
 SSH_PORT = 22
 BOOT_SECONDS = 60.0
-VOLUMES = "/usr/lib/chef-sandbox/volumes"  # where a host has the data of all volumes
+VOLUMES = "/usr/lib/chef-sandbox/volumes"  # the directory with the data of all volumes on a host
 INIT = "/usr/lib/chef-sandbox/init"
-# As systemd does it, which gives services 90 s. The signal reaches all but pid 1 and this shell.
+# Like systemd, which gives services 90 s. The signal reaches all processes but pid 1 and this shell.
 SHUT_DOWN = """
 kill -TERM -1
 for tenth in $(seq 50); do
@@ -39,7 +39,10 @@ done
 
 @dataclass(frozen=True)
 class HostSpec:
-    """A host to be. Its image is one of imaging.PACKAGES, or a name of your own with patterns of package files."""
+    """The specification of a host.
+
+    Its image is one of imaging.PACKAGES, or your own name with patterns of package files.
+    """
 
     id: str
     name: str
@@ -49,7 +52,7 @@ class HostSpec:
     authorized_key: str = ""  # OpenSSH public key line of the login user
     user_data: str = ""  # a script, "#!…"
     packages: tuple[str, ...] = ()
-    firewall: str = ""  # an nft script that holds before the first packet
+    firewall: str = ""  # an nft script that is applied before the first packet
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class HostStatus:
     image: str
     state: str  # "booting", "running" or "dead"
     sshd: bool
-    pid: int | None  # of its init, as this machine counts
+    pid: int | None  # of its init, as seen from this machine
 
 
 class Hosts:
@@ -72,7 +75,10 @@ class Hosts:
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def boot(self, spec: HostSpec) -> None:
-        """Make a host; returns when its sshd accepts connections. Raises SandboxError, and leaves nothing then."""
+        """Creates a host.
+
+        Returns when its sshd accepts connections. If it raises SandboxError, it leaves nothing behind.
+        """
         record = _record(spec)
         namespace = self._sandbox.namespace(spec.id)
         if spec.user_data and not spec.user_data.startswith("#!"):
@@ -94,7 +100,7 @@ class Hosts:
             raise
 
     def terminate(self, host_id: str) -> None:
-        """End and remove a host and its disk, also one that is half made; nothing happens where there is none."""
+        """Ends and removes a host and its disk, even an incomplete one; does nothing if there is none."""
         namespace = self._sandbox.namespace(host_id)
         if network.exists(namespace):
             end_all([self._sandbox.namespace_path(namespace)])
@@ -106,38 +112,38 @@ class Hosts:
         self._registry.remove(host_id)
 
     def stop(self, host_id: str) -> None:
-        """Shut a host down: everything in it is asked to end, and ended where it does not; its disk stays."""
+        """Shuts a host down: asks everything in it to end, then ends it; its disk stays."""
         if (init := self._registry.get(host_id).init) and init.works:
             self.exec(host_id, ["sh", "-c", SHUT_DOWN])
         end_all([self._sandbox.namespace_path(self._sandbox.namespace(host_id))])
         self._reap(host_id)
 
     def start(self, host_id: str) -> None:
-        """Start a host that was shut down, with the same disk. Raises SandboxError."""
+        """Starts a host that was shut down, with the same disk. Raises SandboxError."""
         self._start(self._registry.get(host_id))
 
     def reboot(self, host_id: str) -> None:
-        """Cut a host's power and start it again with the same disk. Raises SandboxError."""
+        """Cuts a host's power and starts it again with the same disk. Raises SandboxError."""
         record = self._registry.get(host_id)
         end_all([self._sandbox.namespace_path(self._sandbox.namespace(host_id))])
         self._reap(host_id)
         self._start(record)
 
     def set_firewall(self, host_id: str, ruleset: str) -> None:
-        """Apply an nft script in the host's namespace, at once or not at all. Raises SandboxError."""
+        """Applies an nft script in the host's namespace, completely or not at all. Raises SandboxError."""
         namespace = self._sandbox.namespace(host_id)
         if not network.exists(namespace):
             raise HostError(f"there is no host {host_id}, so it has no firewall to set")
         run([*network.enter(namespace), "nft", "-f", "-"], stdin=ruleset)
 
     def forbid_programs(self, host: str, place: str) -> None:
-        """Mount a folder noexec, until the host reboots: its own root may mount nothing. Raises SandboxError."""
+        """Mounts a directory noexec until the host reboots, because its own root may not mount. Raises SandboxError."""
         init = self._init(host)
         for options in (["--bind", place, place], ["-o", "remount,bind,noexec", place]):
             run(["nsenter", f"--target={init.pid}", "--mount", "mount", *options])
 
     def take_volume(self, host_id: str, volume: str) -> None:
-        """End what works on a volume's data: its disk is gone. Nothing happens where there is no host."""
+        """Kills the processes that use a volume's data, because its disk is gone. Does nothing if there is no host."""
         namespace, place = self._sandbox.namespace(host_id), f"{VOLUMES}/{volume}"
         for process in inside([self._sandbox.namespace_path(namespace)]) if network.exists(namespace) else ():
             if process.works_in(place):
@@ -154,7 +160,7 @@ class Hosts:
         return record.init
 
     def exec(self, host: str, argv: Sequence[str], **options: Any) -> subprocess.CompletedProcess[str]:
-        """Run something as root inside a host; `options` are subprocess.run's. Raises HostError."""
+        """Runs something as root inside a host; `options` are subprocess.run's. Raises HostError."""
         defaults: dict[str, Any] = {"text": True, "check": False}
         if not {"stdout", "stderr"} & options.keys():
             defaults["capture_output"] = True
@@ -167,7 +173,7 @@ class Hosts:
         return [_status(record) for record in self._registry.all()]
 
     def _layers(self, record: Record) -> Sequence[Path]:
-        """The layers below a host's disk, made when this is the first host on them. Raises SandboxError."""
+        """The layers below a host's disk, built for the first host that uses them. Raises SandboxError."""
         with lock(self._sandbox.registry / "layers.lock"):
             if not self._sandbox.layer(layers.BASE).exists():
                 layers.build_base(self._sandbox)
@@ -176,7 +182,7 @@ class Hosts:
         return layers.below(self._sandbox, record.image)
 
     def _start(self, record: Record) -> None:
-        """Run a host's pid 1 and wait for its sshd. Raises HostError."""
+        """Runs a host's pid 1 and waits for its sshd. Raises HostError."""
         directory = self._sandbox.host(record.id)
         namespace = self._sandbox.namespace(record.id)
         child = launch.launch(
@@ -210,7 +216,7 @@ def _record(spec: HostSpec) -> Record:
 
 
 def _write_first_boot(root: Path, spec: HostSpec) -> None:
-    """What a cloud image learns from its instance's metadata, written to its disk before it boots."""
+    """What a cloud image gets from its instance's metadata, written to its disk before it boots."""
     name = "ip-" + spec.address.replace(".", "-")
     files = {"etc/hostname": (f"{name}\n", 0o644), "etc/hosts": (f"127.0.0.1 localhost\n127.0.1.1 {name}\n", 0o644)}
     if spec.user_data:
@@ -236,7 +242,9 @@ def _authorize(root: Path, key: str) -> None:
 
 def _status(record: Record) -> HostStatus:
     sshd = record.init is not None and network.listens(record.init.pid, SSH_PORT)
-    init = record.init if record.init and record.init.works else None  # asked last: its network goes before it
+    init = (
+        record.init if record.init and record.init.works else None
+    )  # checked last, because its network ends before it
     sshd = sshd and init is not None
     state = "running" if sshd else "booting" if init or not record.init else "dead"
     return HostStatus(record.id, record.name, record.address, record.image, state, sshd, init.pid if init else None)

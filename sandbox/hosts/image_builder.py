@@ -1,4 +1,4 @@
-"""Builds a machine image: a layer on the base in which dpkg has installed packages, without a network."""
+"""Builds a machine image: a layer on top of the base, in which dpkg has installed packages without a network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sandbox.paths import Sandbox
 from sandbox.processes import SandboxError, end_all, run
 
 ARCHIVES = "var/cache/apt/archives"
-PACKAGES: Mapping[str, tuple[str, ...]] = {  # file name patterns, by image; the last file of several is taken
+PACKAGES: Mapping[str, tuple[str, ...]] = {  # file name patterns by image; the last matching file is used
     layers.BASE: (),
     "chef-server": ("chef-server-core_*.deb",),
     "chef-ha": ("chef-ha_*.deb",),
@@ -20,7 +20,7 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {  # file name patterns, by image; the
 
 
 def build_image(sandbox: Sandbox, image: str, packages: Sequence[str]) -> None:
-    """Make the layer of an AMI: the base with packages (file name patterns) installed by dpkg. Raises SandboxError."""
+    """Builds an AMI's layer: the base with packages (file name patterns) that dpkg installs. Raises SandboxError."""
     files = [_package(sandbox.packages, pattern) for pattern in packages]
     name = "image-" + hashlib.sha256(image.encode()).hexdigest()[:12]
     directory, namespace = sandbox.host(name), sandbox.namespace(name)
@@ -41,7 +41,7 @@ def build_image(sandbox: Sandbox, image: str, packages: Sequence[str]) -> None:
             raise SandboxError(f"image {image}: dpkg ended with status {status}:\n{launch.console(directory)}")
         for file in files:
             (root / ARCHIVES / file.name).unlink()
-        # Hosts may be on another file system than layers.
+        # Hosts may be on a different file system than layers.
         building = sandbox.layer(f"{image}.building")
         run(["mv", "--no-target-directory", str(root), str(building)])
         building.rename(sandbox.layer(image))

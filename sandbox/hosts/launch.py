@@ -1,4 +1,4 @@
-"""Starts a process as pid 1 in namespaces and a root of its own, with few capabilities; or joins one."""
+"""Starts a process as pid 1 in its own namespaces and root, with few capabilities; or joins one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sandbox.processes import Process
 SETUP = Path(__file__).parent / "setup.sh"
 UNSHARE = ("unshare", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# What root of a host may do: what a container's usually may, without devices, and with its own network interface.
+# The capabilities of root on a host: a container's usual ones, without devices, but with its own network interface.
 RIGHTS = (
     *("audit_write", "chown", "dac_override", "fowner", "fsetid", "kill", "net_admin", "net_bind_service", "net_raw"),
     *("setfcap", "setgid", "setpcap", "setuid", "sys_chroot"),
@@ -24,7 +24,7 @@ DISK = ("root", "root.work", "mnt")
 
 
 def make_disk(directory: Path) -> None:
-    """The empty upper layers of a root, in a directory of its own."""
+    """Creates the empty upper layers of a root, in their own directory."""
     for name in DISK:
         (directory / name).mkdir(parents=True)
         (directory / name).chmod(0o755)
@@ -33,9 +33,9 @@ def make_disk(directory: Path) -> None:
 def launch(
     directory: Path, namespace: str, layers: Sequence[Path], argv: Sequence[str], configuration: str = ""
 ) -> subprocess.Popen[bytes]:
-    """Start `argv` on the disk in `directory`, over `layers` (upper ones first); `configuration` is `ip -batch` input.
+    """Starts `argv` on the disk in `directory`, over `layers` (upper ones first); `configuration` is `ip -batch` input.
 
-    What it prints goes to console.log in that directory, and its pid to init.pid.
+    Its output goes to console.log in that directory, and its pid to init.pid.
     """
     (directory / "network").write_text(configuration)
     (directory / "init.pid").unlink(missing_ok=True)
@@ -53,7 +53,7 @@ def launch(
 def background(
     argv: Sequence[str], output: IO[bytes], environment: Mapping[str, str] | None = None, directory: Path = Path("/")
 ) -> subprocess.Popen[bytes]:
-    """Start a process that outlives this one."""
+    """Starts a process that outlives this one."""
     return subprocess.Popen(
         argv,
         env=environment,
@@ -66,7 +66,7 @@ def background(
 
 
 def launched(directory: Path) -> Process | None:
-    """The pid 1 that was started there; None while it is not recorded yet, or when it has ended."""
+    """The pid 1 that was started there; None if it is not recorded yet, or has ended."""
     try:
         pid = (directory / "init.pid").read_text().strip()
     except FileNotFoundError:
@@ -75,7 +75,7 @@ def launched(directory: Path) -> Process | None:
 
 
 def join(init: Process, argv: Sequence[str]) -> list[str]:
-    """The command that runs `argv` as root beside a running pid 1, with no more rights than that has."""
+    """The command that runs `argv` as root next to a running pid 1, with no more rights than that has."""
     enter = ["nsenter", f"--target={init.pid}", "--mount", "--uts", "--ipc", "--net", "--pid"]
     clean = ["env", "-i", f"PATH={PATH}", "HOME=/root", "LANG=C.UTF-8"]
     return [*enter, *clean, "setpriv", f"--bounding-set={CAPABILITIES}", "--inh-caps=-all", *argv]

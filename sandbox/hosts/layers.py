@@ -1,4 +1,4 @@
-"""The layers below a host's disk: the system, what makes it a machine of this cloud, and an image's packages."""
+"""The layers below a host's disk: the system, the files of a machine of this cloud, and an image's packages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DEVICE_LINKS = {
     "stdout": "/proc/self/fd/1",
     "stderr": "/proc/self/fd/2",
 }
-HOSTNAME = "usr/bin/hostname"  # the system's own goes beside the one of rootfs, which calls it
+HOSTNAME = "usr/bin/hostname"  # the system's own file is next to the one of rootfs, which calls it
 
 
 def below(sandbox: Sandbox, image: str) -> list[Path]:
@@ -33,10 +33,10 @@ def below(sandbox: Sandbox, image: str) -> list[Path]:
 
 
 def build_base(sandbox: Sandbox) -> None:
-    """Make the base layer, from which every host boots."""
+    """Builds the base layer, from which every host boots."""
     layer = new_layer(sandbox, BASE)
     shutil.copytree(ROOTFS, layer, dirs_exist_ok=True)
-    for path in layer.rglob("*"):  # whatever the umask of who cloned this
+    for path in layer.rglob("*"):  # whatever the umask of the clone's owner
         path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
     shutil.copy2(root_image.place() / HOSTNAME, layer / "usr/lib/chef-sandbox/hostname")
     (layer / "usr/lib/chef-sandbox/volumes").mkdir(mode=0o755)
@@ -45,14 +45,14 @@ def build_base(sandbox: Sandbox) -> None:
 
 
 def make_parents(root: Path, name: str) -> None:
-    """The directories above a file in an upper layer, as the base has them: their modes hide those below."""
+    """Creates the directories above a file in an upper layer with the base's modes, because they hide those below."""
     for parent in reversed(Path(name).parents[:-1]):
         (root / parent).mkdir(exist_ok=True)
         (root / parent).chmod(0o755)
 
 
 def new_layer(sandbox: Sandbox, image: str) -> Path:
-    """An empty place for a layer, which is a layer only when it has its name; an interrupted attempt is removed."""
+    """An empty directory for a layer, which only counts with its final name. Removes an interrupted attempt."""
     place = sandbox.layer(image + ".building")
     if place.exists():
         shutil.rmtree(place)
@@ -62,7 +62,7 @@ def new_layer(sandbox: Sandbox, image: str) -> Path:
 
 
 def _devices(directory: Path) -> None:
-    """Only these, whatever the system below has there."""
+    """Only these, whatever the system below has."""
     directory.mkdir()
     directory.chmod(0o755)
     os.setxattr(directory, "trusted.overlay.opaque", b"y")

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 NEW_NETWORK = 0x40000000  # CLONE_NEWNET
 BRIDGE = "br0"
-BRIDGE_MAC = "02:00:00:00:00:01"  # fixed: else it follows its ports, and hosts go on sending to the gateway's old one
+BRIDGE_MAC = "02:00:00:00:00:01"  # fixed: else it follows its ports, and hosts send to an old one
 ROUTER_SETTINGS = {"ip_forward": "1", "conf/all/send_redirects": "0", "conf/default/send_redirects": "0"}
 
 
@@ -33,12 +33,15 @@ def exists(namespace: str) -> bool:
 
 
 def namespaces(sandbox: Sandbox) -> list[str]:
-    """All that this sandbox made."""
+    """All namespaces of this sandbox."""
     return sorted(path.name for path in NAMESPACES.glob(sandbox.namespace_prefix + "*"))
 
 
 def create(namespace: str) -> None:
-    """Make one. One at a time on this machine: the first one makes iproute2's directory, which several would spoil."""
+    """Creates a namespace.
+
+    One at a time on this machine: the first one creates iproute2's directory, and several would clash.
+    """
     ROOT.mkdir(exist_ok=True)
     handle = os.open(ROOT, os.O_RDONLY)
     try:
@@ -61,7 +64,7 @@ def create_router(sandbox: Sandbox) -> None:
 
 
 def attach(sandbox: Sandbox, namespace: str, interface: IPv4Interface) -> None:
-    """Plug a namespace's eth0 into the router, its subnet's gateway from then on; `configuration` brings eth0 up."""
+    """Connects a namespace's eth0 to the router, its subnet's gateway from then on; `configuration` brings eth0 up."""
     port = _port(namespace)
     batch(
         sandbox.router,
@@ -72,7 +75,7 @@ def attach(sandbox: Sandbox, namespace: str, interface: IPv4Interface) -> None:
 
 
 def detach(sandbox: Sandbox, namespace: str) -> None:
-    """Unplug it at once: the kernel would do it too, but some time after the namespace is gone."""
+    """Disconnects it at once: the kernel would do it too, but some time after the namespace is gone."""
     port = _port(namespace)
     run(
         [*enter(sandbox.router), "sh", "-euc", f"[ ! -e /proc/sys/net/ipv4/conf/{port} ] || exec ip link delete {port}"]
@@ -80,7 +83,7 @@ def detach(sandbox: Sandbox, namespace: str) -> None:
 
 
 def configuration(interface: IPv4Interface) -> str:
-    """`ip -batch` lines for the namespace itself; they can be repeated."""
+    """`ip -batch` lines for the namespace itself; safe to repeat."""
     return (
         "link set lo up\n"
         f"addr replace {interface.with_prefixlen} dev eth0\n"
@@ -98,9 +101,9 @@ def batch(namespace: str, commands: str) -> None:
 
 
 def inside(namespace: Path, do: Callable[[], T]) -> T:
-    """What `do` gives in a network namespace that this process is not in: a socket stays where it was made.
+    """The result of `do` inside a network namespace; a socket that it opens stays there.
 
-    In a thread of its own, which alone enters the namespace, and ends there. Raises what `do` raises.
+    Runs in a separate thread, so only that thread enters the namespace. Raises what `do` raises.
     """
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(_entered, namespace, do).result()
@@ -117,11 +120,11 @@ def _entered(namespace: Path, do: Callable[[], T]) -> T:
 
 
 def listens(pid: int, port: int) -> bool:
-    """Whether a TCP port accepts connections in the network namespace of a process; False when that is gone."""
+    """Whether a TCP port accepts connections in the network namespace of a process; False if the process is gone."""
     try:
         lines = Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]
     except (FileNotFoundError, ProcessLookupError):
-        return False  # it ended, or is about to: the namespace goes before the process does
+        return False  # it has ended or is about to: its namespace ends before it does
     return any(line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A" for line in lines)
 
 
@@ -131,5 +134,5 @@ def _port(namespace: str) -> str:
 
 
 def _mac(address: IPv4Address) -> str:
-    """By address, so that neighbours who knew a host there before reach the next one at once."""
+    """Derived from the address, so that neighbours that knew an earlier host there reach the next one at once."""
     return ":".join(f"{byte:02x}" for byte in (0x02, 0, *address.packed))

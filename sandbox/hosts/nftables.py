@@ -14,7 +14,7 @@ MAX_PROTOCOL = 255
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule as EC2 has it. Ports are the first and last one; for "icmp" the type and code (-1 or None: any)."""
+    """A rule as in EC2. Ports are the first and last one; for "icmp", the type and code (-1 or None: any)."""
 
     protocol: str  # "tcp", "udp", "icmp", another protocol's number, or "-1" (everything)
     from_port: int | None

@@ -1,4 +1,4 @@
-"""Which hosts a sandbox has: a JSON file for each, read by the API server and the command line alike."""
+"""The hosts of a sandbox: a JSON file for each, read by both the API server and the command line."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from sandbox.processes import Process, SandboxError
 
 
 class HostError(SandboxError):
-    """A host that cannot be made, found or entered."""
+    """A host that cannot be created, found or entered."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One host as the registry knows it; user data is not in it, as it may hold secrets."""
+    """One host in the registry. User data is not in it, because it may contain secrets."""
 
     id: str
     name: str
@@ -41,7 +41,7 @@ class Registry:
         self._sandbox = sandbox
 
     def claim(self, record: Record) -> None:
-        """Enter a new host, before anything of it is made. Raises HostError when its id or address is taken."""
+        """Records a new host, before anything of it is created. Raises HostError if its id or address is taken."""
         with lock(self._sandbox.registry / "lock"):
             for other in self.all():
                 if other.id == record.id:
@@ -63,7 +63,7 @@ class Registry:
         return record
 
     def find(self, host: str) -> Record:
-        """By id, else the newest of this name. Raises HostError."""
+        """By id, otherwise the newest with this name. Raises HostError."""
         found = [record for record in self.all() if host in (record.id, record.name)]
         if not found:
             known = ", ".join(record.name for record in self.all()) or "none"
@@ -71,7 +71,7 @@ class Registry:
         return max(found, key=lambda record: (record.id == host, record.created))
 
     def all(self) -> list[Record]:
-        """By name, those of one name in the order in which they were made."""
+        """By name; those with the same name in the order of their creation."""
         records = (self._read(file) for file in self._sandbox.registry.glob("*.json"))
         return sorted((record for record in records if record), key=lambda record: (record.name, record.created))
 

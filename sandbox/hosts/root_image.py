@@ -1,6 +1,7 @@
-"""The system below every host's disk: Debian, made once per user from Debian's own packages and kept in the cache.
+"""The system below every host's disk: Debian, built once per user from Debian's own packages and kept in the cache.
 
-This machine lends it nothing: what a host runs is installed there, and this machine gets no service for it.
+It uses nothing of this machine: everything that a host runs is installed there, and this machine gets no service for
+it.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ PACKAGES = (
     # The login shells that people give their servers (traits.py)
     *("fish", "tcsh", "zsh"),
 )
-# No manuals: they are a third of the files. Nothing is flushed to the disk: an interrupted image is thrown away.
+# No manuals, which are a third of the files. Nothing is flushed to the disk, because an interrupted image is discarded.
 DPKG = (
     *("force-unsafe-io", "path-exclude=/usr/share/doc/*", "path-exclude=/usr/share/man/*"),
     *("path-exclude=/usr/share/locale/*", "path-include=/usr/share/doc/*/copyright"),
 )
-# Run in the new root. A host makes its own SSH host keys; a Chef server's database starts as a copy of an empty one.
+# Runs in the new root. A host creates its own SSH host keys; a Chef server's database starts as a copy of an empty one.
 FINISH = f"""\
 set -eu
 rm -f /etc/ssh/ssh_host_* /etc/hostname /etc/resolv.conf
@@ -45,7 +46,7 @@ chpst -u postgres /usr/lib/postgresql/15/bin/initdb --pgdata=/usr/lib/chef-sandb
   --auth=peer --encoding=UTF8 --locale=C.UTF-8 --wal-segsize=1 --no-sync > /dev/null
 useradd --create-home --shell /bin/bash --uid {LOGIN_UID} --password '*' {LOGIN_USER}
 """
-# A killed build leaves no process and no mount behind: both are of a namespace that ends with it.
+# A killed build leaves no process and no mount behind, because both are in a namespace that ends with it.
 CONTAINED = (
     *("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
 )
@@ -54,13 +55,13 @@ Say = Callable[[str], None]
 
 
 def place() -> Path:
-    """Where the image of this recipe is, or will be: another recipe has another place."""
+    """The path of this recipe's image, whether or not it exists; another recipe has another path."""
     recipe = "\n".join(_command(Path("ROOT")))
     return cache() / f"root-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
 
 
 def make(say: Say) -> Path:
-    """The image, made if it is not there. Raises SandboxError, and leaves no half of one then."""
+    """The image, built if it does not exist. If it raises SandboxError, it leaves nothing incomplete behind."""
     root = place()
     if root.exists():
         return root
@@ -119,7 +120,7 @@ def _remove(root: Path) -> None:
 
 
 def main() -> int:
-    """`python -m sandbox.hosts.root_image`: make it, and print where it is."""
+    """`python -m sandbox.hosts.root_image`: builds it, and prints its path."""
     try:
         print(make(lambda text: print(text, file=sys.stderr, flush=True)))
     except SandboxError as error:

@@ -1,6 +1,6 @@
-"""What servers have that people have set up themselves: traits that a running host can be given.
+"""Properties of servers that people set up themselves; a running host can be given any of these traits.
 
-Each is a script that root runs on the host, once. Leaves out what needs another kernel or package manager.
+Each is a script that root runs on the host once. Leaves out what needs another kernel or package manager.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sandbox.hosts.host import Hosts
 from sandbox.hosts.root_image import LOGIN_USER
 from sandbox.processes import SandboxError
 
-# A sshd that reads its settings again turns connections away for a moment: a new one, and it listens.
+# While sshd reads its settings again, it refuses connections for a moment; a new sshd listens from its start.
 _LISTENS = "ss -Hltn 'sport = :22' | grep -q ."
 _RELOAD = (
     f"kill $(pgrep -o -x sshd); while {_LISTENS}; do sleep 0.05; done; "
@@ -25,7 +25,7 @@ _CONFIG = "/etc/ssh/sshd_config"
 
 @dataclass(frozen=True)
 class Trait:
-    """`title` is for people; `script` makes a host of it, on which nothing is run from the folder `noexec`."""
+    """`title` is for people; `script` gives a host the trait; nothing can be executed in the directory `noexec`."""
 
     title: str
     script: str = ":"
@@ -33,7 +33,7 @@ class Trait:
 
 
 def give(hosts: Hosts, host: str, name: str) -> None:
-    """Raises KeyError for an unknown trait, SandboxError where a host does not run or does not take it."""
+    """Raises KeyError for an unknown trait, SandboxError if a host does not run or does not accept it."""
     trait = TRAITS[name]
     if trait.noexec:
         hosts.forbid_programs(host, trait.noexec)
@@ -51,12 +51,12 @@ def _text(*lines: str) -> str:
 
 
 def _start_up(line: str) -> str:
-    """bash reads .bashrc also for a command that comes by SSH."""
+    """bash also reads .bashrc for a command that comes over SSH."""
     return f"{_text(line)} > /home/{LOGIN_USER}/.bashrc"
 
 
 def _sshd(*lines: str) -> str:
-    """`lines` come first, and so have precedence."""
+    """`lines` come first, so they take precedence."""
     return f"{_text(*lines)} | cat - {_CONFIG} > {_CONFIG}.new; mv {_CONFIG}.new {_CONFIG}; {_RELOAD}"
 
 
@@ -65,7 +65,7 @@ def _sudo(line: str) -> str:
 
 
 def _host_key(kind: str, file: str) -> str:
-    """One that sshd shows in place of all others."""
+    """A host key that sshd presents instead of all others."""
     made = f"ssh-keygen -q -t {kind} -N '' -f {file}"
     return f"{made}; sed -i 's|^HostKey .*|HostKey {file}|' {_CONFIG}; {_RELOAD}"
 

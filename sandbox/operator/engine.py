@@ -31,13 +31,16 @@ MODULE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 
 @dataclass(frozen=True)
 class Engine:
-    """The CLI and the plugins that it is to use."""
+    """The CLI and the plugins that it uses."""
 
     pulumi: Path
     plugins: tuple[Chosen, ...]
 
     def environment(self, home: Path) -> dict[str, str]:
-        """What the CLI needs to find itself and these plugins, which `home` must hold: see `plugins.link`."""
+        """The variables with which the CLI finds itself and these plugins, which `home` must contain.
+
+        See `plugins.link`.
+        """
         path = [str(self.pulumi.parent), os.environ.get("PATH", os.defpath)]
         bundled = self.pulumi.parent / plugins.LANGUAGE_HOST.file
         settings = {
@@ -47,7 +50,7 @@ class Engine:
         }
         if not bundled.exists() or bundled in [each.path for each in self.plugins]:
             settings["PULUMI_IGNORE_AMBIENT_PLUGINS"] = "true"
-        else:  # PATH alone goes before the language host beside the CLI; the engine then says that it was used
+        else:  # Only PATH takes precedence over the language host next to the CLI; the engine then warns about it.
             path.insert(0, str(home / "bin"))
         return {**settings, "PATH": os.pathsep.join(path)}
 
@@ -56,7 +59,7 @@ class Engine:
 
 
 def find() -> Engine:
-    """The engine that `install` got. Raises EngineError where there is none yet."""
+    """The engine that `install` got. Raises EngineError if there is none yet."""
     pulumi = _installed() or _cached()
     if pulumi is None:
         raise EngineError("no Pulumi engine yet: run scripts/up, or python -m sandbox.operator.engine")
@@ -64,7 +67,7 @@ def find() -> Engine:
 
 
 def install() -> Engine:
-    """Finds or gets engine and plugins. Raises EngineError."""
+    """Finds or gets the engine and plugins. Raises EngineError."""
     pulumi = _installed() or _cached()
     demanded = plugins.choice() == "official"
     if pulumi is None or (demanded and plugins.official_language_host(pulumi, sdk_version()) is None):
@@ -74,12 +77,12 @@ def install() -> Engine:
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Of the engine and plugins that `home` keeps, chosen when it is first used. Raises EngineError."""
+    """Variables for the engine and plugins of `home`, which are chosen at its first use. Raises EngineError."""
     return kept(home).environment(home)
 
 
 def kept(home: Path) -> Engine:
-    """What `home` was first used with. Raises EngineError where that is gone, or where another choice is asked for."""
+    """What `home` was first used with. Raises EngineError if that is gone, or a different choice is asked for."""
     pulumi, chosen = plugins.keep(home, _chosen)
     return Engine(pulumi, chosen)
 
@@ -91,12 +94,12 @@ def _chosen() -> tuple[Path, tuple[Chosen, ...]]:
 
 
 def sdk_version() -> tuple[int, ...]:
-    """Of the Python SDK here. The CLI and the language host must not be older."""
+    """The version of the Python SDK. The CLI and the language host must not be older."""
     return plugins.numbers(version("pulumi"))
 
 
 def cli_version(pulumi: Path) -> str:
-    """Asked with a home that is thrown away: even this leaves a log in it."""
+    """Asks the CLI with a temporary home, because even this command leaves a log in it."""
     with tempfile.TemporaryDirectory() as home:
         done = subprocess.run(
             [pulumi, "version"],
@@ -110,7 +113,7 @@ def cli_version(pulumi: Path) -> str:
 
 
 def _installed() -> Path | None:
-    """SANDBOX_PULUMI, whatever its version; else that on PATH, unless it is older than the SDK."""
+    """SANDBOX_PULUMI, whatever its version; otherwise the CLI on PATH, unless it is older than the SDK."""
     named = os.environ.get("SANDBOX_PULUMI")
     if named is not None:
         return plugins.named("SANDBOX_PULUMI", named)
@@ -131,7 +134,10 @@ def _cached() -> Path | None:
 
 
 def _download(again: bool) -> Path | None:
-    """The official release; None where it is not to be had, which is remembered and only tried `again` where asked."""
+    """The official release.
+
+    None if it cannot be downloaded. A failure is recorded, and only `again` makes a new attempt.
+    """
     machine = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine())
     name = f"pulumi-v{VERSION}-linux-{machine}"
     if machine is None or (refused(name) and not again):
@@ -148,7 +154,7 @@ def _download(again: bool) -> Path | None:
 
 
 def _build() -> Path:
-    """The CLI alone, built from the Go module proxy by the go.mod and go.sum of pulumi-cli/."""
+    """Builds only the CLI, from the Go module proxy, with the go.mod and go.sum of pulumi-cli/."""
     go = shutil.which("go")
     if go is None:
         needed = ".".join(map(str, sdk_version()))
@@ -171,7 +177,7 @@ def _build() -> Path:
 
 
 def _keep(folder: Path, target: Path) -> Path:
-    """Moves a complete folder into the cache, at once; another process may have been first."""
+    """Moves a complete directory into the cache in one step; another process may have been first."""
     if not target.exists():
         folder.rename(target)
     return target / "pulumi"

@@ -1,6 +1,6 @@
-"""Python environments beside the program's own, each in FOLDER/.venv by FOLDER/requirements.txt; made once.
+"""Separate Python environments, each in FOLDER/.venv with FOLDER/requirements.txt; created once.
 
-python -m sandbox.operator.environments FOLDER…   makes those that are not there, or whose requirements have changed
+python -m sandbox.operator.environments FOLDER…   creates those that are missing, or whose requirements have changed
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sandbox.locks import lock
 
 
 def make(folder: Path) -> Path:
-    """The environment's folder. Raises subprocess.CalledProcessError; what pip said is above it then."""
+    """The environment's directory. Raises subprocess.CalledProcessError; pip's output is above it."""
     with lock(folder / ".venv.lock"):
         return _make(folder / ".venv", folder / "requirements.txt")
 
@@ -34,13 +34,13 @@ def _make(environment: Path, requirements: Path) -> Path:
 
 
 def _digest(requirements: Path) -> str:
-    """Of everything that decides what is installed, the interpreter too."""
+    """A digest of everything that decides what is installed, including the interpreter."""
     content = sys.version + "".join(file.read_text() for file in files(requirements))
     return hashlib.sha256(content.encode()).hexdigest()
 
 
 def files(requirements: Path) -> Iterator[Path]:
-    """The file, and those that it refers to by -r and -c."""
+    """The file, and those that it includes with -r and -c."""
     yield requirements
     for line in requirements.read_text().splitlines():
         option, _, name = line.partition(" ")

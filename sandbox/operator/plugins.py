@@ -30,7 +30,7 @@ from sandbox.operator.releases import NotToBeHad, Release
 
 STAND_INS = Path(__file__).parents[1] / "plugins" / "bin"
 CHOICES = ("auto", "official", "stand-in")
-RECORD = "engine.json"  # in a home: what was chosen
+RECORD = "engine.json"  # in a home: the choice
 
 
 class EngineError(Exception):
@@ -39,14 +39,14 @@ class EngineError(Exception):
 
 @dataclass(frozen=True)
 class Plugin:
-    """One that this project's programs need. `package` is the Python package that asks for it, in its own version."""
+    """A plugin that this project's programs need. The Python package `package` needs it, in its own version."""
 
     kind: str
     name: str
     variable: str
     package: str = ""
-    releases: str = ""  # where its releases are published, before the version
-    auto: bool = True  # whether the official one is used without being asked for
+    releases: str = ""  # where its releases are published, without the version
+    auto: bool = True  # whether `auto` uses the official one
 
     @property
     def file(self) -> str:
@@ -89,7 +89,7 @@ class Chosen:
 
 
 def choice() -> str:
-    """Which plugins to use, by the environment variable SANDBOX_PLUGINS."""
+    """The value of the environment variable SANDBOX_PLUGINS."""
     given = os.environ.get("SANDBOX_PLUGINS", "auto")
     if given not in CHOICES:
         raise EngineError(f"SANDBOX_PLUGINS is '{given}'; it is one of {', '.join(CHOICES)}")
@@ -97,7 +97,7 @@ def choice() -> str:
 
 
 def choose(pulumi: Path, oldest: tuple[int, ...]) -> tuple[Chosen, ...]:
-    """One of each. Raises EngineError, with all that is missing, where only official ones will do."""
+    """One of each. Raises EngineError with everything that is missing, if only official ones will do."""
     official = {plugin: found for plugin in PLUGINS if (found := _official(plugin, pulumi, oldest))}
     missing = [each for each in PLUGINS if each not in official and each.variable not in os.environ]
     if choice() == "official" and missing:
@@ -118,12 +118,12 @@ def _path(plugin: Plugin, official: dict[Plugin, Path]) -> Path:
 
 
 def _wanted(plugin: Plugin) -> bool:
-    """Whether the official one is."""
+    """Whether to use the official one."""
     return choice() == "official" or (choice() == "auto" and plugin.auto)
 
 
 def named(variable: str, given: str) -> Path:
-    """The executable that the environment variable names. Raises EngineError where there is none."""
+    """The executable that the environment variable names. Raises EngineError if there is none."""
     path = Path(given).absolute()
     if not (path.is_file() and os.access(path, os.X_OK)):
         raise EngineError(
@@ -137,7 +137,7 @@ def _official(plugin: Plugin, pulumi: Path, oldest: tuple[int, ...]) -> Path | N
 
 
 def official_language_host(pulumi: Path, oldest: tuple[int, ...]) -> Path | None:
-    """Beside the CLI, or on PATH; with the script that it runs programs by, and not older than the SDK."""
+    """Next to the CLI, or on PATH; with the script that runs programs, and not older than the SDK."""
     folders = [pulumi.parent, *map(Path, os.environ.get("PATH", os.defpath).split(os.pathsep))]
     for folder in folders:
         host = folder / LANGUAGE_HOST.file
@@ -148,7 +148,7 @@ def official_language_host(pulumi: Path, oldest: tuple[int, ...]) -> Path | None
 
 
 def _installed(plugin: Plugin) -> Path | None:
-    """In the user's home of Pulumi, or in the cache. What an interrupted installation left is none."""
+    """In the user's Pulumi home, or in the cache. An interrupted installation does not count."""
     home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
     for plugins in (home / "plugins", cache() / "plugins"):
         folder = plugins / plugin.folder
@@ -158,7 +158,7 @@ def _installed(plugin: Plugin) -> Path | None:
 
 
 def get_missing(pulumi: Path) -> None:
-    """Gets the official resource plugins that are wanted, into the cache; what is not to be had is remembered."""
+    """Downloads the wanted official resource plugins into the cache, and records those that cannot be had."""
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine())
     for plugin in PLUGINS:
         if not plugin.package or not machine or not _wanted(plugin) or plugin.variable in os.environ:
@@ -187,7 +187,7 @@ def _get(plugin: Plugin, machine: str) -> None:
 
 
 def keep(home: Path, chosen: Callable[[], tuple[Path, tuple[Chosen, ...]]]) -> tuple[Path, tuple[Chosen, ...]]:
-    """What the home keeps: the CLI and its plugins, which are chosen where there is nothing yet. Raises EngineError."""
+    """The CLI and plugins of a home, which are chosen if there are none yet. Raises EngineError."""
     record = home / RECORD
     with lock(made(home) / f"{RECORD}.lock"):
         if not record.exists():
@@ -216,7 +216,7 @@ def keep(home: Path, chosen: Callable[[], tuple[Path, tuple[Chosen, ...]]]) -> t
 
 
 def _asked() -> dict[str, str]:
-    """What the environment decides."""
+    """What the environment variables ask for."""
     names = ("SANDBOX_PLUGINS", "SANDBOX_PULUMI", *(each.variable for each in PLUGINS))
     return {name: os.environ[name] for name in names if name in os.environ}
 
@@ -226,7 +226,7 @@ def _words(asked: dict[str, str]) -> str:
 
 
 def link(home: Path, selected: tuple[Chosen, ...]) -> None:
-    """Put the plugins where the engine looks for installed ones; a language host also into bin/, for PATH."""
+    """Puts the plugins where the engine looks for installed ones; a language host also into bin/, for PATH."""
     for each in selected:
         _link(home / "plugins" / each.plugin.folder / each.plugin.file, each.path)
     _link(home / "bin" / LANGUAGE_HOST.file, next(each.path for each in selected if each.plugin == LANGUAGE_HOST))
@@ -239,7 +239,7 @@ def _link(place: Path, target: Path) -> None:
 
 
 def numbers(text: str) -> tuple[int, ...]:
-    """The three numbers of a version, as "v3.274.1" or "3.274.1-dev"; () where there are none."""
+    """The three numbers of a version such as "v3.274.1" or "3.274.1-dev"; () if it has none."""
     found = re.match(r"v?(\d+)\.(\d+)\.(\d+)", text)
     return tuple(map(int, found.groups())) if found else ()
 

@@ -1,6 +1,6 @@
-"""Downloads of published releases: ended when they stall, checked against their checksums, unpacked member by member.
+"""Downloads published releases: stops if they stall, checks their checksums, unpacks them member by member.
 
-Leaves out resuming: a download that breaks off is not to be had.
+Does not resume downloads: one that breaks off has failed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-# A download may take as long as it needs while this much arrives in this time.
+# A download may take any time as long as this much arrives in this time.
 STALL_SECONDS, LEAST_BYTES = 20.0, 256 << 10
 SHOWN_EVERY = 16 << 20
 
@@ -26,12 +26,12 @@ Say = Callable[[str], None]
 
 
 class NotToBeHad(Exception):
-    """Why a release cannot be got, in one line."""
+    """Why a release cannot be downloaded, in one line."""
 
 
 @dataclass(frozen=True)
 class Release:
-    """An archive in the folder `url`, and the file there that lists its checksum."""
+    """An archive in the directory `url`, and the file there that lists its checksum."""
 
     url: str
     archive: str
@@ -39,7 +39,7 @@ class Release:
 
 
 def get(release: Release, folder: Path, say: Say) -> None:
-    """Unpack the release into the folder. Raises NotToBeHad; what the folder holds then is of no use."""
+    """Unpacks the release into the directory. Raises NotToBeHad; the directory's content is then useless."""
     archive = folder / release.archive
     try:
         listed = _text(f"{release.url}/{release.checksums}", folder)
@@ -63,7 +63,7 @@ def _text(url: str, folder: Path) -> str:
 
 
 def _fetch(url: str, target: Path, say: Say) -> None:
-    """Raises OSError where the server does not answer, stalls or breaks off."""
+    """Raises OSError if the server does not answer, stalls or breaks off."""
     with urllib.request.urlopen(url, timeout=STALL_SECONDS) as answer, target.open("wb") as file:  # noqa: S310  # constant
         length = int(answer.headers.get("Content-Length") or 0)
         received = _receive(answer, file, length, say)
@@ -95,7 +95,7 @@ def _reason(error: Exception) -> str:
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    """Its plain files, by hand: Python 3.11.2 has no `extractall(filter=…)` to refuse what leads elsewhere."""
+    """Unpacks plain files by hand: Python 3.11.2 has no `extractall(filter=…)` to refuse paths that lead elsewhere."""
     try:
         with tarfile.open(archive) as members:
             for member in members:

@@ -1,6 +1,6 @@
-"""Which versions of Pulumi are pinned here, and whether newer ones can be had; asks the registries' own clients.
+"""Which versions of Pulumi are pinned here, and whether newer ones are available, according to the registries' clients.
 
-python -m sandbox.operator.versions   exit status 1 where there are newer ones
+python -m sandbox.operator.versions   exit status 1 if there are newer ones
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ ASK_SECONDS = 120
 
 
 def pinned_sdk() -> str:
-    """As requirements.txt pins it."""
+    """As pinned in requirements.txt."""
     found = re.search(r"^pulumi==(.+)$", (CLONE / "requirements.txt").read_text(), re.MULTILINE)
     assert found, "requirements.txt pins the SDK"
     return found[1]
 
 
 def pinned_cli() -> dict[str, str]:
-    """Each place that names the CLI's version, and what it says."""
+    """Each place that names the CLI's version, and that version."""
     module = (BUILT_BY / "go.mod").read_text()
     workflows = (CLONE / ".github" / "workflows").glob("*.yml")
     return {
@@ -44,13 +44,13 @@ def pinned_cli() -> dict[str, str]:
 
 
 def newest(listed: str) -> str:
-    """Of all version numbers in the text that are whole ones."""
+    """The newest release version in the text."""
     found: list[str] = re.findall(r"\bv?(\d+\.\d+\.\d+)(?![\w.+-])", listed)
     return max(found, key=numbers)
 
 
 def newer() -> list[str]:
-    """A line for each that is behind. Raises subprocess.SubprocessError or OSError where nobody can be asked."""
+    """A line for each outdated version. Raises subprocess.SubprocessError or OSError if a registry cannot be asked."""
     go = shutil.which("go") or "go"
     asked = {
         ("CLI", engine.VERSION): [go, "list", "-m", "-versions", GO_MODULE],

@@ -17,7 +17,7 @@ from sandbox.processes import Process, SandboxError, run
 
 ADDRESS = IPv4Interface("10.8.0.10/24")
 READY_SECONDS = 60.0
-# Of the operator's own environment: nothing that would send a request elsewhere, or real credentials anywhere.
+# From the user's own environment: nothing that would send a request elsewhere, or real credentials anywhere.
 REMOVED = (
     "AWS_",
     "PULUMI_ACCESS_TOKEN",
@@ -31,27 +31,27 @@ REMOVED = (
 
 
 def create(sandbox: Sandbox) -> None:
-    """The operator's namespace, plugged into the router."""
+    """Creates the operator's namespace and connects it to the router."""
     network.create(sandbox.operator)
     network.attach(sandbox, sandbox.operator, ADDRESS)
     network.batch(sandbox.operator, network.configuration(ADDRESS))
 
 
 def make_key(sandbox: Sandbox) -> None:
-    """The operator's key of this clone, once."""
+    """Creates this clone's operator key, once."""
     if not sandbox.operator_key.exists():
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", str(sandbox.operator_key)])
 
 
 def start_agent(sandbox: Sandbox) -> None:
-    """An ssh-agent that holds the key, so that the key itself need not be in any configuration."""
+    """Starts an ssh-agent with the key, so that no configuration needs to contain the key."""
     command = [*network.enter(sandbox.operator), "ssh-agent", "-D", "-a", str(sandbox.agent)]
     _start(command, sandbox.run / "agent.log", sandbox.agent_process, sandbox.agent, os.environ)
     run(["env", f"SSH_AUTH_SOCK={sandbox.agent}", "ssh-add", "-q", str(sandbox.operator_key)])
 
 
 def start_cloud(sandbox: Sandbox, python: str, module: str = "sandbox.aws.api_server") -> None:
-    """The AWS API of the sandbox. Raises SandboxError when it does not serve in time."""
+    """Starts the sandbox's AWS API. Raises SandboxError if it does not serve in time."""
     command = [*network.enter(sandbox.operator), python, "-m", module, sandbox.name]
     _start(command, sandbox.cloud_log, sandbox.cloud_process, sandbox.cloud_ready, environment(sandbox, {}))
 
@@ -66,7 +66,7 @@ def recorded(file: Path) -> Process | None:
 
 
 def environment(sandbox: Sandbox, engine: Mapping[str, str], own: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """What a command of the operator sees: the engine, the state's place, the agent, made-up credentials."""
+    """The environment of the operator's commands: engine, location of the state, agent, made-up credentials."""
     return {
         **{name: value for name, value in own.items() if not name.startswith(REMOVED)},
         **engine,
@@ -76,7 +76,7 @@ def environment(sandbox: Sandbox, engine: Mapping[str, str], own: Mapping[str, s
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_REGION": REGION,
-        "PIP_NO_INDEX": "true",  # there is no way to one
+        "PIP_NO_INDEX": "true",  # there is no route to one
         "PULUMI_BACKEND_URL": f"file://{sandbox.state}",
         "PULUMI_CONFIG_PASSPHRASE": "sandbox",
         "PULUMI_DIY_BACKEND_ZSTD": "true",
@@ -87,7 +87,7 @@ def environment(sandbox: Sandbox, engine: Mapping[str, str], own: Mapping[str, s
 
 
 def _start(command: list[str], log: Path, record: Path, ready: Path, variables: Mapping[str, str]) -> None:
-    """Run a background process, and wait for its file `ready`. Raises SandboxError with the last of what it said."""
+    """Starts a background process and waits for its file `ready`. Raises SandboxError with the end of its output."""
     with log.open("ab") as output:
         child = launch.background(command, output, variables, CLONE)
     process = Process.of(child.pid)
@@ -102,4 +102,4 @@ def _start(command: list[str], log: Path, record: Path, ready: Path, variables: 
     _CHILDREN.append(child)
 
 
-_CHILDREN: list[subprocess.Popen[bytes]] = []  # held, so that Python does not warn of processes that are to outlive it
+_CHILDREN: list[subprocess.Popen[bytes]] = []  # kept, so that Python does not warn about processes that outlive it

@@ -1,4 +1,7 @@
-"""Pulumi's YAML language host, for the example in YAML: found beside the Pulumi CLI, else built into its folder."""
+"""Pulumi's YAML language host, for the example in YAML.
+
+Found next to the Pulumi CLI, otherwise built into its directory.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ def install() -> Path:
 
 
 def _build(folder: Path) -> Path:
-    """By the go.mod and go.sum of pulumi-yaml/; in the folder at once, another process may have been first."""
+    """Builds it with the go.mod and go.sum of pulumi-yaml/, and moves it into place in one step.
+
+    Another may have been first.
+    """
     go = shutil.which("go")
     if go is None:
         raise EngineError(f"no {NAME} in {folder}, and no Go to build it with: install Pulumi's release, or Go 1.26")

@@ -1,4 +1,4 @@
-"""Packs the stand-in packages: file tree + shared library -> .deb, the same bytes at every build."""
+"""Packs the stand-in packages: file tree + shared library -> .deb, with the same bytes at every build."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
-EPOCH = 1_400_000_000  # of every file, unless SOURCE_DATE_EPOCH says otherwise
+EPOCH = 1_400_000_000  # of every file, unless SOURCE_DATE_EPOCH is set
 LIBRARY = "embedded/lib/chef_standin"
 
 
 @dataclass(frozen=True)
 class Package:
-    """`prefix` is where the real package lives, `depends` what its control file adds."""
+    """`prefix` is where the real package is installed; `depends` is added to its control file."""
 
     name: str
     version: str
@@ -77,7 +77,7 @@ def _lay_out(package: Package, tree: Path) -> None:
 
 
 def _pack(tree: Path, target: Path) -> None:
-    """Fixed modes, times and owner; dpkg-deb sorts the names itself."""
+    """With fixed modes, times and owner; dpkg-deb sorts the names itself."""
     epoch = int(os.environ.get("SOURCE_DATE_EPOCH", EPOCH))
     for path in (tree, *tree.rglob("*")):
         if not path.is_symlink():
@@ -92,6 +92,6 @@ def _pack(tree: Path, target: Path) -> None:
 
 
 def _is_script(path: Path) -> bool:
-    """Executable files are scripts here, whatever the umask or file system of the clone made of the rest."""
+    """Executable files are scripts here, whatever the clone's umask or file system did to the modes of others."""
     with path.open("rb") as stream:
         return stream.read(2) == b"#!"

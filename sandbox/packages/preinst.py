@@ -1,6 +1,6 @@
-"""Runs before dpkg unpacks a stand-in package: takes the time, or fails, as /etc/chef-standin.json asks, and logs it.
+"""Runs before dpkg unpacks a stand-in package: takes time or fails, as /etc/chef-standin.json says, and logs it.
 
-The package's own library is not on the host yet, so this is carried whole in the maintainer script.
+The package's own library is not on the host yet, so the maintainer script contains all of this.
 """
 
 import json
@@ -15,7 +15,7 @@ PACKAGE = os.environ["DPKG_MAINTSCRIPT_PACKAGE"]
 
 
 def requested(kind: str) -> object:
-    """What is asked for under "dpkg PACKAGE", else under "dpkg"."""
+    """The settings under "dpkg PACKAGE", otherwise those under "dpkg"."""
     if not os.path.exists(REQUESTS):
         return None
     with open(REQUESTS, encoding="utf-8") as stream:

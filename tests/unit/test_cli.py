@@ -358,7 +358,7 @@ def test_a_pulumi_that_cannot_be_run_is_told_with_what_to_do(
     pulumi.chmod(0o755 if kind == "no program" else 0o644)
     said = error_of(capsys, *command, "--stack", "production")
     assert said.startswith("error: the pulumi on PATH cannot be run: ")
-    assert said.endswith("; install it anew, or mend its permissions\n")
+    assert said.endswith("; reinstall it, or correct its permissions\n")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ LIVE = ("pending", "running", "stopping", "stopped")
 
 
 def volume_free(backend: Any, arguments: Arguments) -> None:
-    """One volume, one instance, of one availability zone."""
+    """A volume is attached to at most one instance, in its own availability zone."""
     volume, instance = backend.get_volume(arguments["volume_id"]), backend.get_instance(arguments["instance_id"])
     if volume.attachment is not None:
         refuse("VolumeInUse", f"{volume.id} is already attached to an instance")
@@ -37,7 +37,7 @@ def volume_attached(backend: Any, arguments: Arguments) -> None:
 
 
 def address_movable(backend: Any, arguments: Arguments) -> None:
-    """A further address is one that a server in the subnet could have, and no other interface's first one."""
+    """A secondary address must be usable by a server in the subnet, and not be another interface's primary address."""
     interface = backend.get_network_interface(arguments["eni_id"])
     for address in arguments["private_ip_addresses"] or []:
         address_usable(interface.subnet, address)
@@ -46,7 +46,7 @@ def address_movable(backend: Any, arguments: Arguments) -> None:
 
 
 def address_moved(backend: Any, arguments: Arguments, interface: Any) -> None:
-    """The interface that had it loses it, as with AllowReassignment; in moto both would have it."""
+    """The interface that had the address loses it, as with AllowReassignment; in moto both would have it."""
     moved = arguments["private_ip_addresses"] or []
     for other in backend.enis.values():
         if other is not interface:

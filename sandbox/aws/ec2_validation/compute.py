@@ -12,7 +12,7 @@ RESERVED_ADDRESSES = 4  # network, router, DNS, and one for later use; and the l
 MAX_USER_DATA = 16384  # bytes, decoded
 MAX_PORT = 65535
 MAX_PROTOCOL = 255
-MAX_GROUPS = 5  # an account's first quota of security groups of an interface
+MAX_GROUPS = 5  # a new account's quota of security groups per interface
 STOPPED_ATTRIBUTES = ("user_data", "instance_type", "ebs_optimized", "kernel", "ramdisk")
 
 
@@ -33,7 +33,7 @@ def egress_rule_new(backend: Any, arguments: Arguments) -> None:
 
 
 def _rule_new(backend: Any, arguments: Arguments, existing: list[Any]) -> None:
-    """Moto finds duplicates among CIDRs; among referenced groups a description hides them."""
+    """Moto finds duplicates among CIDRs. Among referenced groups, it misses those with a different description."""
     group = group_of(backend, arguments["group_name_or_id"])
     protocol, first, last = str(arguments["ip_protocol"]).lower(), arguments["from_port"], arguments["to_port"]
     _ports_valid(protocol, first, last)
@@ -88,7 +88,7 @@ def _groups_in_vpc(backend: Any, group_ids: list[str], vpc_id: str) -> None:
 
 
 def key_usable(backend: Any, arguments: Arguments) -> None:
-    """EC2 takes RSA and Ed25519 keys; moto takes anything that is a key."""
+    """EC2 accepts RSA and Ed25519 keys; moto accepts any key."""
     kind = bytes(arguments["public_key_material"]).split(b" ", 1)[0].strip()
     if kind not in (b"ssh-rsa", b"ssh-ed25519"):
         refuse("InvalidKey.Format", "Key is not in valid OpenSSH public key format")

@@ -31,7 +31,7 @@ def security_group_without_balancer(backend: Any, arguments: Arguments) -> None:
 
 
 def gateway_without_balancer(backend: Any, arguments: Arguments) -> None:
-    """A load balancer that is reached from the internet has public addresses."""
+    """A public load balancer has public addresses."""
     vpc_without_public_addresses(backend, arguments)
     vpc_id = arguments["vpc_id"]
     if any(each.vpc_id == vpc_id and each.scheme == "internet-facing" for each in _balancers(backend)):
@@ -46,7 +46,7 @@ def address_unused(backend: Any, arguments: Arguments) -> None:
 
 
 def nat_possible(backend: Any, arguments: Arguments) -> None:
-    """A public NAT gateway stands where the internet gateway is near, as the VPC's routes say."""
+    """A public NAT gateway must be in a subnet of a VPC with an internet gateway, according to the VPC's routes."""
     subnet = backend.get_subnet(arguments["subnet_id"])
     if not any(gateway.vpc and gateway.vpc.id == subnet.vpc_id for gateway in backend.internet_gateways.values()):
         refuse("Gateway.NotAttached", f"Network {subnet.vpc_id} has no Internet gateway attached")
@@ -67,7 +67,7 @@ def nat_addressed(backend: Any, arguments: Arguments, gateway: Any) -> None:
 
 
 def nat_forgotten(backend: Any, arguments: Arguments, gateway: Any) -> None:
-    """Moto leaves the interface of a deleted gateway, and its hold of the elastic address."""
+    """Moto keeps the interface of a deleted gateway, and the association of the elastic address."""
     interface = gateway._eni
     backend.disassociate_address(address=interface.public_ip)
     interface.subnet.del_subnet_ip(interface.private_ip_address)
@@ -84,7 +84,7 @@ def balancer_unprotected(backend: Any, arguments: Arguments) -> None:
 
 
 def balancer_possible(backend: Any, arguments: Arguments) -> None:
-    """Groups of its own VPC, and one subnet a zone."""
+    """Its security groups are in its own VPC, and it has at most one subnet per zone."""
     subnets = [backend.ec2_backend.get_subnet(id) for id in arguments["subnet_ids"]]
     zones = [subnet.availability_zone for subnet in subnets]
     if len(set(zones)) < len(zones):
