@@ -1,1 +1,1 @@
-"""How long a rollout takes, by this project and by what people would use instead; run by scripts/bench."""
+"""How long a rollout takes with this project and with other tools; run by scripts/bench."""

@@ -1,7 +1,8 @@
-"""Measures, and writes bench/RESULTS.md: python -m bench [NAME …], all without a name. Needs root and some three hours.
+"""Measures, and writes bench/RESULTS.md.
 
-What is measured already, in bench/results.jsonl, is not measured again; `fresh` forgets it first. With `quick` nothing
-is measured more than twice; what is missing then comes with the next run without it.
+Python -m bench [NAME …]; without names, everything. Needs root and about 3 hours. What is already in
+bench/results.jsonl is not measured again; `fresh` deletes it first. With `quick`, nothing is measured more than twice;
+the next run without it does the rest.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from bench.targets import IDEAL, OURS
 from sandbox.helped import help_if_asked
 
 ALL = (OURS, IDEAL, *(each.name for each in contenders.ALL if each.available()))
-# Servers: durations of their steps, and how many runs of each contender.
+# Number of servers: durations of steps, and the number of runs of each contender.
 ROLLOUTS: Mapping[int, Mapping[str, int]] = {
     4: {"none": 5, "5s": 5, "mixed": 5},
     20: {"none": 5, "5s": 3, "mixed": 5},
@@ -43,7 +44,7 @@ def rollouts(results: Results, folder: Path, wanted: Sequence[tuple[int, str]], 
 
 
 def second(results: Results, made: Site, times: int) -> None:
-    """What a look at a cluster on which nothing has changed costs."""
+    """The cost of a preview or an update when nothing has changed."""
     count, ansible = len(made.farm.places), contenders.ALL[0]
     if len(results.of("no-op preview", OURS, count)) >= times:
         return

@@ -1,4 +1,4 @@
-"""The servers of a measurement: hosts of a sandbox on which Chef server runs, set back to that before each rollout."""
+"""The servers of a measurement: hosts of a sandbox that run Chef server, reset to that state before each rollout."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ R = TypeVar("R")
 
 IMAGE = "chef-server"
 PACKAGE_PORT = 80
-QUIET = 0.05  # of the processors' time
+QUIET = 0.05  # of the CPU time
 SETTLED_SECONDS = 6.0
 
-# Everything that a rollout is to end in, but for the credentials themselves: they must be the same on all servers.
+# The state that a rollout must end in, except the credentials, which must be the same on all servers.
 STATE = """\
 dpkg-query -W -f '${Package} ${Version} ${Status}\\n' opscode-push-jobs-server
 cd /etc/opscode-push-jobs-server && find . -type f ! -name '*.json' ! -name '*.pem' -exec sha256sum {} + | sort
@@ -43,11 +43,11 @@ TESTED = "tail -n 1 /var/log/chef-rollout/push-jobs-test.log"
 
 
 class NotTheSame(Exception):
-    """Servers that a contender left in another state than it should."""
+    """A contender left servers in a different state than it should."""
 
 
 class Farm:
-    """`count` servers in a sandbox that runs. `folder` is for files of the operator."""
+    """`count` servers in a running sandbox. `folder` is for the operator's files."""
 
     def __init__(self, sandbox: Sandbox, count: int, folder: Path) -> None:
         self.sandbox, self.hosts, self.folder = sandbox, Hosts(sandbox), folder
@@ -57,14 +57,14 @@ class Farm:
         self._packages: subprocess.Popen[bytes] | None = None
 
     def boot(self) -> float:
-        """Boots all servers with Chef server installed; the seconds it took."""
+        """Boots all servers with Chef server installed; returns the seconds that it took."""
         key = self.sandbox.operator_public_key.read_text()
         begun = time.monotonic()
         specs = [
             HostSpec(name, name, f"10.0.1.{10 + at}", 24, IMAGE, key, first_boot(f"{name}.{work.DOMAIN}"))
             for at, name in enumerate(self._names)
         ]
-        self.hosts.boot(specs[0])  # makes the image's layer
+        self.hosts.boot(specs[0])  # creates the image's layer
         each(specs[1:], self.hosts.boot)
         took = time.monotonic() - begun
         told = [self.output(name, "cat /etc/ssh/ssh_host_ed25519_key.pub").strip() for name in self._names]
@@ -74,15 +74,15 @@ class Farm:
         return took
 
     def save(self) -> None:
-        """Keeps the servers' disks as they are now, for `reset`."""
+        """Saves the servers' disks as they are now, for `reset`."""
         self._stop()
         for name in self._names:
             _copy(self._disk(name) / "root", self._saved(name) / "root")
 
     def reset(self, kind: str) -> float:
-        """Sets all servers back to what was saved; commands take as long as `kind` says (see `work.durations`).
+        """Resets all servers to what was saved; commands take as long as `kind` says (see `work.durations`).
 
-        Which part of the machine is busy when it is done: what is measured then is worth the less, the more it is.
+        Returns the share of the CPUs that is then busy: the higher it is, the less a measurement is worth.
         """
         self._stop()
         each(self._names, lambda name: self._restore(name, kind))
@@ -90,7 +90,7 @@ class Farm:
         return self._settle()
 
     def serve(self, folder: Path) -> str:
-        """Packages over HTTP, where every server reaches them; the URL of the folder."""
+        """Serves packages over HTTP where every server can reach them; yields the URL of the directory."""
         address = str(workstation.ADDRESS.ip)
         command = [sys.executable, "-m", "http.server", str(PACKAGE_PORT), "--bind", address]
         self._packages = subprocess.Popen(
@@ -106,7 +106,7 @@ class Farm:
             self._packages.wait()
 
     def operator(self, argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-        """The command and its environment, where the operator works."""
+        """The command and its environment on the operator's machine."""
         found = engine.environment(self.sandbox.run / "home")
         return [*network.enter(self.sandbox.operator), *argv], workstation.environment(self.sandbox, found)
 
@@ -117,14 +117,14 @@ class Farm:
         return str(done.stdout)
 
     def connections(self) -> dict[str, int]:
-        """SSH logins by the operator since the server was made, by server."""
+        """SSH logins by the operator since the server was created, by server."""
         log = f"grep -c 'Accepted .* from {workstation.ADDRESS.ip} ' /var/log/sshd.log || [ $? = 1 ]"
         return dict(
             zip(self._names, (int(told) for told in each(self._names, lambda n: self.output(n, log))), strict=True)
         )
 
     def state(self) -> dict[str, str]:
-        """What a rollout ended in, by server. Raises NotTheSame where credentials differ or the test did not pass."""
+        """The state after a rollout, by server. Raises NotTheSame if credentials differ or the test did not pass."""
         credentials = set(each(self._names, lambda name: self.output(name, CREDENTIALS)))
         if len(credentials) != 1:
             raise NotTheSame("the servers have different credentials")
@@ -145,7 +145,10 @@ class Farm:
         (root / "etc" / "chef-standin.json").write_text(json.dumps(asked))
 
     def _settle(self) -> float:
-        """Waits until the machine comes to rest, but not for ever: others may use it. Which part of it is busy then."""
+        """Waits until the machine is idle, within a limit, because others may use it.
+
+        Returns the share that is then busy.
+        """
         deadline = time.monotonic() + SETTLED_SECONDS
         while (now := busy()) > QUIET and time.monotonic() < deadline:
             pass

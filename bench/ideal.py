@@ -1,4 +1,4 @@
-"""The limit: a work order carried out over one lasting connection a server, with no state and no engine.
+"""The limit: executes a work order over one persistent connection per server, without state or engine.
 
 python -m bench.ideal ORDER.json
 """
@@ -16,7 +16,7 @@ from sandbox.helped import help_if_asked
 
 
 async def carry_out(order: Order) -> None:
-    """Each task as soon as what it waits for is done. Raises RuntimeError for a command that fails."""
+    """Starts each task as soon as its dependencies are done. Raises RuntimeError for a command that fails."""
     connections = dict(zip((s.name for s in order.servers), await asyncio.gather(*_connect(order)), strict=True))
     keys: dict[str, str] = {}
     done = {task.id: asyncio.Event() for task in order.tasks}

@@ -1,4 +1,4 @@
-"""One run of a command, measured from outside: seconds, processor time of all that it started, peak memory."""
+"""Measures one run of a command from outside: seconds, CPU time of everything that it started, peak memory."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 CONTROL = Path("/sys/fs/cgroup")
-TICK = 0.2  # seconds between two looks at the processes
+TICK = 0.2  # seconds between two samples of the processes
 LIMIT = 1800.0  # seconds
-TICKS = os.sysconf("SC_CLK_TCK")  # a second
+TICKS = os.sysconf("SC_CLK_TCK")  # per second
 
 
 class Failed(Exception):
-    """A command that did not end well."""
+    """A command failed."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A process: CPU seconds, and the peak of its memory in bytes."""
+    """A process: CPU seconds, and its peak memory in bytes."""
 
     program: str
     cpu: float
@@ -33,7 +33,10 @@ class Seen:
 
 @dataclass(frozen=True)
 class Run:
-    """Seconds; `cpu` is the operator's, `servers_cpu` the rest of the machine's. `programs`: CPU, peak in bytes."""
+    """Seconds.
+
+    `cpu` is the operator's, `servers_cpu` the rest of the machine's. `programs`: CPU and peak bytes by program.
+    """
 
     wall: float
     cpu: float
@@ -42,7 +45,7 @@ class Run:
 
 
 def run(argv: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path) -> Run:
-    """Until the command ends; processes that it leaves behind are ended then. Raises Failed."""
+    """Waits until the command ends, then ends processes that it left behind. Raises Failed."""
     with _group() as group, log.open("wb") as output:
         worked, _ = machine_seconds()
         begun = time.monotonic()
@@ -68,14 +71,14 @@ def run(argv: Sequence[str], environment: Mapping[str, str], folder: Path, log: 
 
 
 def machine_seconds() -> tuple[float, float]:
-    """CPU seconds of this machine since its start: worked and idle, all processors together."""
+    """CPU seconds of this machine since its start: busy and idle, summed over all processors."""
     ticks = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
     idle = ticks[3] + ticks[4]
     return (sum(ticks) - idle) / TICKS, idle / TICKS
 
 
 def busy() -> float:
-    """Which part of all processors works, over one second."""
+    """The share of all processors that is busy, over one second."""
     before = machine_seconds()
     time.sleep(1)
     worked, idle = (now - then for now, then in zip(machine_seconds(), before, strict=True))
@@ -84,7 +87,7 @@ def busy() -> float:
 
 @contextmanager
 def _group() -> Iterator[Path]:
-    """A control group of the run's own, by which everything is found that it starts."""
+    """A control group for the run, so that everything it starts is found."""
     version_2 = (CONTROL / "cgroup.controllers").exists()
     group = (CONTROL if version_2 else CONTROL / "cpuacct") / f"bench-{os.getpid()}"
     group.mkdir()
@@ -121,7 +124,7 @@ def _cpu(group: Path) -> float:
 
 @contextmanager
 def _watched(group: Path) -> Iterator[dict[int, Seen]]:
-    """What was last seen of each process so far; of those that end between two looks, not all."""
+    """The latest sample of each process; a process that ends between two samples may be missed."""
     last: dict[int, Seen] = {}
     ended = threading.Event()
 
@@ -142,7 +145,7 @@ def _watched(group: Path) -> Iterator[dict[int, Seen]]:
 
 
 def _by_program(seen: Iterable[Seen]) -> dict[str, tuple[float, int]]:
-    """CPU seconds of all that ran a program, and the peak of the largest."""
+    """CPU seconds of all processes of a program, and the peak of the largest."""
     found: dict[str, tuple[float, int]] = {}
     for each in seen:
         cpu, memory = found.get(each.program, (0.0, 0))
@@ -165,7 +168,7 @@ def _seen(pid: int) -> Seen | None:
 
 
 def _program(words: Sequence[str]) -> str:
-    """The module that Python runs, else the program's name."""
+    """The module that Python runs, otherwise the program's name."""
     if "-m" in words[:-1]:
         return words[words.index("-m") + 1]
     return Path(words[0]).name

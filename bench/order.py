@@ -1,4 +1,4 @@
-"""A work order: which shell commands run on which hosts, and what waits for what; one for all contenders. Pure."""
+"""A work order: which shell commands run on which hosts, and their dependencies; the same for all contenders. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-KEY = "@key:{}@"  # in a task's standard input: the key of the server of that name, known at run time only
+KEY = "@key:{}@"  # in a task's standard input: that server's key, only known at run time
 
 _KEY = re.compile(r"@key:([a-z0-9-]+)@")
 
@@ -24,10 +24,10 @@ class Server:
 
 @dataclass(frozen=True)
 class Task:
-    """A step on a server: `command`, a line of shell for the login user, with `stdin`, whole lines, piped to it.
+    """A step on a server: `command`, a shell command line for the login user, with `stdin`, whole lines, piped to it.
 
-    `id` is letters, digits and dashes. `after` are ids of tasks that must have ended well. One that `tells` prints two
-    lines: host key and public key. Raises ValueError for input that some contender could not give.
+    `id` consists of letters, digits and dashes. `after` are ids of tasks that must have succeeded. A task that `tells`
+    prints two lines: host key and public key. Raises ValueError for input that some contender could not pass on.
     """
 
     id: str
@@ -52,7 +52,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Phase:
-    """Every server runs its tasks of these steps in turn; with `serial`, one server after the other."""
+    """Every server runs its tasks of these steps in order; with `serial`, one server after the other."""
 
     steps: tuple[str, ...]
     serial: bool = False
@@ -60,9 +60,9 @@ class Phase:
 
 @dataclass(frozen=True)
 class Order:
-    """`tasks` obey `after`, in any order; `phases`, one after the other, say the same for tools without edges.
+    """`tasks` with their dependencies; `phases`, one after the other, say the same for tools without edges.
 
-    `port` is SSH's; `known_hosts` holds the servers' host keys by address.
+    `port` is SSH's; `known_hosts` contains the servers' host keys by address.
     """
 
     user: str
@@ -78,7 +78,7 @@ class Order:
         return tuple(server for server in self.servers if server.name in names)
 
     def of(self, phase: Phase, server: Server) -> tuple[Task, ...]:
-        """A server's tasks in a phase, in turn."""
+        """A server's tasks in a phase, in order."""
         tasks = {task.step: task for task in self.tasks if task.server == server.name}
         return tuple(tasks[step] for step in phase.steps if step in tasks)
 
@@ -91,16 +91,16 @@ def to_json(order: Order) -> str:
 
 
 def from_json(text: str) -> Order:
-    """Raises ValueError for what is no order."""
+    """Raises ValueError if the text is not an order."""
     return _ORDER.validate_json(text)
 
 
 def told(output: str) -> str:
-    """The public key, of what a task that tells printed. Raises ValueError where that is not two lines."""
+    """The public key in the output of a task that tells. Raises ValueError unless that is two lines."""
     _, key = output.splitlines()
     return key
 
 
 def filled(stdin: str, keys: Mapping[str, str]) -> str:
-    """A task's standard input with the keys, by server, in the place of their marks. Raises KeyError."""
+    """A task's standard input, with the keys (by server) in place of their marks. Raises KeyError."""
     return _KEY.sub(lambda mark: keys[mark[1]], stdin)

@@ -1,6 +1,4 @@
-"""This project's own `pulumi up` of servers that exist already, with as many tasks at once as
-`chef-push-jobs up` has.
-"""
+"""This project's own `pulumi up` on existing servers, with as many tasks at once as `chef-push-jobs up` runs."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ STACK = "existing"
 
 @dataclass(frozen=True)
 class Cost:
-    """Of the stack after a rollout. No tasks are the stack itself, components and providers. Sizes are in bytes."""
+    """The stack after a rollout. The stack itself, components and providers are not tasks. Sizes are in bytes."""
 
     tasks: int
     edges: int
@@ -34,7 +32,7 @@ class Ours:
     folder: Path
 
     def forget(self) -> None:
-        """A stack that has made nothing yet."""
+        """Deletes the stack's state, so that it has created nothing yet."""
         self._quiet("stack", "rm", "--force", "--yes", "--preserve-config", STACK)
         self._quiet("stack", "init", STACK)
 

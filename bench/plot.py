@@ -1,4 +1,4 @@
-"""Draws rollouts as horizontal bars, a panel a cell: python plot.py FILE.svg < {"cell": {"contender": seconds}}."""
+"""Draws rollouts as horizontal bars, a panel per cell: python plot.py FILE.svg < {"cell": {"contender": seconds}}."""
 
 import json
 import sys
@@ -6,7 +6,7 @@ import sys
 import matplotlib
 
 matplotlib.use("svg")
-matplotlib.rcParams["svg.hashsalt"] = "rollouts"  # the same file from the same figures
+matplotlib.rcParams["svg.hashsalt"] = "rollouts"  # makes the same file from the same figures
 
 from matplotlib import pyplot  # noqa: E402 - after the choice of what draws
 

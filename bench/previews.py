@@ -1,4 +1,4 @@
-"""What a preview costs, of servers that nobody reaches: a preview connects to nobody. And the planning in it, alone."""
+"""The cost of a preview, and of its planning alone. Its servers do not exist, because a preview connects to none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bench.work import Place
 from sandbox import lifecycle
 from sandbox.paths import CLONE, Sandbox
 
-# Prints the seconds that settings and plan take in the program, as the resources are made from them.
+# Prints the seconds that settings and plan take in the program, without creating resources.
 PLANNING = """
 import sys, time
 from pathlib import Path
@@ -33,13 +33,13 @@ print(time.perf_counter() - begun)
 
 
 def places(count: int) -> list[Place]:
-    """Servers that are not there. Without host keys: a program gets all settings in one variable, 128 KiB at most."""
+    """Servers that do not exist. Without host keys: a program gets all settings in one variable, at most 128 KiB."""
     return [Place(name, f"10.9.{at // 250}.{at % 250 + 1}", "") for at, name in enumerate(work.names(count))]
 
 
 @contextmanager
 def stack(count: int, folder: Path) -> Iterator[Ours]:
-    """A stack of servers that nobody reaches, in a sandbox of its own."""
+    """A stack of servers that nobody connects to, in its own sandbox."""
     sandbox = Sandbox("benchview")
     folder.mkdir(parents=True, exist_ok=True)
     lifecycle.start(sandbox, quiet)

@@ -1,4 +1,4 @@
-"""bench/RESULTS.md and the plot beside it, from what was measured."""
+"""Writes bench/RESULTS.md and its plot from the results."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def _machine() -> Iterator[str]:
 
 
 def _plot(results: Results) -> None:
-    """Drawn by matplotlib, in the environment of the contenders."""
+    """Drawn by matplotlib, in the contenders' environment."""
     cells = [(servers, kind) for what, servers, kind in results.whats() if what == "rollout"]
     data = {
         f"{servers} servers, {kind}": {

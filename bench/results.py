@@ -1,4 +1,4 @@
-"""What was measured, a JSON line a run: kept as it comes, so that what was interrupted goes on where it was."""
+"""The results, one JSON line per run, written at once, so that an interrupted benchmark can continue."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class Results:
     def median(
         self, what: str, who: str, servers: int, durations: str = "none", figure: str = "wall s"
     ) -> float | None:
-        """None where it was not measured."""
+        """None if it was not measured."""
         found = [row.figures[figure] for row in self.of(what, who, servers, durations) if figure in row.figures]
         return median(found) if found else None
 
     def whats(self) -> Iterator[tuple[str, int, str]]:
-        """What was measured, on how many servers, with which durations; each once, in the order of the first."""
+        """What was measured, on how many servers, with which durations; each once, in the order of its first result."""
         yield from dict.fromkeys((row.what, row.servers, row.durations) for row in self.rows)
 
     def whos(self, what: str) -> list[str]:

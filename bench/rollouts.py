@@ -1,4 +1,4 @@
-"""The push-jobs rollout on the servers of a farm, by each contender in turn, and what is to be done when it is done."""
+"""The push jobs rollout on the servers of a farm, by each contender in turn, and the checks after it."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ PACKAGE = "opscode-push-jobs-server_1.1.6-1_amd64.deb"
 
 @dataclass
 class Site:
-    """A farm on which Chef server runs, and each contender's files for a push-jobs rollout on it."""
+    """A farm that runs Chef server, and each contender's files for a push jobs rollout on it."""
 
     farm: Farm
     folder: Path
     ours: Ours
     order: Order
     boot_seconds: float
-    known: dict[str, str] = field(default_factory=dict)  # what the first rollout ended in, by server
+    known: dict[str, str] = field(default_factory=dict)  # the state after the first rollout, by server
 
     def rollout(self, who: str, kind: str) -> Row:
-        """One rollout from the start, checked. Raises NotTheSame where it ends in another state than the first one."""
+        """One rollout from the start, checked. Raises NotTheSame if its final state differs from the first one's."""
         busy = self.farm.reset(kind)
         before = self.farm.connections()
         run = self._run(who)
@@ -89,7 +89,7 @@ class Site:
 
 @contextmanager
 def site(count: int, folder: Path) -> Iterator[Site]:
-    """Boots the servers and sets up Chef server on them; all of it is gone afterwards."""
+    """Boots the servers and sets up Chef server on them; removes everything afterwards."""
     sandbox = Sandbox(f"bench{count}")
     folder.mkdir(parents=True, exist_ok=True)
     lifecycle.stop(sandbox, quiet)
@@ -119,7 +119,7 @@ def figures_of(run: Run) -> dict[str, float]:
 
 
 def measured(results: Results, made: Site, kind: str, who: Sequence[str], times: int) -> None:
-    """`times` rollouts by each, one after the other in turn, less those that are there already."""
+    """`times` rollouts by each contender, in turn, minus those that exist already."""
     count = len(made.farm.places)
     for turn in range(times):
         for name in who:
@@ -134,4 +134,4 @@ def _digest(file: Path) -> str:
 
 
 def quiet(line: str) -> None:
-    """What a sandbox says of itself is of no interest here."""
+    """The sandbox's own messages are of no interest here."""

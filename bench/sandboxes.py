@@ -1,4 +1,4 @@
-"""The sandbox's own times: `scripts/up` with everything there and with nothing there, destroyed and made again."""
+"""The sandbox's own times: `scripts/up` with full and with empty caches, and destroying and recreating the stack."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sandbox.paths import CLONE
 TIMES = 3
 SERVERS = 4  # of the stack `sandbox`
 OWN = {"SANDBOX": "benchup"}
-# What is done in turn, and what of it is measured.
+# What runs in turn, and which parts are measured.
 TURN: Mapping[str, list[str]] = {
     "scripts/up, warm": ["scripts/up"],
     "destroy": ["scripts/pulumi", "destroy", "--yes", "--skip-preview", "--stack", "sandbox", "--non-interactive"],
@@ -34,7 +34,7 @@ def measured(results: Results, folder: Path) -> None:
 
 
 def _cold(folder: Path) -> float:
-    """From a fresh clone with empty caches, the engine's among them."""
+    """From a fresh clone with empty caches, including the engine's."""
     clone, caches = folder / "clone", folder / "caches"
     subprocess.run(["git", "clone", "--quiet", str(CLONE), str(clone)], check=True)
     names = ("XDG_CACHE_HOME", "GOMODCACHE", "GOCACHE", "PIP_CACHE_DIR")

@@ -1,4 +1,7 @@
-"""The work order of a runbook: what this project would send to which server after what, for tools other than Pulumi."""
+"""The work order of a runbook.
+
+What this project would send to which server, and after what, for tools other than Pulumi.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from sandbox.paths import CLONE
 DOMAIN = "chef.test"
 USER = "ubuntu"
 PROJECT = stack_files.project(CLONE)
-# The stand-ins' commands that do the work of a step; what else a step does is a matter of milliseconds.
+# The stand-ins' commands that do a step's work; everything else in a step takes milliseconds.
 TIMED = (
     "dpkg opscode-push-jobs-server",
     "opscode-push-jobs-server-ctl reconfigure",
@@ -36,7 +39,7 @@ SEED = 7
 
 @dataclass(frozen=True)
 class Place:
-    """A server before any rollout. `host_key` is an OpenSSH line, empty where the stack does not name it."""
+    """A server before any rollout. `host_key` is an OpenSSH line, empty if the stack does not name it."""
 
     name: str
     address: str
@@ -58,7 +61,7 @@ def names(count: int) -> list[str]:
 
 
 def durations(kind: str, server: str) -> dict[str, float]:
-    """Seconds that each timed command takes on a server: `none`, `5s`, or `mixed`, from 1 to 5 s by a fixed seed."""
+    """Seconds that each timed command takes on a server: `none`, `5s`, or `mixed`, 1 to 5 s from a fixed seed."""
     if kind == "mixed":
         drawn = random.Random(f"{SEED} {server}")  # noqa: S311 - to be the same each time
         return {command: round(drawn.uniform(1, 5), 2) for command in TIMED}
@@ -66,7 +69,7 @@ def durations(kind: str, server: str) -> dict[str, float]:
 
 
 def push_jobs_stack(places: Sequence[Place], package: Mapping[str, str]) -> dict[str, Any]:
-    """The stack's file, as for servers that exist already."""
+    """A stack file for existing servers."""
     servers = [
         {
             "name": place.name,
@@ -93,12 +96,12 @@ def push_jobs_stack(places: Sequence[Place], package: Mapping[str, str]) -> dict
 
 
 def push_jobs_order(stack: Path, places: Sequence[Place], known_hosts: Path) -> order.Order:
-    """Of the stack in a file that `push_jobs_stack` gave."""
+    """The order for a stack file from `push_jobs_stack`."""
     return _order(load_stack(stack_files.read_configuration("existing", CLONE, stack), CLONE), places, known_hosts)
 
 
 def chef_server_order(places: Sequence[Place], known_hosts: Path) -> order.Order:
-    """Of the sandbox's own stack, with as many servers; the package is in their image."""
+    """The order for the sandbox's own stack with as many servers; the package is in their image."""
     read = stack_files.read_configuration("sandbox", CLONE)
     own = {f"{PROJECT}:frontends": str(len(places) - 2)}
     plan = load_stack(Configuration(read.project, {**read.values, **own}), CLONE)
@@ -107,7 +110,7 @@ def chef_server_order(places: Sequence[Place], known_hosts: Path) -> order.Order
 
 
 def _order(plan: StackPlan, places: Sequence[Place], known_hosts: Path) -> order.Order:
-    """Without uploads, which are part of other contenders' commands, and departures."""
+    """Without uploads, which are part of other contenders' commands, and without uninstallation."""
     facts = {place.name: ServerIdentity(place.address, place.public_key, f"@key:{place.name}@") for place in places}
     cluster = ScriptContext(plan.topology, plan.settings, facts, f"{PROJECT}/bench")
     tasks = {id: task for id, task in plan.tasks.items() if task.action is Action.COMMAND}
@@ -121,7 +124,7 @@ def _order(plan: StackPlan, places: Sequence[Place], known_hosts: Path) -> order
     )
 
 
-# Stands for a key whose place in a script is still empty: all are as long.
+# Stands for a key that is not in the script yet; all keys have the same length.
 _ANY_KEY = "ssh-ed25519 " + "A" * 68
 
 
@@ -141,10 +144,10 @@ def _task(task: PlannedTask, sent: Mapping[TaskId, PlannedTask], cluster: Script
 
 
 def phases(tasks: Mapping[TaskId, PlannedTask]) -> tuple[order.Phase, ...]:
-    """For tools with barriers instead of edges: the same order, as few barriers as it allows.
+    """For tools with barriers instead of edges: the same order with as few barriers as possible.
 
-    A step begins a new phase where it is for other servers than the step before, goes one server at a time, or has an
-    edge to another server's task in the phase. One that waits for nothing but its server comes right behind `connect`.
+    A step begins a new phase if it runs on other servers than the step before, runs on one server at a time, or has an
+    edge to another server's task in the phase. A step that only waits for its own server comes right after `connect`.
     """
     found: list[order.Phase] = []
     servers: set[str] = set()

@@ -1,6 +1,6 @@
 """The policies as Pulumi sees them: the thin shell around rules.py, run by the engine.
 
-Not by name of a module: it brings the repository's root, where its rules and the settings are.
+Run by path, so it adds the repository's root, which contains its rules and the settings, to the import path.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PORT = {"type": "integer", "minimum": 1, "maximum": 65535}
 
 
 def _plain(value: Any) -> Any:
-    """Without the wrapping that raises where a value is unknown."""
+    """Without the wrapper that raises an error if a value is unknown."""
     if isinstance(value, Mapping):
         return {key: _read(value, key) for key in value}
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -51,8 +51,10 @@ def _read(values: Any, key: object) -> Any:
 
 
 def _configure_stack(servicer: Any, request: Any, context: Any, keep: Any = AnalyzerServicer.ConfigureStack) -> Any:
-    """The engine tells the stack's configuration here; pulumi-policy keeps its tags only, and reads a variable that
-    the engine no longer sets."""
+    """The engine sends the stack's configuration here. pulumi-policy only keeps its tags.
+
+    For the rest it reads a variable that the engine no longer sets.
+    """
     prefix = f"{request.project}:"
     SETTINGS.update({key.removeprefix(prefix): text for key, text in request.config.items() if key.startswith(prefix)})
     _known_once.cache_clear()

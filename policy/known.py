@@ -1,6 +1,6 @@
-"""What the policies must know of the stack: its ports and tags, from its own configuration or the pack's. Pure.
+"""What the policies must know about the stack: its ports and tags, from its own configuration or the pack's. Pure.
 
-There is no second copy of the ports, and no silence where they are not known, or where two sources disagree.
+The ports are not copied anywhere. If they are unknown, or two sources disagree, a policy says so.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from chef_push_jobs.config.settings import WIDEST
 from chef_push_jobs.config.stack_config import StackConfig
 from chef_push_jobs.model.topology import Role
 
-# The widest network, by its prefix, that names somebody; of IPv6, what a registry gives to one provider.
+# The widest network that still names somebody, by prefix length; for IPv6, what a registry gives to one provider.
 WIDEST_NETWORK = {4: WIDEST, 6: 32}
 BACKEND = str(Role.BACKEND)
 
-# The pack's own configuration of a policy, for stacks of other programs: property, and the setting that it stands for.
+# A policy's own configuration, for stacks of other programs: its property, and the setting that it stands for.
 PORTS = {
     "heartbeatPort": "pushJobs.heartbeatPort",
     "commandPort": "pushJobs.commandPort",
@@ -29,9 +29,9 @@ PORTS = {
 
 @dataclass(frozen=True)
 class Known:
-    """TCP `ports` by the setting's path, those that are known; keys of the `tags` that the stack gives everything.
+    """The known TCP `ports` by the setting's path; keys of the `tags` that the stack gives to everything.
 
-    `disputed` are settings that the stack and the pack's configuration give differently: (setting, stack's, pack's).
+    `disputed` are settings that the stack and the pack's configuration define differently: (setting, stack's, pack's).
     """
 
     ports: Mapping[str, int] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Known:
 
     @property
     def clients(self) -> Mapping[str, int]:
-        """What push jobs clients connect to."""
+        """The ports that push jobs clients connect to."""
         return self._some("pushJobs.heartbeatPort", "pushJobs.commandPort")
 
     @property
@@ -53,12 +53,12 @@ class Known:
 
     @property
     def ssh(self) -> Mapping[str, int]:
-        """Port 22 too, where the stack's SSH listens elsewhere: an image may start its own."""
+        """Also port 22 if the stack's SSH listens elsewhere, because an image may start its own."""
         return {"SSH": 22, **{setting: port for setting, port in self._some("ssh.port").items() if port != 22}}
 
     @property
     def guarded(self) -> Mapping[str, int]:
-        """Every port that not everybody is to reach."""
+        """Every port that must not be open to everybody."""
         return {**self.push_jobs, **self.ssh}
 
     def _some(self, *settings: str) -> dict[str, int]:
@@ -68,8 +68,8 @@ class Known:
 def known(stack: Mapping[str, str], pack: Mapping[str, Any]) -> Known:
     """From a stack's settings (as Pulumi gives them, without the project's prefix) and a policy's configuration.
 
-    A setting that is wrong is unknown here: the program tells it. So are all where there is no push jobs among them:
-    they are another program's, and our defaults say nothing about it.
+    An invalid setting counts as unknown: the program reports it. If there are no push jobs settings at all, all ports
+    are unknown: the stack belongs to another program, and our defaults do not apply to it.
     """
     ours = {name: decoded(value) for name, value in stack.items()} if "pushJobs" in stack else None
     values, _ = parse(StackConfig, ours) if ours else ({}, [])

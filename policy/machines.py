@@ -1,4 +1,4 @@
-"""What starts machines and makes disks: their metadata, their disks, and what they are made from. Pure."""
+"""What starts machines and creates disks: their metadata options, their disks, and what they are made from. Pure."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from policy.tokens import (
     VOLUME_COPY,
 )
 
-# The launch template that a machine comes from, and which says what the machine does not.
+# The launch template that a machine comes from; it defines what the machine does not define itself.
 OWN_TEMPLATE = ("launchTemplate.id", "launchTemplate.name")
 
 # Metadata
 
-# Where the options stand, by type.
+# The path of the options, by type.
 METADATA: Mapping[str, str] = {
     INSTANCE: "metadataOptions",
     LAUNCH_TEMPLATE: "metadataOptions",
     LAUNCH_CONFIGURATION: "metadataOptions",
     METADATA_DEFAULTS: "",
 }
-# EC2 takes no metadata options from these, whatever the provider lets one write; by the property that starts a machine.
+# EC2 accepts no metadata options for these, whatever the provider allows; by the property that starts a machine.
 WITHOUT_METADATA_OPTIONS: Mapping[str, str] = {SPOT_REQUEST: "", SPOT_FLEET: "launchSpecifications"}
-# A host that runs no containers asks for its metadata itself.
+# A host without containers requests its metadata itself.
 MOST_HOPS = 1
 
 
@@ -51,7 +51,7 @@ def takes_no_options(resource: Resource) -> bool:
 
 
 def answers_anybody(resource: Resource) -> bool:
-    """Whether metadata is given without a session token. A template that an instance comes from is asked itself."""
+    """Whether metadata is available without a session token. An instance's launch template is checked by itself."""
     options = _metadata(resource)
     if options is None or options.get("httpEndpoint") == "disabled":
         return False
@@ -60,14 +60,14 @@ def answers_anybody(resource: Resource) -> bool:
 
 
 def hops(resource: Resource) -> int:
-    """How far the session token travels, where that is further than a host needs; else 0, as where nobody says it."""
+    """How far the session token travels, if that is further than a host needs; otherwise 0, also if it is not given."""
     options = _metadata(resource) or {}
     most = whole(options.get("httpPutResponseHopLimit")) or 0
     return most if most > MOST_HOPS and options.get("httpEndpoint") != "disabled" else 0
 
 
 def _metadata(resource: Resource) -> Mapping[str, Any] | None:
-    """None where there are none, or they are not known yet."""
+    """None if there are none, or they are not known yet."""
     path = METADATA.get(resource.type)
     if path is None or resource.props.get(path) is UNKNOWN:
         return None
@@ -83,7 +83,7 @@ def _from_template(props: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class Disk:
-    """`local` is one of the host's own, which is gone with the machine."""
+    """`local` means a disk of the host itself, which is lost with the machine."""
 
     name: str
     encrypted: bool = False
@@ -92,7 +92,7 @@ class Disk:
 
 @dataclass(frozen=True)
 class _Disks:
-    """Paths to the disks of a type; `machines` is where each machine's stand. A machine has a root volume always."""
+    """Paths to the disks of a type; `machines` is the path of a machine's disks. Every machine has a root volume."""
 
     machines: str = ""
     root: str | None = "rootBlockDevice"
@@ -106,19 +106,19 @@ DISKS: Mapping[str, _Disks] = {
     SPOT_FLEET: _Disks(machines="launchSpecifications", root="rootBlockDevices"),
     IMAGE: _Disks(root=None, snapshot_decides=True),
 }
-# These are or copy one disk, and say of it whether it is encrypted.
+# Each of these is, or copies, one disk, and says whether it is encrypted.
 ONE_DISK = {
     VOLUME: "the volume",
     SNAPSHOT_COPY: "the snapshot",
     SNAPSHOT_IMPORT: "the snapshot",
     IMAGE_COPY: "the copy",
 }
-# Of the images that there are. Which one is its root device only the image says.
+# Of an existing image. Only the image says which one is its root device.
 ROOT_DEVICES = ("/dev/sda1", "/dev/xvda", UNKNOWN)
 
 
 def disks(resource: Resource) -> Iterator[Disk]:
-    """All that a resource is, or that come with it; none where they are not known yet."""
+    """All disks that a resource is or creates; none if they are not known yet."""
     if resource.type in ONE_DISK:
         yield Disk(ONE_DISK[resource.type], _encrypted(resource.props))
     elif resource.type == LAUNCH_TEMPLATE:
@@ -141,7 +141,7 @@ def _of_machine(props: Mapping[str, Any], where: _Disks) -> Iterator[Disk]:
 
 
 def _of_template(props: Mapping[str, Any]) -> Iterator[Disk]:
-    """A root volume that it does not say is as the image has it."""
+    """If it does not define a root volume, that is as in the image."""
     if props.get("blockDeviceMappings") is UNKNOWN:
         return
     mappings = _used(props, "blockDeviceMappings")
@@ -154,7 +154,7 @@ def _of_template(props: Mapping[str, Any]) -> Iterator[Disk]:
 
 
 def _used(props: Mapping[str, Any], path: str) -> list[Mapping[str, Any]]:
-    """Without the devices that are taken out of what the image has."""
+    """Without the devices that are removed from the image's."""
     return [device for device in entries(props, path) if device.get("noDevice") in (None, False, "false", "")]
 
 
@@ -167,7 +167,7 @@ def _encrypted(settings: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class Source:
-    """What the properties at these paths are to name: a resource of one of these types."""
+    """The properties at these paths must name a resource of one of these types."""
 
     paths: tuple[str, ...]
     types: tuple[str, ...]
@@ -178,7 +178,7 @@ def _template(*paths: str) -> Source:
 
 
 _MIXED = "mixedInstancesPolicy.launchTemplate"
-# Where a resource takes metadata options or disks over from another one, which then is to be seen.
+# A resource that takes metadata options or disks from another one; the policies must be able to see that one.
 SOURCES: Mapping[str, tuple[Source, ...]] = {
     INSTANCE: (_template(*OWN_TEMPLATE),),
     SCALING_GROUP: (
@@ -204,12 +204,12 @@ SOURCES: Mapping[str, tuple[Source, ...]] = {
 
 
 def strangers(stack: Stack, resource: Resource) -> Iterator[str]:
-    """What a resource is made from that is no part of the stack, by its name."""
+    """What a resource is made from that does not belong to the stack, by name."""
     for source in SOURCES.get(resource.type, ()):
         for path in source.paths:
             prop, _, nested = path.partition(".")
             if resource.props.get(prop) is UNKNOWN and nested and not resource.refs.get(prop):
-                continue  # not given: a preview waits for AWS to say it
+                continue  # not set: a preview waits for AWS to say it
             for value in at(resource.props, path):
                 meant = [*stack.called(value), *_perhaps(stack, resource, path, value)]
                 if not any(each.type in source.types for each in meant):
@@ -217,9 +217,9 @@ def strangers(stack: Stack, resource: Resource) -> Iterator[str]:
 
 
 def _perhaps(stack: Stack, resource: Resource, path: str, value: object) -> Iterator[Resource]:
-    """What a value may stand for that is the name of nothing here: while it is unknown, what its property comes from.
+    """What a value may stand for if it names nothing here: while it is unknown, what its property comes from.
 
-    Later too, if a provider never says what has which id; but not where the property names several things.
+    Also later, if a provider never reveals which resource has which id; but not if the property names several things.
     """
     for each in stack.referred(resource, path.partition(".")[0]):
         if value is UNKNOWN or ("." not in path and "id" not in each.props):

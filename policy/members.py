@@ -1,4 +1,4 @@
-"""Who is in a security group, whichever way they get into it, and what the tag Role says they are. Pure."""
+"""The members of each security group, however they join it, and the role that the tag Role gives them. Pure."""
 
 from __future__ import annotations
 
@@ -29,33 +29,33 @@ from policy.tokens import (
 
 VPCS = (VPC, DEFAULT_VPC)
 GROUPS = (SECURITY_GROUP, DEFAULT_GROUP, *VPCS)  # a VPC stands for its default group
-# These name a group, and put nobody into it.
+# These name a group without joining it.
 NOT_MEMBERS = {*GROUPS, *RULES, EXCLUSIVE_RULES, VPC_ASSOCIATION}
-# A property that names groups, at the top or within another: securityGroups, vpcSecurityGroupIds, securityGroupNames.
+# A property that names groups, at the top or inside another: securityGroups, vpcSecurityGroupIds, securityGroupNames.
 NAMES_GROUPS = re.compile(r"\w*[sS]ecurityGroup(s|Ids?|Names?)?")
-# Whoever names another resource in one of these gets its groups.
+# A resource that names another one in one of these properties gets its groups.
 TAKES = (
     *("launchTemplate", "launchConfiguration", "mixedInstancesPolicy"),
     *("networkInterfaces", "primaryNetworkInterface"),
 )
 TAKES_ALSO = {INTERFACE_ATTACHMENT: ("networkInterfaceId",)}
-# These hand their groups to what they name.
+# These pass their groups on to what they name.
 GIVES = {
     GROUP_ATTACHMENT: ("networkInterfaceId",),
     INTERFACE_ATTACHMENT: ("instanceId",),
     INTERFACE: ("attachments",),
 }
-# In their VPC's default group if nobody says another one.
+# In their VPC's default group if they name no other.
 IN_DEFAULT_GROUP = (INSTANCE, SPOT_REQUEST, INTERFACE, LAUNCH_CONFIGURATION)  # and launch templates
 
 ROLE = "Role"
-# Where the tags of machines are. Of launch templates and autoscaling groups: see `_roles`. Nothing else has a role.
+# Where machines have their tags. For launch templates and autoscaling groups, see `_roles`. Nothing else has a role.
 MACHINE_TAGS = {INSTANCE: "tags", INTERFACE: "tags", SPOT_REQUEST: "tags", SPOT_FLEET: "launchSpecifications.tags"}
 
 
 @dataclass(frozen=True)
 class Member:
-    """`role` is what its tag says, or that of what it comes from; None where nobody says it."""
+    """`role` is the value of its tag, or of what it comes from; None if there is none."""
 
     resource: Resource
     role: object
@@ -84,7 +84,7 @@ class Members:
                 self._carriers[key].append(resource)
 
     def _expanded(self, keys: Iterable[str]) -> set[str]:
-        """With the groups of those among them that are no group: `server.vpc_security_group_ids` names a server."""
+        """With the groups of entries that are not groups: `server.vpc_security_group_ids` names a server."""
         found: set[str] = set()
         more = set(keys)
         while more:
@@ -93,14 +93,17 @@ class Members:
         return found
 
     def groups(self, resource: Resource, opening: Opening) -> dict[str, Resource]:
-        """The group that a rule of `resource` belongs to, by URN; by its id, and the rule itself, if it is not here."""
+        """The group that a rule of `resource` belongs to, by URN.
+
+        If it is not in the stack, by its id and the rule itself.
+        """
         if opening.group is None:
             return {resource.urn: resource}
         named = {each.urn: each for each in self._stack.named(resource, opening.group) if each.type in GROUPS}
         return named or dict.fromkeys(texts(resource.props.get(opening.group)), resource)
 
     def of(self, resource: Resource, opening: Opening) -> list[Member]:
-        """Of the group that a rule of `resource` belongs to."""
+        """The members of the group that a rule of `resource` belongs to."""
         groups = [group for group in self.groups(resource, opening).values() if group.type in GROUPS]
         keys = {group.urn for group in groups} | {text for group in groups for text in self._ids(group)}
         if opening.group is not None:
@@ -114,7 +117,7 @@ class Members:
         return list(self._ends(list(carriers.values())))
 
     def _ends(self, carriers: list[Resource]) -> Iterator[Member]:
-        """The machines, and all else that has a role or hands its groups to nobody."""
+        """The machines, and everything else that has a role or passes its groups on to nothing."""
         found: list[tuple[Resource, object]] = [(carrier, None) for carrier in carriers]
         seen = set()
         while found:
@@ -137,7 +140,7 @@ class Members:
         yield from texts([group.props.get("id"), group.props.get("defaultSecurityGroupId")])
 
     def _shares_vpc(self, resource: Resource, groups: list[Resource]) -> bool:
-        """Also where nobody says the VPC of one of the two."""
+        """Also true if the VPC of one of the two is unknown."""
         there = {key for group in groups for key in self._vpc(group)}
         here = self._vpc(resource)
         return not there or not here or bool(there & here)
@@ -150,14 +153,14 @@ class Members:
 
 
 def _left_to_aws(resource: Resource) -> bool:
-    """Whether nothing else of it says a group either, so that it gets its VPC's default one."""
+    """Whether nothing else names a group for it either, so that it gets its VPC's default one."""
     if resource.type == LAUNCH_TEMPLATE:
         return not any(at(resource.props, "networkInterfaces.networkInterfaceId"))
     return resource.type in IN_DEFAULT_GROUP and not any(_is_given(resource, prop) for prop in TAKES)
 
 
 def _is_given(resource: Resource, prop: str) -> bool:
-    """Not where a preview waits for AWS to choose."""
+    """False if a preview waits for AWS to choose."""
     value = resource.props.get(prop)
     return bool(resource.refs.get(prop)) if value is UNKNOWN else bool(value)
 
@@ -175,7 +178,7 @@ def _names(value: object) -> Iterator[str]:
 
 
 def _roles(resource: Resource) -> Iterator[object]:
-    """What tags say of the machines that come from a resource; UNKNOWN where they are not known yet."""
+    """The roles in the tags of the machines that come from a resource; UNKNOWN if they are not known yet."""
     for given in _machine_tags(resource):
         if given is UNKNOWN:
             yield UNKNOWN

@@ -1,4 +1,4 @@
-"""Networks: which are too wide to name somebody, alone or together. Pure."""
+"""Which networks are too wide to name somebody, alone or together. Pure."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from policy.known import WIDEST_NETWORK
 Network = IPv4Network | IPv6Network
 
 BITS = {4: 32, 6: 128}
-# Nobody comes from these but through a network that somebody runs.
+# Nobody comes from these except through a network that somebody runs.
 PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")))
 EVERYWHERE = ip_network("0.0.0.0/0")
 
 
 def network(text: str) -> Network:
-    """What cannot be read may be anything; IPv4 in the clothes of IPv6 is IPv4."""
+    """An unreadable network may be any; an IPv4 network written as IPv6 counts as IPv4."""
     try:
         given = ip_network(text.strip(), strict=False)
     except ValueError:
@@ -32,7 +32,10 @@ def is_wide(text: str) -> bool:
 
 
 def width(networks: Iterable[str]) -> str | None:
-    """As one prefix, if they are wider together than one network may be. Private addresses do not count."""
+    """Their total width as one prefix, if together they are wider than one network may be.
+
+    Private addresses do not count.
+    """
     given = [network(text) for text in networks]
     for version, widest in WIDEST_NETWORK.items():
         same: list[Any] = [each for each in given if each.version == version]
@@ -43,6 +46,6 @@ def width(networks: Iterable[str]) -> str | None:
 
 
 def _public(given: Network) -> int:
-    """How many of its addresses. Of two networks that overlap, the smaller one is what they share."""
+    """The number of its public addresses. If two networks overlap, the smaller one is their overlap."""
     private = (each for each in PRIVATE if each.version == given.version and each.overlaps(given))
     return given.num_addresses - sum(min(given.num_addresses, each.num_addresses) for each in private)

@@ -12,16 +12,16 @@ from policy.tokens import DEFAULT_GROUP, EGRESS_RULE, INGRESS_RULE, OLDER_RULE, 
 
 EVERY_PORT = (0, 65535)
 EVERY_PROTOCOL, TCP = -1, 6
-# By the names that AWS takes. Any other is every protocol, as "all" is.
+# By the names that AWS accepts. Any other name means every protocol, like "all".
 NUMBERS = {"tcp": TCP, "udp": 17, "icmp": 1, "icmpv6": 58}
 
 
 @dataclass(frozen=True)
 class Opening:
-    """One rule. `ports` are those of TCP: None where it is for another protocol, or not known yet.
+    """One rule. `ports` are TCP ports; None for another protocol, or if they are not known yet.
 
-    `prefix_lists` are ids, which `prop` of the resource holds. `group` is the property that names the rule's group,
-    None where the rule is written inside of it.
+    `prefix_lists` are ids in the property `prop` of the resource. `group` is the property that names the rule's group,
+    None if the rule is written inside the group.
     """
 
     ingress: bool
@@ -37,12 +37,12 @@ class Opening:
 
     @property
     def world(self) -> tuple[str, ...]:
-        """Those of its networks that are too wide to name somebody."""
+        """Its networks that are too wide to name somebody."""
         return tuple(network for network in self.networks if is_wide(network))
 
     @property
     def sources(self) -> str:
-        """Those that are networks, one by one or as a list."""
+        """Its sources that are networks, given one by one or as a list."""
         return ", ".join([*self.networks, *(["a prefix list"] if self.prefix_lists else [])])
 
     def __str__(self) -> str:
@@ -85,7 +85,7 @@ RULES: Mapping[str, tuple[_Written, ...]] = {
 
 
 def openings(resource: Resource) -> Iterator[Opening]:
-    """The rules that a resource is or has; of an unknown list, none."""
+    """The rules that a resource is or contains; none if the list is unknown."""
     for written in RULES.get(resource.type, ()):
         for rule in entries(resource.props, written.within) if written.within else [resource.props]:
             yield _opening(rule, written)
@@ -104,7 +104,7 @@ def _opening(rule: Mapping[str, Any], written: _Written) -> Opening:
 
 
 def _ports(protocol: object, first: object, last: object) -> tuple[int, int] | None:
-    """What cannot be read may be anything."""
+    """An unreadable value may be any port."""
     if UNKNOWN in (protocol, first, last):
         return None
     number = NUMBERS.get(str(protocol).strip().lower(), whole(protocol))

@@ -1,6 +1,6 @@
 """Resources as the policies see them, alone and as a stack, and how to find values in them. Pure.
 
-Works on plain values: what a preview does not know yet is UNKNOWN.
+Works on plain values: UNKNOWN stands for what a preview does not know yet.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class _Unknown(Enum):
 
 UNKNOWN: Final = _Unknown.UNKNOWN
 
-# What other resources call a resource by.
+# Properties by which other resources refer to a resource.
 NAMES = (
     *("id", "name", "defaultSecurityGroupId", "primaryNetworkInterfaceId"),
     *("rootBlockDevice.volumeId", "ebsBlockDevices.volumeId"),
@@ -27,7 +27,7 @@ NAMES = (
 
 @dataclass(frozen=True)
 class Resource:
-    """`props` in camel case; `refs` has, by property, the URNs of the resources that it comes from."""
+    """`props` in camel case; `refs` contains, by property, the URNs of the resources that it comes from."""
 
     type: str
     name: str
@@ -37,7 +37,10 @@ class Resource:
 
 
 class Stack:
-    """All resources, and who names whom. What the program only reads (`get`) is not among them: the engine omits it."""
+    """All resources, and their references.
+
+    Resources that the program only reads (`get`) are missing: the engine omits them.
+    """
 
     def __init__(self, resources: Sequence[Resource]) -> None:
         self.resources = resources
@@ -49,7 +52,7 @@ class Stack:
                     self._by_name[given].append(resource)
 
     def called(self, name: object) -> Sequence[Resource]:
-        """The resources of this name or id."""
+        """The resources with this name or id."""
         return self._by_name.get(name, ()) if isinstance(name, str) else ()
 
     def referred(self, resource: Resource, prop: str) -> Iterator[Resource]:
@@ -64,12 +67,15 @@ class Stack:
         return list({found.urn: found for found in (*self.referred(resource, prop), *by_text)}.values())
 
     def keys(self, resource: Resource, prop: str) -> frozenset[str]:
-        """What a property names, also where that is no part of the stack: two that share a key name the same."""
+        """What a property names, even outside the stack: two properties that share a key name the same."""
         return frozenset([*texts(resource.props.get(prop)), *(found.urn for found in self.named(resource, prop))])
 
 
 def at(value: object, path: str = "") -> Iterator[object]:
-    """What is at a path like `launchTemplate.id`, in each entry of lists on the way; UNKNOWN where the way is."""
+    """The values at a path such as `launchTemplate.id`, in each entry of lists on the way.
+
+    UNKNOWN if the path is unknown.
+    """
     if isinstance(value, list):
         for entry in value:
             yield from at(entry, path)
@@ -82,7 +88,7 @@ def at(value: object, path: str = "") -> Iterator[object]:
 
 
 def entries(value: object, path: str = "") -> list[Mapping[str, Any]]:
-    """The objects at a path; none of what is unknown."""
+    """The objects at a path; none if it is unknown."""
     return [entry for entry in at(value, path) if isinstance(entry, Mapping)]
 
 
@@ -99,7 +105,7 @@ def texts(value: object) -> Iterator[str]:
 
 
 def whole(value: object) -> int | None:
-    """A number, also written as text."""
+    """A number, also if it is written as text."""
     try:
         return int(float(value)) if isinstance(value, str | int | float) else None
     except (ValueError, OverflowError):

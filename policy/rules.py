@@ -1,4 +1,4 @@
-"""The policies: what a resource, or a stack, must not be, each told as what, why, and what to do. Pure."""
+"""The policies: what a resource or a stack must not be; each violation says what, why, and what to do. Pure."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from policy.taggable import NAMED_BY_TAG, TAGGABLE
 from policy.tokens import ENCRYPTION_BY_DEFAULT, PREFIX_LIST, PREFIX_LIST_ENTRY, SECURITY_GROUP
 from policy.ways import leads_to
 
-# What the SDKs say where nobody says anything.
+# The descriptions that the SDKs set by default.
 NO_DESCRIPTION = (None, "", "Managed by Pulumi", "Managed by Terraform")
-# Types that make resources of AWS which the engine never shows, or shows in words that the rules do not know.
+# Types that create AWS resources which the engine never shows, or shows in terms that the rules do not know.
 OUT_OF_SIGHT = re.compile(
     r"aws:cloudformation/stack.*|aws:cloudcontrol/.*|aws:servicecatalog/provisionedProduct:.*"
     r"|aws:serverlessrepository/.*|aws:index/.*|aws-native:(autoscaling|cloudformation|ec2|elasticloadbalancing.*):.*"
@@ -28,7 +28,7 @@ OUT_OF_SIGHT = re.compile(
 
 @dataclass(frozen=True)
 class Violation:
-    """`urn` is of the resource that is at fault, where it is not the one that was looked at."""
+    """`urn` is the resource at fault, if it is not the one that was checked."""
 
     what: str
     why: str
@@ -45,7 +45,7 @@ StackRule = Callable[[Sequence[Resource], Known], Iterator[Violation]]
 
 @dataclass(frozen=True)
 class Policy:
-    """One of `resource` and `stack` is given. `uses_ports`: it can be told the ports by the pack's configuration."""
+    """Either `resource` or `stack` is set. `uses_ports`: the pack's configuration can give it the ports."""
 
     name: str
     description: str
@@ -55,7 +55,7 @@ class Policy:
 
 
 def _ways_in(resource: Resource, ports: Mapping[str, int]) -> Iterator[tuple[Opening, str, int]]:
-    """Each opening with each of the ports that it lets in."""
+    """Each opening with each of the ports that it opens."""
     for opening in openings(resource):
         if opening.ingress:
             yield from ((opening, setting, port) for setting, port in ports.items() if opening.covers(port))
@@ -104,7 +104,7 @@ def prefix_lists(resources: Sequence[Resource], known: Known) -> Iterator[Violat
 
 
 def _listed(stack: Stack, resource: Resource, opening: Opening) -> Iterator[tuple[str, set[str] | None]]:
-    """Each prefix list of a rule with its networks; None where it is not of this stack."""
+    """Each prefix list of a rule with its networks; None if it does not belong to this stack."""
     for id in opening.prefix_lists:
         named = stack.referred(resource, opening.prop) if id is UNKNOWN else stack.called(id)
         lists = [each for each in named if each.type == PREFIX_LIST]
@@ -115,7 +115,7 @@ def _listed(stack: Stack, resource: Resource, opening: Opening) -> Iterator[tupl
 
 
 def _separate(stack: Stack, prefix_list: Resource) -> set[str]:
-    """Entries that are resources."""
+    """Entries that are separate resources."""
     found = (each for each in stack.resources if each.type == PREFIX_LIST_ENTRY)
     return {
         text
@@ -126,7 +126,7 @@ def _separate(stack: Stack, prefix_list: Resource) -> set[str]:
 
 
 def world_in_sum(resources: Sequence[Resource], known: Known) -> Iterator[Violation]:
-    """Of a machine that is in several groups, all of them together; each network alone is another policy's matter."""
+    """For a machine in several groups, the sum over all of them. Another policy checks each network alone."""
     stack = Stack(resources)
     members = Members(stack)
     networks: dict[tuple[str, str], set[str]] = defaultdict(set)  # by group or machine, and setting

@@ -1,11 +1,11 @@
-"""Types of resources that have tags: a policy does not see a property that was not given. Pure data.
+"""Types of resources that have tags, because a policy does not see a property that was not set. Pure data.
 
-Of those that this project makes, a test compares it with the provider's SDK.
+For the types that this project creates, a test compares it with the provider's SDK.
 """
 
 from __future__ import annotations
 
-# Nothing else says what these are.
+# These have no other name or description.
 NAMED_BY_TAG = frozenset(
     {
         "aws:ebs/volume:Volume",

@@ -1,4 +1,4 @@
-"""What hands traffic on to a port of a server: load balancers, accelerators, distributions. Pure."""
+"""What forwards traffic to a port of a server: load balancers, accelerators, distributions. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOT_TCP = ("UDP", "QUIC")
 
 @dataclass(frozen=True)
 class _Ports:
-    """In the entries at a path, the properties with the first and the last port."""
+    """The properties with the first and the last port, in the entries at a path."""
 
     within: str
     first: str
@@ -43,7 +43,7 @@ WAYS: Mapping[str, tuple[_Ports, ...]] = {
 
 
 def leads_to(resource: Resource) -> Iterator[tuple[int, int]]:
-    """The ports, from first to last, that a resource lets traffic through to."""
+    """The port ranges (first, last) to which a resource forwards traffic."""
     if resource.props.get("protocol") in NOT_TCP:
         return
     for ports in WAYS.get(resource.type, ()):
@@ -53,7 +53,7 @@ def leads_to(resource: Resource) -> Iterator[tuple[int, int]]:
 
 
 def _range(first: object, last: object) -> Iterator[tuple[int, int]]:
-    """What cannot be read may be anything; text may be a range, as `8000-8010`."""
+    """An unreadable value may be any port; text may be a range such as `8000-8010`."""
     if UNKNOWN in (first, last):
         return
     if isinstance(first, str) and "-" in first:

@@ -1,7 +1,7 @@
 """The component package as a Pulumi provider, run by the engine: `packages: {chef-push-jobs: PATH-OF-THIS-FOLDER}`.
 
-Not by Pulumi's component_provider_host, which reads a schema from annotations: ours comes from the settings, as the
-rules do.
+Does not use Pulumi's component_provider_host, which reads a schema from annotations: ours comes from the settings, like
+the rules.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from components.cluster import ChefPushJobsCluster
 
 
 class ChefPushJobsProvider(Provider):
-    """Constructs the one component of the package."""
+    """Constructs the only component of the package."""
 
     def __init__(self) -> None:
         super().__init__(VERSION, json.dumps(schema()))

@@ -1,4 +1,4 @@
-"""What people would use instead of this project: the same order for each, as each of them would have it written."""
+"""The tools that people would use instead of this project: the same order for each, written as its users would."""
 
 from bench.contenders import ansible, pyinfra_, shell, terraform
 from bench.contenders.contender import Contender

@@ -1,8 +1,9 @@
-"""A rollout as an Ansible playbook: a play a phase, a task a step, with the strategies linear and free.
+"""A rollout as an Ansible playbook: a play per phase, a task per step, with the strategies linear and free.
 
-As its documentation advises for speed: pipelining, one ControlPersist connection a server, as many forks as servers, no
-gathering of facts, a known Python interpreter. With the strategy free, a play of several steps lets each server go on
-by itself. That strategy ignores `any_errors_fatal`, so an assertion stands after such a play; it connects to nobody.
+Set up for speed as its documentation advises: pipelining, one ControlPersist connection per server, as many forks as
+servers, no gathering of facts, a known Python interpreter. With the strategy free, each server runs through a play of
+several steps at its own pace. That strategy ignores `any_errors_fatal`, so an assertion follows such a play; it
+connects to no server.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ pipelining = True
 ssh_common_args = -o UserKnownHostsFile={known_hosts} -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes
 """
 
-# Connections of this run alone: else a run soon after another would find them open. They end by themselves after 60 s.
-# Their sockets are beside the agent's, as the path of a socket must be short.
+# Each run has its own connections; otherwise a run soon after another would find them open. They end after 60 s. Their
+# sockets are next to the agent's, because the path of a socket must be short.
 RUN = """set -eu
 ANSIBLE_SSH_CONTROL_PATH_DIR=$(mktemp -d "$(dirname "$SSH_AUTH_SOCK")/cp.XXXXXX")
 export ANSIBLE_SSH_CONTROL_PATH_DIR LC_ALL=C.UTF-8 ANSIBLE_CONFIG="$PWD/ansible.cfg"
@@ -74,7 +75,7 @@ def _prepare(strategy: str, order: Order, folder: Path) -> list[str]:
 
 
 def _check(strategy: str, order: Order, folder: Path) -> list[str]:
-    """Ansible connects to every server and asks each task's module there; that of commands says that it would run."""
+    """Ansible connects to every server and asks each task's module there; the command module says that it would run."""
     return [*_prepare(strategy, order, folder), "--check"]
 
 
@@ -92,7 +93,7 @@ def _play(order: Order, phase: Phase, free: bool) -> dict[str, Any]:
 
 
 def _task(order: Order, phase: Phase, step: str) -> dict[str, Any]:
-    """A step, on the servers of its play that have it. Its texts come from files, which Ansible takes as they are."""
+    """A step, on the servers of its play that have it. Its texts are in files, which Ansible takes as they are."""
     tasks = by_step(order, step, order.on(phase))
     ids = {task.server: task.id for task in tasks}
     keys = sorted({key for task in tasks for key in task.keys})
@@ -111,7 +112,7 @@ def _task(order: Order, phase: Phase, step: str) -> dict[str, Any]:
 
 
 def _stdin(keys: list[str]) -> str:
-    """A template of it; in a check nobody has told a key."""
+    """A template for the input; in a check, no key has been printed."""
     text = "lookup('ansible.builtin.file', playbook_dir ~ '/stdin/' ~ id, rstrip=false)"
     filled = "".join(f" | replace('{KEY.format(key)}', hostvars['{key}'].told.stdout_lines[1])" for key in keys)
     return f"{{{{ {text} if ansible_check_mode else {text}{filled} }}}}"

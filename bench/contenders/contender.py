@@ -1,4 +1,4 @@
-"""What a contender is, and the files that several of them work from."""
+"""What a contender is, and files that several of them use."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 from bench.order import Order, Server, Task
 
 HERE = Path(__file__).resolve().parent
-BIN = HERE.parent / ".venv" / "bin"  # of the environment made from bench/requirements.txt
+BIN = HERE.parent / ".venv" / "bin"  # of the environment from bench/requirements.txt
 
 Prepare = Callable[[Order, Path], list[str]]
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A tool that people use for rollouts.
+    """A tool for rollouts.
 
-    `prepare` writes what it works from into an empty folder, and returns the command to run (and to time) in there:
-    exit status 0 says that every task ended well. `check` does the same for a look that changes nothing.
+    `prepare` writes the tool's files into an empty directory and returns the command to run (and to time) there. Its
+    exit status is 0 if every task succeeded. `check` does the same for a run that changes nothing.
     """
 
     name: str
@@ -31,13 +31,13 @@ class Contender:
 
 
 def version_of(package: str) -> str:
-    """Of a package in the contenders' environment."""
+    """The version of a package in the contenders' environment."""
     ask = f"from importlib.metadata import version; print(version({package!r}))"
     return subprocess.run([BIN / "python", "-c", ask], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def write_tasks(order: Order, folder: Path) -> None:
-    """A file a task, by its id: commands/ID, and stdin/ID, where keys are still marks."""
+    """Writes files for each task: commands/ID, and stdin/ID, which contains marks instead of keys."""
     for kind in ("commands", "stdin"):
         (folder / kind).mkdir()
     for task in order.tasks:
@@ -46,7 +46,7 @@ def write_tasks(order: Order, folder: Path) -> None:
 
 
 def write_ssh_config(order: Order, folder: Path, *more: str) -> None:
-    """ssh_config, with `more` lines for all servers; they are reached by their names."""
+    """Writes ssh_config, with `more` lines for all servers, so that they can be reached by name."""
     lines = [
         f"User {order.user}",
         f"Port {order.port}",

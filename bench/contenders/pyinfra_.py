@@ -1,9 +1,9 @@
-"""A rollout as a pyinfra deploy, run by its command line without the round of questions (`--yes`).
+"""A rollout as a pyinfra deploy, run by its command line without asking (`--yes`).
 
-One connection a host (paramiko), kept. An operation is a barrier: its hosts run in parallel, and the next one waits for
-all of them. pyinfra orders operations by each host's own list alone, so every host has every operation, with `_if`:
-else `copy` on the frontends would come before `share` on the primary. A serial phase is an operation a server, as
-`_serial` would do all servers' first step before anybody's second.
+One persistent connection per host (paramiko). An operation is a barrier: its hosts run in parallel, and the next
+operation waits for all of them. pyinfra orders operations only by each host's own list, so every host has every
+operation, with `_if`; otherwise `copy` on the frontends would come before `share` on the primary. A serial phase is an
+operation per server, because `_serial` would run all servers' first step before anybody's second.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _prepare(order: Order, folder: Path) -> list[str]:
 
 
 def _rounds(order: Order, phase: Phase) -> list[dict[str, Any]]:
-    """What is done at once, by server."""
+    """The tasks that run at the same time, by server."""
     on = order.on(phase)
     turns: list[tuple[Server, ...]] = [(server,) for server in on] if phase.serial else [on]
     return [_round(order, step, turn) for turn in turns for step in phase.steps]

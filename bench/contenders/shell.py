@@ -1,6 +1,6 @@
-"""A rollout as a script of bash and OpenSSH: what somebody writes who wants it fast and needs nothing else of it.
+"""A rollout as a script of bash and OpenSSH, as somebody writes it who only wants it to be fast.
 
-One ControlMaster connection a server, opened in parallel; a phase runs on its servers in parallel and ends with the
+One ControlMaster connection per server, opened in parallel; a phase runs on its servers in parallel and ends with the
 last of them. No preview, no record, no second run that does only what is missing.
 """
 
@@ -16,7 +16,7 @@ from bench.order import Order, Phase
 
 
 def _version() -> str:
-    """OpenSSH's: the time goes there."""
+    """OpenSSH's, because it takes the time."""
     return subprocess.run(["ssh", "-V"], capture_output=True, text=True, check=True).stderr.split(",")[0].strip()
 
 

@@ -1,9 +1,9 @@
-"""A rollout as Terraform configuration: a `terraform_data` a task, with `remote-exec` and `depends_on`.
+"""A rollout as Terraform configuration: a `terraform_data` for each task, with `remote-exec` and `depends_on`.
 
-The only contender with edges instead of barriers, as this project has. remote-exec uploads a script and runs it: a
-connection a task, three sessions on it. What it prints cannot be used, so the tasks that tell a key are run by
-local-exec with ssh (cheaper), and a script that needs keys is completed by another local-exec first (a few
-milliseconds). Input is a here-document in the script. Only the built-in provider is used, so nothing is downloaded.
+The only contender with edges instead of barriers, like this project. remote-exec uploads a script and runs it: a
+connection for each task, with three sessions. Its output cannot be used, so local-exec runs ssh for the tasks that
+print a key (which is cheaper), and another local-exec first completes a script that needs keys (a few milliseconds).
+Input is a here-document in the script. It only uses the built-in provider, so nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -54,7 +54,10 @@ def _prepare(order: Order, folder: Path) -> list[str]:
 
 
 def connection(order: Order, address: str) -> dict[str, Any]:
-    """To a server. Raises subprocess.CalledProcessError where no host key is known: Terraform would check none then."""
+    """The connection to a server.
+
+    Raises subprocess.CalledProcessError if no host key is known: Terraform would check none.
+    """
     name = address if order.port == 22 else f"[{address}]:{order.port}"
     find = ["ssh-keygen", "-F", name, "-f", str(order.known_hosts)]
     found = subprocess.run(find, capture_output=True, text=True, check=True).stdout.splitlines()
@@ -70,7 +73,7 @@ def connection(order: Order, address: str) -> dict[str, Any]:
 
 
 def _resource(task: Task, connection: dict[str, Any]) -> dict[str, Any]:
-    """Names and paths only: a text in here would be a template."""
+    """Contains names and paths only, because a text in here would be a template."""
     script = f"{'filled' if task.keys else 'scripts'}/{task.id}"
     steps: list[dict[str, Any]] = []
     if task.keys:
