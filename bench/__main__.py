@@ -1,6 +1,6 @@
 """Measures, and writes bench/RESULTS.md.
 
-Python -m bench [NAME …]; without names, everything. Needs root and about 3 hours. What is already in
+`python -m bench [NAME …]` measures the named parts, or all. Needs root and about 3 hours. What is already in
 bench/results.jsonl is not measured again; `fresh` deletes it first. With `quick`, nothing is measured more than twice;
 the next run without it does the rest.
 """

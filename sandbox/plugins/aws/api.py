@@ -1,6 +1,6 @@
 """The AWS plugin's connection to the API: clients from its configuration, tags, and errors in one sentence.
 
-Only endpoints that the configuration gives are ever talked to, so this stand-in cannot reach a real cloud by mistake.
+It only connects to endpoints in the configuration, so this stand-in cannot reach a real cloud by mistake.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sandbox.plugins.framework.table import Call, Input, PartialError, PluginErr
 from sandbox.plugins.framework.values import Values
 
 POLL_SECONDS = 0.2
-DEPENDENCY_SECONDS = 10.0  # the real provider tries for 15 minutes, which on a sandbox only hides a wrong order
+DEPENDENCY_SECONDS = 10.0  # the real provider tries for 15 minutes, which would only hide a wrong order on a sandbox
 ENDPOINT_SERVICES = ("ec2", "sts", "iam", "elbv2", "route53")
 
 CONFIG: Mapping[str, Input] = {
@@ -39,7 +39,7 @@ CONFIG: Mapping[str, Input] = {
 
 
 class Api:
-    """The clients of one provider configuration; made when they are first used, because boto3 takes half a second."""
+    """The clients of one provider configuration, created at their first use, because boto3 takes half a second."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -49,7 +49,7 @@ class Api:
         self.account = ""
 
     def configure(self, config: Values) -> None:
-        """Raises PluginError for what the real provider refuses too: no region, no credentials, a wrong account."""
+        """Raises PluginError for what the real provider also refuses: no region, no credentials, a wrong account."""
         self._config, self._clients = config, {}
         self.region = _given(config, "region", "AWS_REGION", "AWS_DEFAULT_REGION")
         if not self.region:
@@ -124,7 +124,7 @@ API = Api()
 
 
 def code_of(error: Exception) -> str:
-    """The API's error code, "" where it is no error of the API."""
+    """The API's error code, "" if it is not an error of the API."""
     return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
 
 
@@ -133,7 +133,7 @@ def is_gone(error: Exception) -> bool:
 
 
 def explain(error: Exception) -> str | None:
-    """One sentence for the operator in the real provider's words, None for what is not an error of the API."""
+    """One sentence in the real provider's words, for the operator; None if it is not an error of the API."""
     if code_of(error):
         response: Any = getattr(error, "response")  # noqa: B009 - an exception has none by type
         about = response.get("ResponseMetadata") or {}
@@ -149,7 +149,7 @@ def explain(error: Exception) -> str | None:
 
 @contextmanager
 def kept(identity: str, what: str) -> Iterator[None]:
-    """What fails in here fails after the resource was made or changed: the engine is to keep its id."""
+    """A failure inside the block happens after the resource was created or changed: the engine must keep its id."""
     try:
         yield
     except PartialError:
@@ -162,7 +162,7 @@ def kept(identity: str, what: str) -> Iterator[None]:
 
 
 def removed(call: Call, remove: Callable[[], object]) -> None:
-    """Delete something: fine where it is gone already, tried again for a while where something still depends on it."""
+    """Deletes something: succeeds if it is already gone, and retries for a while if something still depends on it."""
     deadline = time.monotonic() + (call.timeout or DEPENDENCY_SECONDS)
     while True:
         try:
@@ -184,12 +184,12 @@ def default_tags(config: Values) -> dict[str, str]:
 
 
 def wanted_tags(call: Call) -> dict[str, str]:
-    """All tags that the resource is to have: the provider's default ones and its own."""
+    """All tags of the resource: the provider's default ones and its own."""
     return default_tags(call.config) | (call.inputs.get("tags") or {})
 
 
 def specified(call: Call, kind: str) -> dict[str, Any]:
-    """The argument that tags a new thing while it is made."""
+    """The argument that tags a new resource at its creation."""
     tags = listed(wanted_tags(call))
     return {"TagSpecifications": [{"ResourceType": kind, "Tags": tags}]} if tags else {}
 
@@ -199,7 +199,7 @@ def listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def retag(call: Call, identity: str) -> None:
-    """Give an existing thing the wanted tags, and take away those that this program gave it before."""
+    """Gives an existing resource the wanted tags, and removes those that this program gave it before."""
     new, old = wanted_tags(call), dict(call.state.get("tagsAll") or {})
     dropped = [{"Key": key} for key in sorted(old.keys() - new.keys())]
     changed = {key: value for key, value in new.items() if old.get(key) != value}
@@ -210,7 +210,7 @@ def retag(call: Call, identity: str) -> None:
 
 
 def found_tags(call: Call, tags: list[dict[str, str]] | None) -> Values:
-    """`tags` and `tagsAll` as the API has them; default ones are not the resource's own unless it names them itself."""
+    """`tags` and `tagsAll` from the API; default tags only count as the resource's own if it names them itself."""
     everything = {tag["Key"]: tag["Value"] for tag in tags or [] if not tag["Key"].startswith("aws:")}
     given, default = call.inputs.get("tags"), default_tags(call.config)
     own = {key: value for key, value in everything.items() if default.get(key) != value or key in (given or {})}

@@ -1,4 +1,4 @@
-"""Part of a subnet's addresses that EC2 hands out to nobody by itself; and the look-up of instances, getInstances."""
+"""A part of a subnet's addresses that EC2 does not assign by itself; and the look-up of instances, getInstances."""
 
 from __future__ import annotations
 

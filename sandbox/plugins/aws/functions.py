@@ -1,4 +1,4 @@
-"""Look-ups: getAmi, getAvailabilityZones, getVpc, getSubnet. One that does not find exactly one thing is an error."""
+"""Look-ups: getAmi, getAvailabilityZones, getVpc, getSubnet. They fail unless they find exactly one result."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ IMAGE = {
 
 
 def filters_of(given: Values, names: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The API's filters: the program's own, its tags, and the arguments that are filters under another name."""
+    """The API's filters: the program's own, its tags, and arguments that are filters under other names."""
     own = [{"Name": each["name"], "Values": each["values"]} for each in given.get("filters") or []]
     tags = [{"Name": f"tag:{key}", "Values": [value]} for key, value in (given.get("tags") or {}).items()]
     named = [{"Name": names[name], "Values": [_text(given[name])]} for name in names if given.get(name) is not None]

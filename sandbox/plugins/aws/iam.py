@@ -19,7 +19,7 @@ def iam() -> Any:
 
 
 def _got(method: str, key: str, **request: Any) -> Any:
-    """What a Get… request finds, or None."""
+    """The result of a Get… request, or None."""
     try:
         answer = getattr(iam(), method)(**request)
         return answer[key] if key else answer
@@ -28,7 +28,7 @@ def _got(method: str, key: str, **request: Any) -> Any:
 
 
 def same_document(text: str) -> str:
-    """A policy in one form: spaces and the order of keys mean nothing."""
+    """A policy in one form: spaces and the order of keys have no meaning."""
     try:
         return json.dumps(json.loads(text), sort_keys=True)
     except ValueError:
@@ -36,7 +36,7 @@ def same_document(text: str) -> str:
 
 
 def _document(found: Any, known: str | None) -> str:
-    """As the program wrote it, where it says the same; boto3 has decoded it already."""
+    """As the program wrote it, if that says the same; boto3 has already decoded it."""
     text = found if isinstance(found, str) else json.dumps(found)
     return known if known is not None and same_document(known) == same_document(text) else text
 

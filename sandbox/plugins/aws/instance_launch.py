@@ -1,4 +1,4 @@
-"""Launching an EC2 instance, and waiting for what becomes of it."""
+"""Launching an EC2 instance, and waiting for its state."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sandbox.plugins.aws.propagation import PROPAGATION_SECONDS, propagated
 from sandbox.plugins.framework.table import Call, PluginError
 from sandbox.plugins.framework.values import Values
 
-CREATE_SECONDS, UPDATE_SECONDS, DELETE_SECONDS = 600.0, 600.0, 1200.0  # the real provider's, unless customTimeouts says
+CREATE_SECONDS, UPDATE_SECONDS, DELETE_SECONDS = 600.0, 600.0, 1200.0  # the real provider's, without customTimeouts
 DEAD = ("shutting-down", "terminated")
 
 METADATA = {
@@ -61,7 +61,7 @@ def make_instance(call: Call) -> str:
 
 
 def _launched(call: Call, request: Mapping[str, Any]) -> Any:
-    """A new instance profile is not known to EC2 at first: the real provider tries again, and so does this."""
+    """EC2 does not know a new instance profile at first: retries, like the real provider."""
     deadline = time.monotonic() + PROPAGATION_SECONDS
     while True:
         try:
@@ -73,7 +73,7 @@ def _launched(call: Call, request: Mapping[str, Any]) -> Any:
 
 
 def user_data(given: Values) -> str | None:
-    """Plain text, as boto3 wants it: it does the encoding."""
+    """Plain text, because boto3 does the encoding."""
     if given.get("userDataBase64") is not None:
         return base64.b64decode(given["userDataBase64"]).decode()
     return given.get("userData")
@@ -119,7 +119,7 @@ def finish_instance(call: Call, identity: str) -> None:
 
 
 def _tag_volume(call: Call, identity: str) -> None:
-    """The root volume gets its tags only now, as from the real provider: a policy cannot ask for them at the launch."""
+    """Tags the root volume only now, like the real provider, so a policy cannot require its tags at the launch."""
     tags = default_tags(call.config) | ((call.inputs.get("rootBlockDevice") or {}).get("tags") or {})
     instance = described_instance(identity) or {}
     root = [each for each in instance["BlockDeviceMappings"] if each["DeviceName"] == instance["RootDeviceName"]]
@@ -128,7 +128,7 @@ def _tag_volume(call: Call, identity: str) -> None:
 
 
 def wait(call: Call, identity: str, target: str, seconds: float, broken: tuple[str, ...] = ()) -> None:
-    """Return when the instance is in that state. Raises PluginError where it ends in another one, or takes too long."""
+    """Returns when the instance is in that state. Raises PluginError if it ends in another one, or takes too long."""
     deadline = time.monotonic() + (call.timeout or seconds)
     while True:
         instance = described_instance(identity)

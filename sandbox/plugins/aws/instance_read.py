@@ -1,4 +1,4 @@
-"""What the API says of an EC2 instance, as the program's package names it."""
+"""An EC2 instance as the API returns it, in the terms of the Pulumi package."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _root_volume(call: Call, instance: Any) -> Values | None:
         return None
     by_id = {"Name": "volume-id", "Values": [mapping["Ebs"]["VolumeId"]]}
     volume = first(API.ec2.describe_volumes(Filters=[by_id])["Volumes"])
-    if volume is None:  # it goes with an instance that ends meanwhile
+    if volume is None:  # it is deleted with an instance that ends meanwhile
         return None
     renamed = {
         "volumeSize": "Size",
@@ -81,7 +81,7 @@ def _root_volume(call: Call, instance: Any) -> Values | None:
 
 
 def _volume_tags(call: Call, volume: Any) -> Values:
-    """Those that are not the provider's default ones, unless the program names them itself."""
+    """The volume's tags without the provider's default ones, unless the program names them itself."""
     default, given = default_tags(call.config), (call.inputs.get("rootBlockDevice") or {}).get("tags")
     everything = {tag["Key"]: tag["Value"] for tag in volume.get("Tags") or []}
     own = {key: value for key, value in everything.items() if default.get(key) != value or key in (given or {})}
@@ -99,7 +99,7 @@ def _described_attribute(identity: str, name: str) -> Any:
 
 
 def _found_user_data(call: Call, identity: str) -> Values:
-    """Under the name that the program uses; the plain text, as from version 7 on."""
+    """Under the name that the program uses; as plain text, as from version 7 on."""
     encoded = _described_attribute(identity, "userData")
     if not encoded:
         return {}

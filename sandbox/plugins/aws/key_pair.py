@@ -1,4 +1,4 @@
-"""EC2 key pair, of a public key that the program gives."""
+"""EC2 key pair, from a public key in the program."""
 
 from __future__ import annotations
 

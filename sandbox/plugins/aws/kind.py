@@ -1,7 +1,7 @@
 """How a type of the AWS plugin is declared: a `Kind`, which becomes a row of the shared table; and what Diff means.
 
-Bridged Terraform types have what the shared table has not: *computed* inputs, which the cloud chooses where the program
-does not. Leaving one out is no change, and giving the value that the cloud has chosen is none either.
+Bridged Terraform types have *computed* inputs, which the shared table does not have: the cloud chooses them if the
+program does not. Leaving one out is no change, and neither is setting it to the value that the cloud has chosen.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ TAGS: Mapping[str, Input] = {"tags": Input(dict, each=Input(str))}
 
 
 def generated_name(name: str) -> str:
-    """Pulumi's name for what the program gives no name: the resource's, and seven random hexadecimal digits."""
+    """Pulumi's name for an unnamed resource: its Pulumi name and seven random hexadecimal digits."""
     return f"{name}-{secrets.token_hex(4)[:7]}"
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One resource type. `find` gives all its values, or None; `make` returns the id at once, `finish` does the rest.
+    """One resource type. `find` returns all values, or None; `make` returns the id at once, `finish` does the rest.
 
-    `computed` are inputs that are outputs too; `uncomputed` are paths within them which nobody but the program decides:
-    to leave one out is a change. `nested_replaces` are paths within an input whose change replaces.
-    `sources` are inputs of which one is given: another one than before replaces. `named` is the one that is generated.
-    `write_only` are inputs that only the provider knows: no API tells them back. `not_imported` are
-    inputs that say the same as another one. What is not `regional` belongs to the whole account.
+    `computed` are inputs that are also outputs; `uncomputed` are paths inside them that only the program decides:
+    leaving one out is a change. `nested_replaces` are paths inside an input whose change replaces. `sources` are inputs
+    of which one is given: a different one than before replaces. `named` is the one that is generated. `write_only` are
+    inputs that no API returns. `not_imported` are inputs that say the same as another one. A type that is not
+    `regional` belongs to the whole account.
     """
 
     token: str
@@ -126,7 +126,7 @@ class Kind:
     def changes(
         self, call: Call, olds: Values, news: Values, ignored: Sequence[str], secret: frozenset[Path]
     ) -> dict[str, str]:
-        """Each changed path, with how it changes. `call.state` is the state, `olds` the inputs of the last run."""
+        """Each changed path and its kind of change. `call.state` is the state, `olds` the inputs of the last run."""
         old, new = self._settled(olds, call.state, news, ignored)
         kinds = {}
         for path, what in differences(old, new, whole=secret):
@@ -165,14 +165,17 @@ class Kind:
         return news.get(name) is UNKNOWN and any(path.startswith(f"{name}.") for path in self.nested_replaces)
 
     def _tags_change(self, call: Call, kinds: Mapping[str, str]) -> dict[str, str]:
-        """The provider's default tags are no input of the resource, but a change of them is a change of it."""
+        """The provider's default tags are not an input of the resource, but changing them changes the resource."""
         known = self.tagged and not contains_unknown(call.inputs.get("tags")) and "tagsAll" in call.state
         if not known or any(path.startswith("tags") for path in kinds):
             return {}
         return {} if call.state["tagsAll"] == wanted_tags(call) else {"tagsAll": "update"}
 
     def deleted_first(self, olds: Values, news: Values, resource_name: str) -> bool:
-        """Two things cannot have one name: a replacement that keeps a given one is made after the old one is gone."""
+        """Two resources cannot have one name.
+
+        A replacement that keeps a given name is created after the old one is deleted.
+        """
         name = news.get(self.named)
         if not self.named or name is None or name is UNKNOWN or name != olds.get(self.named):
             return False
@@ -180,7 +183,7 @@ class Kind:
 
 
 def _settle(old: Values, state: Values, new: Values, name: str) -> None:
-    """Make the two sides of a computed input comparable, member by member where it is an object."""
+    """Makes both sides of a computed input comparable, member by member if it is an object."""
     if name not in new:
         old.pop(name, None)
     elif isinstance(new[name], dict) and isinstance(state.get(name), dict):
@@ -192,14 +195,14 @@ def _settle(old: Values, state: Values, new: Values, name: str) -> None:
 
 
 def _restore(old: Values, olds: Values, new: Values, name: str, member: str) -> None:
-    """What the program had given, beside an object that it still gives."""
+    """The members that the program had given, next to an object that it still gives."""
     given = olds.get(name)
     if isinstance(new.get(name), dict) and isinstance(given, dict) and member in given:
         old[name][member] = given[member]
 
 
 def limited(found: Values, old: Values, inputs: Mapping[str, Input]) -> Values:
-    """What Read found of the inputs; of an object only the members that are inputs, and that the program had set."""
+    """The inputs among what Read found; of an object, only members that are inputs and that the program had set."""
     return {name: _limited(value, old.get(name), inputs[name].fields) for name, value in found.items()}
 
 
@@ -217,7 +220,7 @@ def _same_set(old: Any, new: Any) -> bool:
 
 
 def _texts(token: str, values: Values) -> Iterator[Failure]:
-    """The real provider holds names and descriptions against AWS's rules before it calls AWS, but no tags."""
+    """The real provider checks names and descriptions against AWS's rules before it calls AWS, but not tags."""
     for name, value in values.items():
         rule = rule_of_argument(token, name) if isinstance(value, str) else None
         if rule is not None and rule.breach(value):
@@ -226,7 +229,7 @@ def _texts(token: str, values: Values) -> Iterator[Failure]:
 
 
 def only(values: Values, **accepted: object) -> list[Failure]:
-    """Inputs of which this stand-in implements one value: the real plugin's default."""
+    """Inputs of which this stand-in implements only one value: the real plugin's default."""
     return [
         Failure(name, f"this stand-in implements only {str(value).lower()}")
         for name, value in accepted.items()

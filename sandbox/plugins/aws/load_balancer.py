@@ -1,4 +1,4 @@
-"""Network load balancer, with its tags and attributes. Leaves out the other types, addresses of its own, and IPv6."""
+"""Network load balancer, with its tags and attributes. Left out: other types, given addresses, and IPv6."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def elb() -> Any:
 
 
 def tagged(call: Call) -> dict[str, Any]:
-    """The argument that tags a new thing while it is made."""
+    """The argument that tags a new resource at its creation."""
     tags = listed(wanted_tags(call))
     return {"Tags": tags} if tags else {}
 
@@ -121,13 +121,13 @@ def remove_balancer(call: Call) -> None:
 
 
 def groups_come_or_go(olds: Values, news: Values) -> bool:
-    """A network load balancer that was made without security groups can never have any, nor the other way round."""
+    """A network load balancer that was created without security groups can never have any, and vice versa."""
     groups = news.get("securityGroups")
     return not contains_unknown(groups) and bool(groups) != bool(olds.get("securityGroups"))
 
 
 def subnets_lost(olds: Values, news: Values) -> bool:
-    """The provider replaces a network load balancer that does not get more subnets than it had."""
+    """The provider replaces a network load balancer whose subnets change, unless it gets more than it had."""
     subnets = news["subnets"]
     return not contains_unknown(subnets) and len(subnets) <= len(olds["subnets"])
 

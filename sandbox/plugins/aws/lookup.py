@@ -1,4 +1,4 @@
-"""What the AWS plugin's types share: finding the one thing that a request describes, and checking addresses."""
+"""Shared by the AWS plugin's types: finding the one resource that a request describes, and checking addresses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def first(items: list[Any] | None) -> Any:
 
 
 def described(method: str, key: str, *, service: str = "ec2", **request: Any) -> Any:
-    """The one thing that a Describe… request finds, or None."""
+    """The only result of a Describe… request, or None."""
     try:
         return first(getattr(API.client(service), method)(**request)[key])
     except Exception as error:
@@ -25,7 +25,7 @@ def described(method: str, key: str, *, service: str = "ec2", **request: Any) ->
 
 
 def network_address(values: Values, name: str, smallest: int = 32, largest: int = 0) -> list[Failure]:
-    """A CIDR without host bits, as the provider wants it, of a size that the API takes."""
+    """A CIDR without host bits, as the provider requires, of a size that the API accepts."""
     block = values.get(name)
     if block is None or block is UNKNOWN:
         return []

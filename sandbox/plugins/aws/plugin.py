@@ -50,7 +50,7 @@ PLUGIN = Plugin(
 
 
 class AwsProvider(Provider):
-    """The shared provider, with Diff as bridged Terraform types have it, and a region that replaces the provider."""
+    """The shared provider, with Diff as in bridged Terraform types, and a region whose change replaces the provider."""
 
     def Diff(self, request: Any, context: grpc.ServicerContext) -> Any:
         with self.boundary(context):
@@ -82,5 +82,5 @@ class AwsProvider(Provider):
 
 
 def main() -> None:
-    """Serve as the engine starts it."""
+    """Serves as the engine starts it."""
     serve(PLUGIN, AwsProvider)

@@ -1,4 +1,4 @@
-"""Look-ups that find any number of things, none among them: getVpcs, getSubnets, getInstances."""
+"""Look-ups with any number of results, including none: getVpcs, getSubnets, getInstances."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def get_subnets(call: Call) -> Values:
 
 
 def get_instances(call: Call) -> Values:
-    """Running ones, unless other states are named."""
+    """Running instances, unless other states are named."""
     given = call.inputs
     states = {"Name": "instance-state-name", "Values": given.get("instanceStateNames") or ["running"]}
     filters = [*filters_of({**given, "tags": given.get("instanceTags")}, {}), states]

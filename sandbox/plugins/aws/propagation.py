@@ -1,4 +1,4 @@
-"""Waiting until a new resource is visible, and naming the operation that an error comes from."""
+"""Waits until a new resource is visible, and names the operation that an error comes from."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TypeVar
 from sandbox.plugins.aws.api import POLL_SECONDS, explain, is_gone
 from sandbox.plugins.framework.table import Call, PluginError
 
-PROPAGATION_SECONDS = 60.0  # the real provider waits 5 minutes for a new resource to be found
+PROPAGATION_SECONDS = 60.0  # the real provider waits 5 minutes until it finds a new resource
 
 Result = TypeVar("Result")
 
 
 @contextmanager
 def error_context(what: str) -> Iterator[None]:
-    """Put this before the message of an AWS error: "creating EC2 VPC"."""
+    """Adds this prefix to the message of an AWS error: "creating EC2 VPC"."""
     from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped] # noqa: PLC0415 - no types; half a second
 
     try:
@@ -30,7 +30,7 @@ def error_context(what: str) -> Iterator[None]:
 
 
 def propagated(call: Call, act: Callable[[], Result], enough: Callable[[Result], object] = lambda _: True) -> Result:
-    """Act on a new resource, and try again for a while: EC2 may not find it at first."""
+    """Acts on a new resource, and retries for a while, because EC2 may not find it at first."""
     from botocore.exceptions import ClientError  # noqa: PLC0415 - half a second
 
     deadline = time.monotonic() + PROPAGATION_SECONDS

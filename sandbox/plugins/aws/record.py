@@ -1,4 +1,4 @@
-"""Route 53 record that is an alias. Leaves out records with values of their own, routing policies and health checks."""
+"""Route 53 alias record. Left out: records with their own values, routing policies and health checks."""
 
 from __future__ import annotations
 

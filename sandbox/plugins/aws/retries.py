@@ -1,15 +1,15 @@
-"""Which requests the AWS plugin's clients send again: as the real provider, not as boto3 would by itself."""
+"""Which requests the AWS plugin's clients retry: like the real provider, which differs from boto3's own rules."""
 
 from __future__ import annotations
 
 from typing import Any
 
-MAX_RETRIES = 25  # the real provider's, of what passes by itself: throttling, errors of the API's own
-CONNECTION_ATTEMPTS = 3  # where nothing answers, fewer: on a sandbox that does not pass by itself
+MAX_RETRIES = 25  # the real provider's number for temporary errors: throttling, errors of the API itself
+CONNECTION_ATTEMPTS = 3  # fewer if nothing answers, because on a sandbox that is not temporary
 
 
 def give_up(response: Any, operation: Any, attempts: int, caught_exception: Exception | None, **_: Any) -> None:
-    """Raises what boto3 would try again and the real provider does not: lack of capacity comes with HTTP status 500."""
+    """Raises what boto3 would retry and the real provider does not: lack of capacity has HTTP status 500."""
     from botocore.exceptions import ClientError  # type: ignore[import-untyped] # noqa: PLC0415 - no types; half a second
 
     if caught_exception is not None and attempts >= CONNECTION_ATTEMPTS:

@@ -1,4 +1,4 @@
-"""EC2 route table, route, and a table's association with a subnet. Leaves out routes within the table and IPv6."""
+"""EC2 route table, route, and a table's association with a subnet. Left out: routes inside the table, and IPv6."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def find_association(call: Call, identity: str) -> Values | None:
 
 
 def _association(call: Call) -> Any:
-    """By its subnet, which can have one: the id changes with the table, and Pulumi keeps the first."""
+    """Found by its subnet, which can only have one: the id changes with the table, and Pulumi keeps the first."""
     subnet = (call.state | call.inputs)["subnetId"]
     table = described(
         "describe_route_tables", "RouteTables", Filters=[{"Name": "association.subnet-id", "Values": [subnet]}]

@@ -1,4 +1,4 @@
-"""EC2 security group. Leaves out rules within it: each is a resource of its own."""
+"""EC2 security group. Left out: rules inside it, because each is a separate resource."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def make_group(call: Call) -> str:
 
 
 def finish_group(call: Call, identity: str) -> None:
-    """The API lets everything out of a new group; the provider takes that away, so that rules alone decide."""
+    """The API allows all outgoing traffic in a new group; the provider removes that rule, so that only rules decide."""
     group = API.ec2.describe_security_groups(GroupIds=[identity])["SecurityGroups"][0]
     if group["IpPermissionsEgress"]:
         API.ec2.revoke_security_group_egress(GroupId=identity, IpPermissions=group["IpPermissionsEgress"])

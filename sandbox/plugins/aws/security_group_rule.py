@@ -83,7 +83,7 @@ def find_rule(egress: bool, call: Call, identity: str) -> Values | None:
 
 
 def _referenced(group: Values) -> str | None:
-    """With its account before it where that is another one than the provider knows, as if it knows none."""
+    """With its account before the id, if that differs from the account that the provider knows, or if it knows none."""
     foreign = group.get("UserId") not in (None, API.account)
     return f"{group['UserId']}/{group['GroupId']}" if foreign else group.get("GroupId")
 

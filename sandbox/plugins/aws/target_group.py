@@ -1,4 +1,4 @@
-"""Target group of a network load balancer, its instances, and the listener that sends them what comes. TCP only."""
+"""Target group of a network load balancer, its instances, and the listener that forwards to them. TCP only."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def check_volume(values: Values) -> list[Failure]:
 
 
 def make_attachment(call: Call) -> str:
-    """One that is there already is taken as it is, as the real provider does."""
+    """Accepts an attachment that already exists, like the real provider."""
     given = call.inputs
     if _attachment(given) is None:
         API.ec2.attach_volume(VolumeId=given["volumeId"], InstanceId=given["instanceId"], Device=given["deviceName"])

@@ -1,6 +1,6 @@
 """Connections as pulumi-command 1.2.1 dials them: authentication, host keys, bastions, retries with growing delays.
 
-Leaves out closing: the caller's exit stack does it (the official plugin leaves a command's connection open).
+The caller's exit stack closes them (the official plugin leaves a command's connection open).
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from sandbox.plugins.framework.values import Values
 
 FIRST_DELAY, DELAY_GROWTH, LONGEST_DELAY = 0.1, 1.5, 5.0
 UNLIMITED = -1
-CANCELLED = asyncio.Event()  # by the engine; of the one loop that all dialling is done on
-# What Go's net.Dialer asks of the kernel, seconds and probes: a server that is gone ends a command after 150 s. It is
-# the only end there is: 1.2.1 has no limit on a command, and a custom timeout ends dialling only.
+CANCELLED = asyncio.Event()  # by the engine; in the one loop in which all dialling happens
+# What Go's net.Dialer sets in the kernel (seconds and probes): a server that is gone ends a command after 150 s. There
+# is no other limit: 1.2.1 has none for a command, and a custom timeout only ends dialling.
 KEEPALIVE = {socket.TCP_KEEPIDLE: 15, socket.TCP_KEEPINTVL: 15, socket.TCP_KEEPCNT: 9}
-SHORTER_KEEPALIVE = "SANDBOX_KEEPALIVE"  # "1,1,3" in place of those, for tests that cannot wait
-# What a failed attempt to connect raises; anything else is a mistake in here.
+SHORTER_KEEPALIVE = "SANDBOX_KEEPALIVE"  # "1,1,3" instead of those, for tests that cannot wait
+# What a failed attempt to connect raises; anything else is a bug in this module.
 DIAL_ERRORS = (OSError, asyncssh.Error, asyncio.TimeoutError)
 
 Result = TypeVar("Result")
-Tell = Callable[[str, str], None]  # (severity, message), a message shown while the operation lasts
+Tell = Callable[[str, str], None]  # (severity, message); such a message is shown while the operation lasts
 
 
 @dataclass(frozen=True)
 class Login:
-    """How to authenticate at a server, and which key it must show: `connection` without its address."""
+    """How to authenticate at a server, and the host key that it must present: `connection` without its address."""
 
     user: str
     keys: tuple[Any, ...]
@@ -44,7 +44,7 @@ class Login:
     host_key: asyncssh.SSHKey | None
 
     def options(self) -> dict[str, Any]:
-        """For asyncssh.connect, kept from all that this machine has: configuration, default keys, known hosts."""
+        """Options for asyncssh.connect without this machine's configuration, default keys and known hosts."""
         pinned: dict[str, Any] = {"known_hosts": None}
         if self.host_key is not None:
             algorithm = self.host_key.algorithm.decode()
@@ -62,12 +62,12 @@ class Login:
         }
 
     def explain(self, error: Exception) -> str:  # noqa: PLR0911 - a table of types
-        """The error as the official plugin words it."""
+        """The error in the official plugin's words."""
         match error:
             case asyncssh.HostKeyNotVerifiable():
                 return "ssh: handshake failed: ssh: host key mismatch"
             case asyncssh.ConnectionLost() | ConnectionError() if self.host_key is not None:
-                # What a server does that has no key of the type; the official plugin sees its list and says so.
+                # The answer of a server that has no key of this type; the official plugin sees its list and says so.
                 kind = self.host_key.algorithm.decode()
                 return f"ssh: handshake failed: EOF (has the server a host key of type {kind}, as it is pinned?)"
             case asyncssh.PermissionDenied():
@@ -87,7 +87,7 @@ class Login:
 
 @functools.lru_cache(maxsize=64)
 def parsed_private_key(text: str, passphrase: str | None) -> asyncssh.SSHKey:
-    """The key; parsing it is kept, because every command of a program comes with the same."""
+    """The parsed key; cached, because every command of a program has the same."""
     try:
         return asyncssh.import_private_key(text, passphrase)
     except asyncssh.KeyEncryptionError as error:
@@ -110,7 +110,8 @@ async def _login(connection: Values, stack: AsyncExitStack) -> Login:
         keys = (parsed_private_key(connection["privateKey"], connection.get("privateKeyPassword")),)
     agent_path = connection.get("agentSocketPath") or os.environ.get("SSH_AUTH_SOCK")
     if agent_path:
-        # Asked even beside a private key, as the official plugin does: an agent that is gone is an error either way.
+        # The agent is used even with a private key, as in the official plugin: an agent that is gone is an error either
+        # way.
         agent = await _agent(agent_path)
         stack.callback(agent.close)
         keys = keys or tuple(await agent.get_keys())
@@ -133,9 +134,9 @@ async def _agent(path: str) -> asyncssh.SSHAgentClient:
 
 
 async def _retried(what: str, limit: int, dial: Callable[[], Awaitable[Result]], login: Login, tell: Tell) -> Result:
-    """Dial until it succeeds, or has failed once more than the limit; each failure is logged.
+    """Dials until it succeeds, or has failed once more than the limit; logs each failure.
 
-    The engine's Cancel ends the wait for the next attempt. An attempt that succeeds after it is used, as by 1.2.1.
+    The engine's Cancel ends the wait for the next attempt. An attempt that succeeds after it is used, as in 1.2.1.
     """
     delay, dials = FIRST_DELAY, 0
     while True:
@@ -160,7 +161,7 @@ async def _cancelled_within(seconds: float) -> bool:
 async def connect_within(
     timeout: float, connection: Values, stack: AsyncExitStack, tell: Tell
 ) -> asyncssh.SSHClientConnection:
-    """As `connect`, for at most so many seconds (0: no limit): a custom timeout ends dialling, and no command."""
+    """Like `connect`, within so many seconds (0: no limit): a custom timeout ends dialling, but no command."""
     try:
         async with asyncio.timeout(timeout or None):
             return await connect(connection, stack, tell)
@@ -169,7 +170,7 @@ async def connect_within(
 
 
 async def connect(connection: Values, stack: AsyncExitStack, tell: Tell) -> asyncssh.SSHClientConnection:
-    """A connection to the server, through its proxy where it has one; the stack closes it."""
+    """A connection to the server, through its proxy if it has one; the stack closes it."""
     login = await _login(connection, stack)
     limit, host, port = connection["dialErrorLimit"], connection["host"], int(connection["port"])
     proxy = connection.get("proxy")
@@ -190,7 +191,7 @@ async def connect(connection: Values, stack: AsyncExitStack, tell: Tell) -> asyn
 async def _dial(connection: Values, login: Login, stack: AsyncExitStack) -> asyncssh.SSHClientConnection:
     host, port = connection["host"], int(connection["port"])
     try:
-        # The limit is for the TCP connection alone, as in the official plugin; 0 means none.
+        # The limit is only for the TCP connection, as in the official plugin; 0 means none.
         sock = await asyncio.wait_for(_tcp(host, port), connection["perDialTimeout"] or None)
     except OSError as error:
         reason = (

@@ -1,8 +1,7 @@
-"""One command on one connection, as pulumi-command 1.2.1 runs it: environment, input, shown output, and how it ends.
+"""One command on one connection, as pulumi-command 1.2.1 runs it: environment, input, logged output, and its end.
 
-Nothing ends a running command, the engine's Cancel neither. Differs from the official plugin where that would only cost
-the sandbox: the connection is closed after the command. Where the official plugin would hang (a shown line over 64 KiB)
-this one fails and says so.
+Nothing ends a running command, not even the engine's Cancel. Differs where the official plugin would only cost the
+sandbox: the connection is closed after the command, and a logged line over 64 KiB fails (the official plugin hangs).
 """
 
 from __future__ import annotations
@@ -28,17 +27,17 @@ REFUSED_VARIABLE = (
 
 @dataclass(frozen=True)
 class Execution:
-    """One command: what it is given, and which of its output is shown while it runs."""
+    """One command: its input and environment, and which of its output is logged while it runs."""
 
     command: str
     stdin: str
-    environment: Mapping[str, str]  # must be accepted by the server
-    optional_environment: Mapping[str, str]  # may be refused: a warning says so
+    environment: Mapping[str, str]  # the server must accept these
+    optional_environment: Mapping[str, str]  # the server may refuse these, with a warning
     shown: frozenset[str]  # of "stdout", "stderr"
 
 
 class Session(asyncssh.SSHClientSession[bytes]):
-    """Gathers what the command writes, and shows whole lines of it."""
+    """Collects the command's output, and logs its complete lines."""
 
     def __init__(self, execution: Execution, tell: Tell) -> None:
         self.execution = execution
@@ -48,7 +47,7 @@ class Session(asyncssh.SSHClientSession[bytes]):
         self.failure: PluginError | None = None
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
-        """Have the environment sent before the command, and answered: asyncssh itself does not ask for an answer."""
+        """Sends the environment before the command, and waits for answers: asyncssh itself does not ask for them."""
         self.channel = chan
         self._request = chan._make_request
         chan._make_request = self._environment_first  # type: ignore[method-assign]
@@ -95,13 +94,13 @@ class Session(asyncssh.SSHClientSession[bytes]):
 
 
 async def execute(connection: Values, execution: Execution, tell: Tell, timeout: float) -> tuple[str, str]:
-    """Run the command on a connection of its own: its stdout and stderr. Fails unless it ends with exit status 0."""
+    """Runs the command on its own connection; returns stdout and stderr. Fails unless it ends with exit status 0."""
     async with AsyncExitStack() as stack:
         client = await connect_within(timeout, connection, stack, tell)
         session = Session(execution, tell)
         channel, _ = await client.create_session(lambda: session, execution.command, encoding=None)
         stack.callback(channel.close)
-        if execution.stdin:  # a command that is given nothing may have ended by now, and that is no error
+        if execution.stdin:  # a command without input may have ended by now, which is not an error
             channel.write(execution.stdin.encode())
         channel.write_eof()
         await channel.wait_closed()
@@ -114,7 +113,7 @@ async def execute(connection: Values, execution: Execution, tell: Tell, timeout:
 
 
 def _ending(channel: asyncssh.SSHClientChannel[bytes]) -> str:
-    """Why the command failed, in the official plugin's words; "" when it did not."""
+    """Why the command failed, in the official plugin's words; "" if it did not."""
     ended_by = channel.get_exit_signal()
     if ended_by is not None:
         name, _, message, _ = ended_by
@@ -142,5 +141,5 @@ ESCAPES = {
 
 
 def quoted(text: str) -> str:
-    """The text in double quotes, as Go's %q writes it."""
+    """The text in double quotes, as Go's %q formats it."""
     return '"' + "".join(ESCAPES.get(c, c if c.isprintable() else f"\\x{ord(c):02x}") for c in text) + '"'

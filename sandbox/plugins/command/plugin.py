@@ -26,7 +26,7 @@ SERVER = {
 }
 CONNECTION = Input(dict, required=True, secret=True, fields=SERVER | {"proxy": Input(dict, fields=SERVER)})
 TRIGGERS = Input(list, replaces=True)
-SHOWN = {  # by `logging`; any other word is accepted too, and shows nothing
+SHOWN = {  # for `logging`; any other word is also accepted, and logs nothing
     "stdout": frozenset({"stdout"}),
     "stderr": frozenset({"stderr"}),
     "stdoutAndStderr": frozenset({"stdout", "stderr"}),
@@ -35,14 +35,14 @@ SHOWN = {  # by `logging`; any other word is accepted too, and shows nothing
 
 
 def ssh_loop() -> ModuleType:
-    """`ssh_loop.py`, imported with the first connection: most runs make none, and it takes 0.5 s."""
+    """`ssh_loop.py`, imported with the first connection: most runs need none, and the import takes 0.5 s."""
     from sandbox.plugins.command import ssh_loop as module  # noqa: PLC0415 - see above
 
     return module
 
 
 def run(call: Call, command: str, inputs: Values, previous: Values) -> Values:
-    """Run one of the resource's commands with the inputs given; the outputs."""
+    """Runs one of the resource's commands with these inputs; returns the outputs."""
     carried: dict[str, str] = {}
     if inputs.get("addPreviousOutputInEnv", True):
         names = {"PULUMI_COMMAND_STDOUT": "stdout", "PULUMI_COMMAND_STDERR": "stderr"}
@@ -102,7 +102,7 @@ def check_copy(values: Values) -> list[Failure]:
             return [Failure("asset", "asset must be a path-based file asset or a text asset")]
         case Archive():
             return [Failure("archive", "archive must be a path to a file or directory")]
-    # As 1.2.1 has it, an asset that is only known after a preview is refused in the preview.
+    # As in 1.2.1, an asset that is only known after a preview is refused in the preview.
     return [Failure("asset", "either asset or archive must be set")]
 
 
@@ -125,8 +125,8 @@ RESOURCES = (
         create=create_command,
         update=update_command,
         delete=delete_command,
-        nested_replaces=False,  # a change within triggers is an update here: it is the SDK that asks to replace
-        preview_id=new_id,  # as the official one: a preview's id is known, and another in the run
+        nested_replaces=False,  # a change inside triggers is an update here: the SDK asks for the replacement
+        preview_id=new_id,  # as in the official one: a preview's id is known, and differs in the run
     ),
     ResourceType(
         "command:remote:CopyToRemote",
@@ -155,7 +155,7 @@ def cancel() -> None:
 
 
 def explain(error: Exception) -> str | None:
-    """The words of errors that come from the network; None for a mistake in here."""
+    """The message for an error of the network; None for a bug in this plugin."""
     return str(error) if isinstance(error, ssh_loop().DIAL_ERRORS) else None
 
 

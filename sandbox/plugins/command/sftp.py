@@ -23,7 +23,7 @@ from sandbox.plugins.framework.values import Archive, Asset, Values
 
 
 async def copy(connection: Values, source: Asset | Archive, target: str, tell: Tell, timeout: float) -> None:
-    """Copy the asset or archive to the path on the server, on a connection of its own."""
+    """Copies the asset or archive to the path on the server, on its own connection."""
     async with AsyncExitStack() as stack:
         client = await connect_within(timeout, connection, stack, tell)
         remote = await stack.enter_async_context(client.start_sftp_client())

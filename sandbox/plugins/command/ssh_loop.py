@@ -1,4 +1,4 @@
-"""The asyncio loop that all SSH runs on, and the way to it from the plugin's threads.
+"""The asyncio loop in which all SSH runs, and the access to it from the plugin's threads.
 
 Importing this imports asyncssh, which takes longer than the rest of the plugin: import it with the first connection.
 """
@@ -23,18 +23,18 @@ Result = TypeVar("Result")
 
 
 class Loop:
-    """One asyncio loop in a thread of its own; operations wait for it in theirs."""
+    """An asyncio loop in its own thread; operations wait for it in theirs."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
 
     def start(self, work: Coroutine[Any, Any, Result]) -> Future[Result]:
-        """Do the work there; its result is waited for here."""
+        """Does the work in the loop; the caller waits for its result."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def cancel(self) -> None:
-        """End what still dials; what is connected goes on to its end."""
+        """Ends dialling; what is connected continues to its end."""
         self._loop.call_soon_threadsafe(dial.CANCELLED.set)
 
 
@@ -42,23 +42,23 @@ LOOP = Loop()
 
 
 def execute(call: Call, connection: Values, command: Execution) -> tuple[str, str]:
-    """Run the command on the server: its stdout and stderr."""
+    """Runs the command on the server; returns stdout and stderr."""
     stdout, stderr = _there(call, lambda tell: execution.execute(connection, command, tell, call.timeout))
     return stdout, stderr
 
 
 def copy(call: Call, connection: Values, source: Asset | Archive, target: str) -> None:
-    """Copy the asset or archive to the server."""
+    """Copies the asset or archive to the server."""
     _there(call, lambda tell: sftp.copy(connection, source, target, tell, call.timeout))
 
 
 def cancel() -> None:
-    """End dialling."""
+    """Ends dialling."""
     LOOP.cancel()
 
 
 def _there(call: Call, work: Callable[[dial.Tell], Coroutine[Any, Any, Any]]) -> Any:
-    """Do the work on the loop, and pass what it tells to the engine's log from this thread, in order."""
+    """Does the work in the loop, and passes its messages to the engine's log from this thread, in order."""
     messages: SimpleQueue[tuple[str, str] | None] = SimpleQueue()
 
     async def telling() -> Any:

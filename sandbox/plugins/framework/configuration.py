@@ -14,7 +14,7 @@ ENGINE_KEYS = frozenset({"version", "pluginDownloadURL", "pluginChecksums", "par
 
 
 def parsed(values: Values, declared: Mapping[str, Input]) -> Values:
-    """The values with what is not declared as a string parsed from JSON, without the engine's own."""
+    """The values, parsed from JSON if they are not declared as strings; without the engine's own values."""
     own = {key: value for key, value in values.items() if key not in ENGINE_KEYS and not key.startswith("__")}
     return {key: _parsed(value, declared.get(key)) for key, value in own.items() if value is not UNKNOWN}
 
@@ -25,7 +25,7 @@ def _parsed(value: Any, rule: Input | None) -> Any:
     try:
         return json.loads(value)
     except ValueError:
-        return value  # of the wrong kind, which the check says
+        return value  # of the wrong type, which the check reports
 
 
 def failures(values: Values, declared: Mapping[str, Input]) -> list[Failure]:

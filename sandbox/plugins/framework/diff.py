@@ -1,6 +1,6 @@
 """What a change of inputs means for a resource: nothing, an update or a replacement, property by property.
 
-Leaves out comparing with the outputs: a difference is one of inputs, as in the official command and AWS plugins.
+Does not compare with the outputs: only inputs differ, as in the official command and AWS plugins.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KINDS = {
 
 
 def response(row: ResourceType, old: Side, new: Side, ignored: Collection[str]) -> Any:
-    """The answer to Diff. A secret is compared as a whole: its inside shows in no path."""
+    """The answer to Diff. A secret is compared as a whole: no path leads inside it."""
     (olds, old_secrets), (news, new_secrets) = old, new
     olds = {key: value for key, value in olds.items() if _compared(key, row, ignored)}
     news = in_old_order(row, olds, {key: value for key, value in news.items() if _compared(key, row, ignored)})
@@ -50,7 +50,7 @@ def _replaces(row: ResourceType, path: Path, olds: Values, news: Values) -> bool
 
 
 def changes(kinds: Mapping[str, str], delete_before_replace: bool = False) -> Any:
-    """The answer made of each changed path and how it changes; none means that nothing changed."""
+    """The answer for each changed path and its kind of change; without any, nothing changed."""
     return provider_pb2.DiffResponse(
         changes=provider_pb2.DiffResponse.DIFF_SOME if kinds else provider_pb2.DiffResponse.DIFF_NONE,
         replaces=_tops(path for path, kind in kinds.items() if kind.endswith("-replace")),
@@ -67,7 +67,7 @@ def _tops(paths: Iterable[str]) -> list[str]:
 
 
 def in_old_order(row: ResourceType, olds: Values, news: Values) -> Values:
-    """The new values, where an unordered list that holds the same as before keeps its old order."""
+    """The new values; an unordered list with the same content keeps its old order."""
     kept = {key: olds[key] for key, rule in row.inputs.items() if rule.unordered and _same_set(olds, news, key)}
     return news | kept
 

@@ -1,6 +1,6 @@
-"""Checks inputs against their declarations: unknown names, missing values, kinds; fills in defaults, finds secrets.
+"""Checks inputs against their declarations: unknown names, missing values, types; fills in defaults, finds secrets.
 
-Leaves out what a value means: that is the `check` function of a resource type.
+Does not check what a value means: the `check` function of a resource type does.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _kind_name(kind: type | tuple[type, ...]) -> str:
 
 
 def with_defaults(values: Mapping[str, Any], declared: Mapping[str, Input], name: str, olds: Values) -> Values:
-    """The values with defaults in them, in nested objects too; a generated default is kept from the old inputs."""
+    """The values with defaults, also in nested objects; a generated default is kept from the old inputs."""
     result = dict(values)
     for key, rule in declared.items():
         if result.get(key) is None and rule.default is not None:
@@ -79,7 +79,7 @@ def with_defaults(values: Mapping[str, Any], declared: Mapping[str, Input], name
 
 
 def declared_secrets(values: Mapping[str, Any], declared: Mapping[str, Input], path: Path = ()) -> Iterator[Path]:
-    """The paths of the values that are declared secret; what is inside of a secret is not looked at."""
+    """The paths of the values that are declared secret; does not look inside a secret."""
     for name, rule in declared.items():
         value, here = values.get(name), (*path, name)
         if value is None:

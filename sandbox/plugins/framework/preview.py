@@ -1,4 +1,4 @@
-"""What a preview shows of a resource that is to be created or updated: which outputs are known, and which are not."""
+"""The outputs that a preview shows for a resource to be created or updated: which are known, and which are not."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from sandbox.plugins.framework.values import UNKNOWN, Values, contains_unknown, 
 
 
 def created(row: ResourceType, news: Values) -> Values:
-    """The inputs, and every output unknown unless an input of the same name gives it."""
+    """The inputs, and every output: unknown unless an input of the same name defines it."""
     return dict.fromkeys(row.outputs, UNKNOWN) | news
 
 
 def updated(row: ResourceType, olds: Values, news: Values) -> Values:
-    """Old outputs and new inputs; a volatile output is unknown when an input is, or differs from the old state's."""
+    """Old outputs and new inputs; a volatile output is unknown if an input is, or differs from the old state's."""
     changed = any(
         contains_unknown(news.get(key)) or (key in olds and not same(news.get(key), olds[key])) for key in row.inputs
     )
@@ -21,5 +21,5 @@ def updated(row: ResourceType, olds: Values, news: Values) -> Values:
 
 
 def outputs_only(row: ResourceType, state: Values) -> Values:
-    """The state without the inputs in it, except those that are outputs too."""
+    """The state without the inputs, except those that are also outputs."""
     return {key: value for key, value in state.items() if key not in row.inputs or key in row.outputs}

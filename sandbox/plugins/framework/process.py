@@ -17,9 +17,9 @@ from sandbox.plugins.framework.protocol import engine_pb2, engine_pb2_grpc
 from sandbox.plugins.framework.table import Log
 from sandbox.processes import Signals
 
-WORKERS = 512  # threads are made as they are needed; a waiting command holds one
-# How often the official plugins and language host ask whether the engine is still there: until then they go on without
-# one that was killed. SANDBOX_HEALTH_CHECK gives other seconds, for tests that cannot wait.
+WORKERS = 512  # threads are created when needed; a waiting command occupies one
+# How often the official plugins and language host check that the engine still exists; until then they outlive one that
+# was killed. SANDBOX_HEALTH_CHECK sets other seconds, for tests that cannot wait.
 HEALTH_CHECK_SECONDS, SOONER_HEALTH_CHECK = 300.0, "SANDBOX_HEALTH_CHECK"
 ANSWER_SECONDS = 10.0
 UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -34,11 +34,11 @@ SEVERITIES = {
 def serve(
     register: Callable[[grpc.Server], None], engine: Callable[[], str], at_end: Callable[[], None] | None = None
 ) -> NoReturn:
-    """Serve on a free loopback port until the engine interrupts the process, or is found gone: then call `at_end`, end.
+    """Serves on a free loopback port until the engine interrupts the process or is gone; then calls `at_end` and ends.
 
-    `engine` is the engine's address, "" where nobody has named one: then nobody is asked.
+    `engine` is the engine's address, or "", which is never checked.
     """
-    # How the engine ends a plugin, which it runs in a group of its own.
+    # The engine ends a plugin with this signal; it runs plugins in their own process group.
     interrupt = Signals(signal.SIGINT)
     server = grpc.server(ThreadPoolExecutor(max_workers=WORKERS), options=UNLIMITED)
     register(server)
@@ -51,11 +51,11 @@ def serve(
         gone = not healthy(engine())
     if at_end is not None:
         at_end()
-    os._exit(1 if gone else 0)  # threads still at work have nobody to answer to
+    os._exit(1 if gone else 0)  # nobody is waiting for threads that still work
 
 
 def healthy(address: str) -> bool:
-    """Whether the engine answers there, if only that it knows no such request."""
+    """Whether the engine answers, even if only that it does not know the request."""
     if not address:
         return True
     with grpc.insecure_channel(address) as channel:
@@ -68,7 +68,7 @@ def healthy(address: str) -> bool:
 
 
 class EngineLog:
-    """Lines to the engine's log, about one resource or about the whole run. `engine` is its address."""
+    """Writes lines to the engine's log, about one resource or about the whole run. `engine` is its address."""
 
     def __init__(self, address: str) -> None:
         self.engine = ""
@@ -78,7 +78,7 @@ class EngineLog:
             self.connect(address)
 
     def connect(self, address: str) -> None:
-        """Log to the engine at this address from now on."""
+        """Writes to the engine at this address from now on."""
         self.engine = address
         with self._lock:
             self._engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address, options=UNLIMITED))

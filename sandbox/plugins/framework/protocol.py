@@ -17,7 +17,7 @@ PACKAGES = ("pulumi", "pulumi.runtime", "pulumi.runtime.proto")
 
 @contextlib.contextmanager
 def _bare_packages() -> Iterator[None]:
-    """Put empty packages in the place of the SDK's while its generated modules are imported."""
+    """Replaces the SDK's packages by empty ones while its generated modules are imported."""
     if "pulumi" in sys.modules:
         yield
         return

@@ -31,7 +31,7 @@ Row = TypeVar("Row", ResourceType, Function)
 
 
 def serve(plugin: Plugin, kind: type[Provider] | None = None) -> NoReturn:
-    """Run the plugin as the engine starts it: the port on stdout, until the engine is gone."""
+    """Runs the plugin as the engine starts it: prints the port, and serves until the engine is gone."""
     engine = sys.argv[1] if len(sys.argv) > 1 and not sys.argv[1].startswith("-") else ""
     provider = (kind or Provider)(plugin, process.EngineLog(engine))
     process.serve(
@@ -41,7 +41,7 @@ def serve(plugin: Plugin, kind: type[Provider] | None = None) -> NoReturn:
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
-    """One plugin process. Each request runs in a thread of its own."""
+    """One plugin process. Each request runs in its own thread."""
 
     def __init__(self, plugin: Plugin, log: process.EngineLog) -> None:
         self.plugin = plugin
@@ -219,7 +219,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     @contextmanager
     def boundary(self, context: grpc.ServicerContext) -> Iterator[None]:
-        """Errors leave as a gRPC status with one message. Everything is caught: a traceback helps no operator."""
+        """Turns any error into a gRPC status with one message, because a traceback helps no operator."""
         try:
             yield
         except PluginError as error:
@@ -240,7 +240,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 def _kept_when_partial(
     context: grpc.ServicerContext, row: ResourceType, values: Values, secrets: frozenset[Path]
 ) -> Iterator[None]:
-    """Tell the engine, in the status details of a `PartialError`, what exists in spite of it, so that it is kept."""
+    """Puts into the status details what a `PartialError` created, so that the engine keeps it."""
     try:
         yield
     except PartialError as error:
@@ -260,13 +260,13 @@ def _kept_when_partial(
 
 
 def _state(row: ResourceType, values: Values, secrets: frozenset[Path]) -> struct_pb2.Struct:
-    """The values on the wire: secret where an input was, where it is declared so, and where an output is."""
+    """The values on the wire: secret if an input was secret, if declared so, or if the output is."""
     declared = inputs.declared_secrets(values, row.inputs)
     return to_struct(values, secrets | frozenset(declared) | {(name,) for name in row.secret_outputs})
 
 
 def _old_inputs(request: Any) -> struct_pb2.Struct:
-    """The inputs of the last run; an engine that does not keep them apart sends a state that holds them."""
+    """The inputs of the last run; an engine that does not store them separately sends a state that contains them."""
     return request.old_inputs if request.HasField("old_inputs") else request.olds
 
 

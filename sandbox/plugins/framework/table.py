@@ -37,7 +37,7 @@ from sandbox.plugins.framework.values import Values
 
 
 class PluginError(Exception):
-    """A failure that the operator is to read: the message is all that is shown."""
+    """A failure for the operator, who only sees this message."""
 
 
 class Cancelled(PluginError):
@@ -45,7 +45,7 @@ class Cancelled(PluginError):
 
 
 class PartialError(PluginError):
-    """The resource was made (or changed), and then something failed: its id and outputs are kept."""
+    """The resource was created (or changed), and then something failed: its id and outputs are kept."""
 
     def __init__(self, message: str, id: str, outputs: Values) -> None:
         super().__init__(message)
@@ -54,7 +54,7 @@ class PartialError(PluginError):
 
 
 class Log(Protocol):
-    """The engine's log. With `status` a line is shown beside the resource while it is worked on, and not kept."""
+    """The engine's log. A line with `status` is only shown next to the resource while that is worked on."""
 
     def __call__(self, severity: str, message: str, *, status: bool = False) -> None:
         """`severity` is "debug", "info", "warning" or "error"."""
@@ -62,7 +62,7 @@ class Log(Protocol):
 
 @dataclass(frozen=True)
 class Call:
-    """The one operation that a row's function is to do."""
+    """The operation that a row's function must do."""
 
     urn: str
     name: str
@@ -70,12 +70,12 @@ class Call:
     log: Log
     stop: threading.Event
     id: str = ""
-    inputs: Values = field(default_factory=dict)  # what is wanted now; in read: the inputs in the state
-    state: Values = field(default_factory=dict)  # inputs and outputs as of the last run: update, read, delete
-    timeout: float = 0.0  # seconds, from customTimeouts; 0 = none given
+    inputs: Values = field(default_factory=dict)  # the wanted inputs; in read, the inputs in the state
+    state: Values = field(default_factory=dict)  # inputs and outputs of the last run: update, read, delete
+    timeout: float = 0.0  # seconds, from customTimeouts; 0: not given
 
     def wait(self, seconds: float) -> None:
-        """Sleep, unless and until the engine cancels: then raise `Cancelled`."""
+        """Sleeps, unless the engine cancels: then raises `Cancelled`."""
         if self.stop.wait(seconds):
             raise Cancelled("cancelled")
 
@@ -90,13 +90,13 @@ class Failure:
 
 @dataclass(frozen=True)
 class Input:
-    """One input property, at the top or within another.
+    """One input property, at the top or inside another.
 
-    `kind`: str, bool, int, float, list, dict, Asset…; `object` takes anything. `fields` gives the members of a dict and
-    refuses others; `each` describes the items of a list or the values of a dict whose keys are free.
-    `replaces`: a change makes a new resource; a function decides it from the old inputs and the new ones.
-    `default`: a value, or a function of the resource's name, called once in the resource's life (for generated names).
-    `unordered`: a list whose order means nothing: neither a difference nor what `read` finds.
+    `kind`: str, bool, int, float, list, dict, Asset…; `object` accepts anything. `fields` are the members of a dict,
+    others are refused; `each` describes the items of a list, or the values of a dict with free keys. `replaces`: a
+    change replaces the resource; a function decides from the old and the new inputs. `default`: a value, or a function
+    of the resource's name that is called once in the resource's life (for generated names). `unordered`: the order of a
+    list has no meaning, neither for differences nor for what `read` finds.
     """
 
     kind: type | tuple[type, ...] = object
@@ -124,13 +124,13 @@ class ResourceType:
     delete: Callable[[Call], None] | None = None
     check: Callable[[Values], Sequence[Failure]] | None = None
     delete_before_replace: bool = False
-    nested_replaces: bool = True  # False: only a change of the whole value replaces, not one within it
-    preview_id: Callable[[str], str] | None = None  # for plugins that promise an id in a preview
+    nested_replaces: bool = True  # False: only a change of the whole value replaces, not one inside it
+    preview_id: Callable[[str], str] | None = None  # for plugins that know the id in a preview
 
 
 @dataclass(frozen=True)
 class Function:
-    """An invoke: `run` gets a `Call` with the arguments as `inputs` and returns the result's values."""
+    """An invoke: `run` gets a `Call` with the arguments as `inputs`, and returns the result's values."""
 
     token: str
     inputs: Mapping[str, Input]
@@ -141,10 +141,10 @@ class Function:
 class Plugin:
     """A whole plugin: `provider.serve(Plugin(…))` runs it.
 
-    `refused` gives types and functions that the real plugin has and this one does not, with the reason.
-    `configure` is called with the configuration (nested values parsed from their JSON) and may raise `PluginError`.
-    `handshake` is False where the real plugin has no such request: the engine then names itself by the command line.
-    `explain` turns a library's exception into a sentence, or None where it is not one that it knows.
+    `refused` are types and functions that the real plugin has and this one does not, with the reason. `configure` is
+    called with the configuration (nested values parsed from JSON) and may raise `PluginError`. `handshake` is False if
+    the real plugin has no such request; then the engine gives its address on the command line. `explain` turns a
+    library's exception into a sentence; None for one that it does not know.
     """
 
     name: str

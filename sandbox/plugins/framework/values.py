@@ -26,7 +26,7 @@ UNKNOWN_SENTINEL = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 
 class Unknown:
-    """The type of `UNKNOWN`: a value that only the real run will know. Compare with `is`."""
+    """The type of `UNKNOWN`: a value that is only known in the real run. Compare with `is`."""
 
     def __repr__(self) -> str:
         return "UNKNOWN"
@@ -40,7 +40,7 @@ UNKNOWN = Unknown()
 
 @dataclass(frozen=True)
 class Asset:
-    """One file: its text, or a path, or a URI. `hash` is the SHA-256 that the engine worked out."""
+    """One file: its text, a path, or a URI. `hash` is the SHA-256 that the engine computed."""
 
     text: str | None = None
     path: str | None = None
@@ -59,7 +59,7 @@ class Archive:
 
 
 def from_struct(struct: struct_pb2.Struct) -> tuple[Values, frozenset[Path]]:
-    """The plain values, absent where null, and the paths at which secrets were."""
+    """The plain values, without null, and the paths of the secrets."""
     secrets: set[Path] = set()
     return _object(struct, (), secrets), frozenset(secrets)
 
@@ -111,7 +111,7 @@ def _content(kind: type[Asset | Archive], values: Values) -> Asset | Archive:
 
 
 def to_struct(values: Mapping[str, Any], secrets: Collection[Path] = ()) -> struct_pb2.Struct:
-    """The values on the wire; a value at one of the secret paths is marked as a secret."""
+    """The values on the wire; values at the secret paths are marked as secrets."""
     struct = struct_pb2.Struct()
     marked = frozenset(secrets)
     for key, value in values.items():
@@ -171,7 +171,7 @@ def contains_unknown(value: Any) -> bool:
 
 
 def differences(old: Any, new: Any, path: Path = (), whole: Collection[Path] = ()) -> Iterator[tuple[Path, str]]:
-    """Each innermost path where the two differ, and how: "add", "delete", "update". A `whole` path is not entered."""
+    """Each innermost path where the two differ, and how: "add", "delete", "update". `whole` paths are not entered."""
     if path not in whole and isinstance(old, dict) and isinstance(new, dict):
         for key in sorted(old.keys() | new.keys()):
             yield from differences(old.get(key), new.get(key), (*path, key), whole)
@@ -187,7 +187,7 @@ def differences(old: Any, new: Any, path: Path = (), whole: Collection[Path] = (
 
 
 def same(old: Any, new: Any) -> bool:
-    """Equality as the engine has it: 1 is not True, and assets are equal when their hashes are."""
+    """Equality as in the engine: 1 is not True, and assets are equal if their hashes are."""
     if isinstance(old, Asset | Archive) and type(old) is type(new) and old.hash and new.hash:
         return old.hash == new.hash
     if isinstance(old, bool) != isinstance(new, bool):

@@ -1,6 +1,6 @@
 """Serves the engine's LanguageRuntime protocol: runs Python programs, policy packs and provider plugins.
 
-Code generation, templates, packing and debuggers are left out: gRPC refuses them.
+gRPC refuses code generation, templates, packing and debuggers.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Children:
         return status
 
     def end(self, child: subprocess.Popen[bytes]) -> None:
-        """Interrupt it if it still runs, and kill it where that does not end it in time."""
+        """Interrupts the process if it still runs, and kills it if it does not end in time."""
         if child.poll() is not None:
             return
         child.send_signal(signal.SIGINT)
@@ -65,7 +65,7 @@ class Children:
         killer.start()
 
     def finish(self) -> None:
-        """Let those that were interrupted end by themselves, for as long as the engine waits for this process."""
+        """Lets interrupted processes end by themselves, for as long as the engine waits for this process."""
         with self._lock:
             running = list(self._running)
         deadline = time.monotonic() + SECONDS_TO_END
@@ -93,7 +93,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         return plugin_pb2.PluginInfo(version=VERSION)
 
     def GetRequiredPackages(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """The plugins of the program's packages. An environment that is missing is made first, as before each run."""
+        """The plugins of the program's packages. A missing environment is created first, as before each run."""
         with boundary(context):
             python = toolchain.resolve(_options(request.info), request.info.root_directory)
             log = process.EngineLog(self.engine).about("")
@@ -113,7 +113,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             argv = [python.python, str(PROGRAM), *self._program_arguments(request)]
             child = self.children.start(argv, env={**python.environment, **_configuration(request)})
         self._programs.append(child)
-        # The engine ends the request when it needs the program no longer, because something else has failed.
+        # The engine ends the request if it no longer needs the program, because something else has failed.
         context.add_callback(lambda: self.children.end(child))
         if self.cancelled.is_set():
             self.children.end(child)
@@ -138,7 +138,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         return [*options, *(["--dry-run"] if request.dryRun else []), "--", request.info.entry_point, *request.args]
 
     def RunPlugin(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-        """A policy pack or a provider in Python: its output and its exit status, as they come."""
+        """A policy pack or a provider in Python: passes its output and exit status on."""
         root, directory = request.info.root_directory, request.info.program_directory
         policies = request.kind == "analyzer"
         with boundary(context):
@@ -157,7 +157,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         yield language_pb2.RunPluginResponse(exitcode=self.children.wait(child))
 
     def InstallDependencies(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-        """Into the environment that the options name, whatever else it is used for."""
+        """Into the environment that the options name, even if something else uses it too."""
         told: SimpleQueue[bytes] = SimpleQueue()
         with boundary(context):
             python = toolchain.resolve(_options(request.info), request.info.root_directory, plugin=request.is_plugin)
@@ -183,7 +183,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             return language_pb2.GetProgramDependenciesResponse(dependencies=packages)
 
     def Cancel(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """Ends the program. Plugins that run are ended by their own requests."""
+        """Ends the program. Plugins are ended through their own requests."""
         self.cancelled.set()
         for child in self._programs:
             self.children.end(child)
@@ -209,13 +209,13 @@ def _said(argv: list[str], python: Toolchain) -> str:
 
 
 def _packages(python: Toolchain, which: str) -> list[tuple[str, str, str | None]]:
-    """(name, version, pulumi-plugin.json) of what is installed for the program."""
+    """(name, version, pulumi-plugin.json) of the packages installed for the program."""
     rows: list[tuple[str, str, str | None]] = json.loads(_said([python.python, str(PACKAGES), which], python))
     return rows
 
 
 def _plugin_of(name: str, version: str, described: str | None) -> Any:
-    """The plugin that a package needs; None where it has none, or where its version is no plugin's."""
+    """The plugin that a package needs; None if it needs none, or its version is not a plugin's."""
     description = json.loads(described) if described is not None else {}
     if name in WITHOUT_PLUGIN or (described is None and not name.startswith("pulumi-")):
         return None

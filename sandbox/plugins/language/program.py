@@ -1,14 +1,14 @@
 """Runs a Pulumi program in its own interpreter, as `pulumi-language-python-exec` of the official language host does.
 
-Started by path, by any Python that has the SDK: imports nothing of this repository. Leaves out tracing and debuggers.
-Nothing is done about an interrupt, as there: it is the program's own to handle.
+Started by path, with any Python that has the SDK: imports nothing of this repository. Left out: tracing and debuggers.
+As there, handling an interrupt is left to the program.
 """
 
 from __future__ import annotations
 
 import sys
 
-sys.path.pop(0)  # this file's own directory: its neighbours must not hide modules of the program
+sys.path.pop(0)  # this file's own directory: its neighbours must not hide the program's modules
 
 import argparse
 import asyncio
@@ -46,7 +46,7 @@ def arguments() -> argparse.Namespace:
 
 
 def configure(args: argparse.Namespace) -> None:
-    """Connect the SDK to the engine; configuration comes in the environment, as from the official host."""
+    """Connects the SDK to the engine; the configuration is in the environment, as with the official host."""
     pulumi.runtime.set_all_config(pulumi.runtime.get_config_env(), pulumi.runtime.get_config_secret_keys_env())
     pulumi.runtime.configure(
         pulumi.runtime.Settings(
@@ -63,7 +63,7 @@ def configure(args: argparse.Namespace) -> None:
 
 
 def own_traceback(program: str) -> str:
-    """The traceback of the current exception from the program's first frame on, without what started the program."""
+    """The current exception's traceback from the program's first frame on, without what started the program."""
     error = sys.exc_info()[1]
     assert error is not None
     directory = os.path.abspath(program if os.path.isdir(program) else os.path.dirname(program))
@@ -77,7 +77,7 @@ def own_traceback(program: str) -> str:
 
 
 def run(program: str, parallel: int) -> int:
-    """Run the program in the stack's resource; the process's exit status."""
+    """Runs the program in the stack's resource; returns the exit status."""
     if os.path.isdir(program) and not os.path.exists(os.path.join(program, "__main__.py")):
         pulumi.log.error(f"unable to find main python program `__main__.py` in `{os.path.abspath(program)}`")
         return SHOWN
@@ -89,14 +89,14 @@ def run(program: str, parallel: int) -> int:
     def main_module() -> None:
         runpy.run_path(program, run_name="__main__")
 
-    # A program that fails leaves futures behind; asyncio's complaints about them would bury the one error that matters.
+    # A program that fails leaves futures behind; asyncio's complaints about them would hide the one error that matters.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     try:
         loop.run_until_complete(pulumi.runtime.run_in_stack(main_module))
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
         return FAILED
-    except Exception:  # whatever the program raises is shown, with its own frames
+    except Exception:  # shows whatever the program raises, with its own frames
         pulumi.log.error(f"Program failed with an unhandled exception:\n{own_traceback(program)}")
         return SHOWN
     finally:

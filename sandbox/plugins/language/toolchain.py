@@ -1,7 +1,7 @@
-"""Which Python runs a program: the `virtualenv` of Pulumi.yaml, made where it is missing; else the one on PATH.
+"""The Python that runs a program: the `virtualenv` of Pulumi.yaml, created if it is missing; otherwise the one on PATH.
 
-As the official host's toolchain pip does it. Leaves out the toolchains poetry and uv, and type checkers: refused, since
-ignoring them would run the wrong thing.
+As the official host's toolchain pip does it. Refuses the toolchains poetry and uv, and type checkers, because ignoring
+them would run the wrong thing.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ Tell = Callable[[str, str], None]  # (severity, text)
 
 
 class ToolchainError(Exception):
-    """Pulumi.yaml asks for an interpreter that is not there, or in a way that is not implemented."""
+    """Pulumi.yaml asks for an interpreter that does not exist, or in a way that is not implemented."""
 
 
 @dataclass(frozen=True)
 class Toolchain:
-    """`virtualenv` is the folder of the environment; None for the Python on PATH. `option` is as in Pulumi.yaml."""
+    """`virtualenv` is the environment's directory; None for the Python on PATH. `option` is as in Pulumi.yaml."""
 
     virtualenv: Path | None
     option: str
@@ -38,7 +38,7 @@ class Toolchain:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a program is started with: the environment activated, and nothing of this repository."""
+        """The environment variables of a program: the virtual environment activated, and nothing of this repository."""
         variables = _without_repository(os.environ)
         if self.virtualenv is not None:
             path = f"{self.virtualenv / 'bin'}:{variables.get('PATH', '')}"
@@ -47,7 +47,7 @@ class Toolchain:
         return variables
 
     def validate(self) -> None:
-        """Raises ToolchainError where the named environment is none."""
+        """Raises ToolchainError if the named directory is not an environment."""
         if self.virtualenv is None or Path(self.python).is_file():
             return
         wrong = "doesn't appear to be a virtual environment" if self.virtualenv.exists() else "doesn't exist"
@@ -60,7 +60,7 @@ class Toolchain:
         )
 
     def ensure(self, directory: str, tell: Tell) -> None:
-        """Make the environment where its folder is missing or empty; any other folder is left as it is."""
+        """Creates the environment if its directory is missing or empty; any other directory stays as it is."""
         folder = self.virtualenv
         if folder is None or Path(self.python).is_file():
             return
@@ -70,7 +70,7 @@ class Toolchain:
             self.install(directory, tell)
 
     def install(self, directory: str, tell: Tell) -> None:
-        """Make the environment, and have pip install in it what the folder's requirements.txt names."""
+        """Creates the environment, and has pip install the requirements.txt of the directory in it."""
         if self.virtualenv is not None:
             tell("info", "Creating virtual environment...\n")
             self._run([on_path(), "-m", "venv", str(self.virtualenv)], directory, tell)
@@ -99,7 +99,7 @@ class Toolchain:
 
 
 def resolve(options: Mapping[str, Any], root: str, *, plugin: bool = False) -> Toolchain:
-    """By `runtime.options` of the Pulumi.yaml (or PulumiPlugin.yaml) in the directory `root`."""
+    """From `runtime.options` of the Pulumi.yaml (or PulumiPlugin.yaml) in the directory `root`."""
     for name, value in options.items():
         if name not in IMPLEMENTED or IMPLEMENTED[name] not in (None, value):
             raise ToolchainError(f"this stand-in language host does not implement the runtime option {name}: {value}")
@@ -108,7 +108,7 @@ def resolve(options: Mapping[str, Any], root: str, *, plugin: bool = False) -> T
 
 
 def on_path() -> str:
-    """PULUMI_PYTHON_CMD, else python3 or python, as PATH has it."""
+    """PULUMI_PYTHON_CMD, otherwise python3 or python, on PATH."""
     given = os.environ.get("PULUMI_PYTHON_CMD")
     names = [given] if given else ["python3", "python"]
     found = next((path for name in names if (path := shutil.which(name))), None)
@@ -118,7 +118,7 @@ def on_path() -> str:
 
 
 def _without_repository(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment as it was before the launcher put this repository on the path, which programs must not see."""
+    """The environment before the launcher added this repository to the path, which programs must not see."""
     copied = dict(environment)
     others = [entry for entry in copied.pop("PYTHONPATH", "").split(os.pathsep) if entry and entry != str(REPOSITORY)]
     return copied | {"PYTHONPATH": os.pathsep.join(others)} if others else copied
