@@ -85,7 +85,7 @@ async def _check(args: pulumi.ResourceHookArgs, *, boots: bool = False) -> None:
 
 KEY_NEEDED = (
     "Rule: servers are logged in to with the keys of an SSH agent, or with ssh.privateKey of the settings.\n"
-    'Do:   start one where there is none (eval "$(ssh-agent)"), give it the key (ssh-add FILE), run pulumi up again.'
+    'Do:   start one if there is none (eval "$(ssh-agent)"), give it the key (ssh-add FILE), run pulumi up again.'
 )
 
 

@@ -1,7 +1,7 @@
-"""The settings of `stack_config.py` as JSON schema: as pydantic gives it, resolved, and wrapped for editors. Pure.
+"""The settings of `stack_config.py` as JSON schema: pydantic's, resolved, and adapted for editors. Pure.
 
-The editor's schema is for a whole `Pulumi.STACK.yaml`. Pulumi keeps numbers and yes or no as text at the top, and a
-secret may be `secure:`; it knows both. Rules that join several settings are not in it: `check` tells those.
+The editor's schema is for a whole `Pulumi.STACK.yaml`. Pulumi stores top-level numbers and booleans as text, and a
+secret may be `secure:`; the schema allows both. It has no rules about several settings: `check` reports those.
 """
 
 from __future__ import annotations

@@ -39,14 +39,14 @@ OUTPUTS: Schema = {
     "entry": {
         "type": "object",
         "additionalProperties": {"type": "string"},
-        "description": "How clients reach Chef server: apiFqdn, and loadBalancer where one is made.",
+        "description": "How clients reach Chef server: apiFqdn, and loadBalancer if the settings ask for one.",
     },
     "bastion": {
         "type": "object",
         "additionalProperties": {"$ref": "pulumi.json#/Any"},
-        "description": "The bastion where one is made, as settings of ssh.proxy.",
+        "description": "The bastion, if the settings ask for one, as settings of ssh.proxy.",
     },
-    "vip": {"type": "string", "description": "The backends' address that moves on failover, where there is one."},
+    "vip": {"type": "string", "description": "The backends' address that moves on failover, if there is one."},
 }
 ALWAYS = ("servers", "ports", "test")
 

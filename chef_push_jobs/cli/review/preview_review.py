@@ -86,7 +86,7 @@ def _is_moved(subject: PreviewReview, server: str, connect: Change) -> bool:
 
 
 def identities(connect: Change) -> tuple[tuple[str, str], tuple[str, str]]:
-    """(machine, host key that the settings give) of a server or bastion, before and after; empty where it has none."""
+    """(machine, host key in the settings) of a server or bastion, before and after; empty if it has none."""
     found = []
     for inputs in (connect.before, connect.after):
         triggers = [str(one) for one in inputs.get("triggers") or ()]
