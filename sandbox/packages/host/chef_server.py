@@ -8,6 +8,7 @@ work; of the other services there are their TCP ports.
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,6 @@ def reconfigure(core: Core) -> int:
     for folder in ("/var/opt/opscode", "/var/log/opscode"):
         directory(folder, 0o755, *([USER, USER] if folder.startswith("/var/log") else []))
     directory(services.ENABLED, 0o755)
-    services.start_supervisor()
     ha = bool(chef["keepalived"]["enable"])
     master = keepalived.is_data_master(chef, name)
     if ha:
@@ -85,9 +85,8 @@ def reconfigure(core: Core) -> int:
     if master:
         _databases(chef, secrets, core)
     write(RUNNING, pretty(_document(chef, secrets)), 0o600, USER)
-    for service in ("nginx", "opscode-erchef"):
-        if service in changed and (master or not ha) and services.pid_of(service):
-            services.control("restart", service)
+    if master or not ha:
+        services.restart(name for name in ("nginx", "opscode-erchef") if name in changed)
     if ha:
         keepalived.configure(chef["keepalived"], secrets["keepalived"]["vrrp_instance_password"])
     print("Chef Server Reconfigured!")
@@ -111,18 +110,23 @@ def _secrets(*, may_create: bool, veil: bool) -> secrets_file.Groups:
 
 def _keys(secrets: secrets_file.Groups, *, veil: bool) -> None:
     """Each pair is made where its public half is missing; a private half always gets its owner and mode back."""
-    for private, public in KEY_PAIRS:
-        sentinel = private if private == "pivotal.pem" else public
-        if not os.path.exists(f"{ETC}/{sentinel}"):
-            key = keys.private_key()
-            write(f"{ETC}/{private}", key, 0o600, USER)
-            write(f"{ETC}/{public}", keys.public_key(key), 0o644)
-        path = Path(f"{ETC}/{private}")
-        write(str(path), path.read_text(encoding="ascii") if path.exists() else "", 0o600, USER)
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(_key_pair, KEY_PAIRS))
     if veil:
         for name, private in (("superuser_key", "pivotal.pem"), ("webui_key", "webui_priv.pem")):
             secrets_file.add(secrets, "chef-server", name, Path(f"{ETC}/{private}").read_text(encoding="ascii"))
         secrets_file.save(secrets, veil=True)
+
+
+def _key_pair(names: tuple[str, str]) -> None:
+    private, public = names
+    sentinel = private if private == "pivotal.pem" else public
+    if not os.path.exists(f"{ETC}/{sentinel}"):
+        key = keys.private_key()
+        write(f"{ETC}/{private}", key, 0o600, USER)
+        write(f"{ETC}/{public}", keys.public_key(key), 0o644)
+    path = Path(f"{ETC}/{private}")
+    write(str(path), path.read_text(encoding="ascii") if path.exists() else "", 0o600, USER)
 
 
 def _configure_services(chef: dict[str, Any], secrets: secrets_file.Groups, *, master: bool) -> list[str]:
