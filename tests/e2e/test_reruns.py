@@ -63,33 +63,36 @@ def machines(cluster: Stack) -> dict[str, str]:
 # Rows without any effect on a server
 
 
-def test_a_change_of_time_limits_has_no_effect_on_a_server(cluster: Stack) -> None:
-    found = change(cluster, timeLimits={"install": 1000, "test": 200})
-    assert found.planned == set()
-    assert found.updated == {
-        f"{rollout}-install-{server}" for rollout in ("chef", "push-jobs") for server in SERVERS
-    } | {"push-jobs-test-backend-0", "push-jobs-test-backend-1"}
-    assert (found.ctl, found.starts) == ({}, {})
-    assert cluster.outputs()["test"].endswith("0 failures"), "the output outlives a run of nothing"
-
-
-def test_a_change_of_dial_limits_and_timeouts_has_no_effect_on_a_server(cluster: Stack) -> None:
-    found = change(cluster, ssh={**cluster.setting("ssh"), "dialErrorLimit": 50, "perDialTimeout": 14})
-    assert found.planned == set()
-    assert len(found.updated) > 40, "all tasks' connections are others now"
-    assert (found.ctl, found.starts) == ({}, {})
-
-
-def test_the_same_package_from_another_place_has_no_effect_on_a_server(cluster: Stack, tmp_path: Path) -> None:
-    before = cluster.setting("pushJobs")
+def test_time_limits_dial_limits_and_another_place_of_a_package_have_no_effect_on_a_server(
+    cluster: Stack, tmp_path: Path
+) -> None:
+    """All in one run: what has no effect beside others has none alone."""
+    before, ssh = cluster.setting("pushJobs"), cluster.setting("ssh")
     file = CLONE / before["package"]["file"]
     other = str(shutil.copy(file, tmp_path / f"copy-of-{file.name}"))
-    found = change(cluster, pushJobs={**before, "package": {"file": other}})
+    found = change(
+        cluster,
+        timeLimits={"install": 1000, "test": 200},
+        ssh={**ssh, "dialErrorLimit": 50, "perDialTimeout": 14},
+        pushJobs={**before, "package": {"file": other}},
+    )
     assert found.planned == set()
     assert found.updated >= {f"push-jobs-install-{server}" for server in SERVERS}
+    assert len(found.updated) > 40, "all tasks' connections are others now"
     assert (found.ctl, found.starts) == ({}, {})
+    assert cluster.outputs()["test"].endswith("0 failures"), "the output outlives a run of nothing"
     cluster.change(pushJobs=before)
     cluster.up()
+
+
+def test_a_time_limit_updates_the_tasks_of_its_step_alone(cluster: Stack) -> None:
+    before = cluster.setting("timeLimits")
+    cluster.change(timeLimits={**before, "install": 1001, "test": 201})
+    updated = {str(step["urn"]).rsplit("::", 1)[1] for step in cluster.preview() if step["op"] == "update"}
+    cluster.change(timeLimits=before)
+    wanted = {f"{rollout}-install-{server}" for rollout in ("chef", "push-jobs") for server in SERVERS}
+    assert {name for name in updated if "-" in name} >= wanted | {f"push-jobs-test-{each}" for each in SERVERS[:2]}
+    assert not [name for name in updated if "reconfigure" in name or "copy" in name]
 
 
 def test_a_bastion_can_be_added_later_and_everything_goes_through_it(cluster: Stack) -> None:
