@@ -72,6 +72,8 @@ def run(lane: Lane, task: TaskId, fault: Fault) -> Result:
         result.problems.append(f"plain pulumi up did not mend it:\n{again.text[-3000:]}")
     result.seconds = (disturbed, time.monotonic() - begun)
     result.problems += state_problems(lane)
+    if fault.name == "engine":
+        result.problems += _pending_operations(lane)
     return result
 
 
@@ -88,6 +90,13 @@ def _outcome(task: TaskId, fault: Fault, status: int, engine: Engine) -> list[st
     if "Traceback" in engine.text or "goroutine " in engine.text:
         found.append(f"a stack trace for the operator:\n{engine.text[-2000:]}")
     return found
+
+
+def _pending_operations(lane: Lane) -> list[str]:
+    """Those that the command of docs/state.md does not remove."""
+    lane.pulumi("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
+    pending = lane.state()["deployment"].get("pending_operations", [])
+    return [f"still pending after a refresh: {each['resource']['urn']}" for each in pending]
 
 
 def _dependents(lane: Lane, task: TaskId, before: dict[str, list[str]], status: int) -> list[str]:
