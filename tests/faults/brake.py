@@ -39,7 +39,7 @@ class Point:
 
 # By step. A command that the stand-in packages bring stands for all that it does.
 POINTS = {
-    "connect": Point("cat", "chmod"),
+    "connect": Point("chmod", "chmod"),
     "upload": Point(SFTP, SFTP),
     "install": Point("getent", "dpkg-deb"),
     "configure": Point("mkdir", "chmod"),

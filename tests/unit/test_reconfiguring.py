@@ -102,3 +102,49 @@ def test_a_master_without_its_database_waits_until_it_has_it_or_is_no_master(
     assert (done.returncode == 0) == reconfigures
     assert says in done.stdout
     assert (tmp_path / "reconfigured").exists() == reconfigures
+
+
+ADDRESS = "10.0.15.254"
+CONFIGURATION = f"vrrp_instance PC_VI {{\n  virtual_ipaddress {{\n    {ADDRESS} dev eth0\n  }}\n}}\n"
+
+
+@pytest.mark.parametrize(
+    ("current", "requested", "here", "then", "reconfigures"),
+    [
+        (None, None, False, "exit 9", True),  # the first reconfigure
+        ("backup", "backup", False, "exit 9", True),
+        ("backup", "master", False, "exit 9", True),
+        ("master", "master", True, "exit 9", True),
+        ("master", "backup", True, "echo backup > {current}", True),
+        ("master", "master", False, "echo backup > {current}", True),  # rebooted; the other backend has taken over
+        ("master", "master", False, "touch {here}", True),  # rebooted; nobody has taken over
+        ("master", "master", False, "exit 0", False),
+        ("master", "backup", True, "exit 0", False),
+    ],
+)
+def test_chef_server_is_not_reconfigured_on_a_master_that_may_be_none(
+    tmp_path: Path, *, current: str | None, requested: str | None, here: bool, then: str, reconfigures: bool
+) -> None:
+    keepalived = tmp_path / "var/opt/opscode/keepalived"
+    (keepalived / "etc").mkdir(parents=True)
+    (keepalived / "etc/keepalived.conf").write_text(CONFIGURATION)
+    for name, status in {"current": current, "requested": requested}.items():
+        if status:
+            (keepalived / f"{name}_cluster_status").write_text(f"{status}\n")
+    if here:
+        (tmp_path / "here").touch()
+    told = {"current": keepalived / "current_cluster_status", "here": tmp_path / "here"}
+    for name, script in {
+        "ip": f"echo '2: eth0 inet 10.0.0.5/20'; [ ! -e {tmp_path}/here ] || echo '2: eth0    inet {ADDRESS}/32'",
+        "sleep": then.format(**told),
+        "chef-server-ctl": f"touch {tmp_path}/reconfigured",
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    script = scripts.reconfigure_chef_server(license_accepted=False, include=None).text
+    script = script.replace("/var/opt/opscode/", f"{tmp_path}/var/opt/opscode/")
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["sh"], input=script, text=True, env=environment, capture_output=True, check=False)
+    assert (done.returncode == 0) == reconfigures
+    assert (tmp_path / "reconfigured").exists() == reconfigures
+    assert reconfigures or "sudo chef-server-ctl ha-status" in done.stdout

@@ -16,6 +16,7 @@ from . import aws
 from .chef_config import SHARED
 from .files import StandinError, directory, pretty, read_json, write
 
+BENEATH = f"{SHARED}.beneath"  # what a mount hides until it ends
 VOLUMES = "/usr/lib/chef-sandbox/volumes"
 PLUGIN = "/var/opt/opscode/plugins/chef-ha-{}.rb"
 SETTINGS = "/var/opt/opscode/keepalived/etc/chef-ha.json"
@@ -95,13 +96,15 @@ def _mount(volume: str) -> None:
     _unmount()
     directory(os.path.dirname(SHARED), 0o755)
     if os.path.isdir(SHARED):
-        os.rmdir(SHARED)
+        os.rename(SHARED, BENEATH)
     os.symlink(place, SHARED)
 
 
 def _unmount() -> None:
     if os.path.islink(SHARED):
         os.unlink(SHARED)
+        if os.path.isdir(BENEATH):
+            os.rename(BENEATH, SHARED)
 
 
 def _address(chef: dict[str, Any], verb: str) -> None:
