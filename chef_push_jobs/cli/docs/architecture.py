@@ -72,7 +72,7 @@ ARROWS = (
         "push jobs: {}, on backends only",
         "jobs",
     ),
-    Arrow(("M865,110 V156", "M865,156 V110"), Peer.BACKENDS, Peer.BACKENDS, (910, 138)),
+    Arrow(("M815,110 V156", "M815,156 V110"), Peer.BACKENDS, Peer.BACKENDS, (880, 138)),
     Arrow(("M170,258 H600 V236",), Peer.OPERATORS, Peer.SERVERS, (390, 251), "SSH {}, to every server"),
 )
 
