@@ -15,7 +15,7 @@ import pulumi
 import pytest
 
 from chef_push_jobs import scripts
-from chef_push_jobs.engine import first_contact
+from chef_push_jobs.engine import first_contact, shown_keys
 from components import before_dialling
 from tests.programs import COPY_KEY
 from tests.unit.test_doctor_visit import KEY, MINE, OTHER, RSA, a_server, answers, line
@@ -152,6 +152,36 @@ def test_a_server_that_is_not_there_yet_is_dialled_with_the_reason_beside_it_unt
     asyncio.run(act())
     assert told.ephemeral
     assert set(told.ephemeral) == {"install-x: 127.0.0.1: Connection refused: dialled again"}
+
+
+@pytest.mark.parametrize(
+    ("answers_", "wanted"),
+    [
+        ([asyncssh.ConnectionLost("busy"), OTHER, KEY], KEY.get_fingerprint()),
+        (
+            [asyncssh.ConnectionLost("no such type"), OTHER, ConnectionResetError(104, "again"), OTHER],
+            "of another kind",
+        ),
+        ([ConnectionRefusedError(111, "not up yet"), KEY], ConnectionRefusedError),
+        ([asyncssh.ConnectionLost("it stops"), ConnectionRefusedError(111, "down")], ConnectionRefusedError),
+    ],
+    ids=["busy", "has no such key", "not up yet", "is stopping"],
+)
+def test_a_server_that_is_busy_or_just_starting_presents_no_other_key(
+    answers_: list[Any], wanted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ask(*_: object, **__: object) -> Any:
+        answer = answers_.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(asyncssh, "get_server_host_key", ask)
+    if isinstance(wanted, str):
+        assert asyncio.run(shown_keys.shown("127.0.0.1", 22, line(KEY))) == wanted
+    else:
+        with pytest.raises(wanted):
+            asyncio.run(shown_keys.shown("127.0.0.1", 22, line(KEY)))
 
 
 def test_the_reason_is_told_as_long_as_the_plugin_dials_and_no_longer(told: Told) -> None:

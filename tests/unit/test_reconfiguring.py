@@ -148,3 +148,15 @@ def test_chef_server_is_not_reconfigured_on_a_master_that_may_be_none(
     assert (done.returncode == 0) == reconfigures
     assert (tmp_path / "reconfigured").exists() == reconfigures
     assert reconfigures or "sudo chef-server-ctl ha-status" in done.stdout
+
+
+def test_a_failed_reconfigure_of_push_jobs_ends_with_its_own_exit_status(tmp_path: Path) -> None:
+    for folder in ("etc/opscode-push-jobs-server", "home", "bin"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "bin/opscode-push-jobs-server-ctl").write_text("#!/bin/sh\nexit 9\n")
+    (tmp_path / "bin/opscode-push-jobs-server-ctl").chmod(0o755)
+    script = scripts.reconfigure_push_jobs().text.replace(scripts.HOME, str(tmp_path / "home"))
+    for place in PLACES:
+        script = script.replace(place, f"{tmp_path}{place}")
+    environment = {**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"}
+    assert subprocess.run(["sh"], input=script, text=True, env=environment, check=False).returncode == 9

@@ -117,7 +117,7 @@ async def _presented(target: Target, ssh: Ssh, options: Mapping[str, Any]) -> st
     try:
         return await shown_keys.shown(target.address, ssh.port, target.host_key, options.get("tunnel", ()))
     except Exception:  # as above
-        return "of another kind"
+        return "a different one"
 
 
 def _plain(error: Exception) -> str:

@@ -11,7 +11,7 @@ reconfigure() {
   until reconfigure_once; do
     if [ "$tries" = 5 ] || ! grep -q 'tuple concurrently updated' "$said"; then
       rm -f "$said"
-      return 1
+      return "${ended:-1}"
     fi
     echo "another server changed the database at the same time: trying again"
     sleep "$((tries * 5 + $$ % 5))"
