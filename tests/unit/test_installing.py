@@ -17,6 +17,7 @@ COMMANDS = {
     "dpkg-query": 'cat "$DISK/status" 2> /dev/null',
     "dpkg": """case $1 in
   --compare-versions) [ "$(printf '%s\\n' "$2" "$4" | sort -V | head -n 1)" = "$2" ] && [ "$2" != "$4" ] ;;
+  --set-selections) cat > "$DISK/selections" ;;
   *) cp "$2" "$DISK/installed" ;;
 esac""",
     "sha256sum": "cat > /dev/null",
@@ -51,6 +52,9 @@ def install(disk: Path, version: str, status: str = "", others: tuple[str, ...] 
         ("", "1.1", True),
         ("install ok installed 1.0", "1.1", True),
         ("install ok installed 1.2", "1.1", False),
+        ("hold ok installed 1.0", "1.1", True),
+        ("hold ok installed 1.2", "1.1", False),
+        ("hold ok half-configured 1.2", "1.1", True),
         ("install ok triggers-pending 1.2", "1.1", False),
         ("install ok half-configured 1.2", "1.1", True),
         ("install ok unpacked 1.2", "1.1", True),
@@ -62,6 +66,16 @@ def test_a_version_is_never_replaced_by_an_older_one_but_where_it_was_not_config
     tmp_path: Path, status: str, version: str, installs: bool
 ) -> None:
     assert install(tmp_path, version, status) == ((0, version) if installs else (1, ""))
+
+
+@pytest.mark.parametrize("wanted", ["install", "hold", "deinstall"])
+def test_a_version_that_is_there_is_not_installed_again(tmp_path: Path, wanted: str) -> None:
+    assert install(tmp_path, "1.1", f"{wanted} ok installed 1.1") == (0, "")
+
+
+def test_a_package_that_is_on_hold_stays_on_hold(tmp_path: Path) -> None:
+    assert install(tmp_path, "1.1", "hold ok installed 1.0") == (0, "1.1")
+    assert (tmp_path / "selections").read_text() == "push hold\n"
 
 
 def test_what_older_versions_of_a_package_left_goes_once_the_new_one_is_installed(tmp_path: Path) -> None:
