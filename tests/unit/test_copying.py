@@ -177,19 +177,24 @@ def test_chef_servers_own_secrets_come_over_whole_and_other_add_ons_of_this_serv
         assert secrets(pair.copier) == theirs | {"copier's": {"x": "y"}}
 
 
-def test_the_last_three_sets_that_a_copy_replaced_are_kept_for_root_alone(pair: Pair) -> None:
+@pytest.mark.parametrize(
+    ("clock", "keys", "last"), [("goes on", "abacd", "bac"), ("is set back", "abcde", "bcd"), ("stands", "abab", "ba")]
+)
+def test_the_last_three_sets_that_a_copy_replaced_are_kept_for_root_alone(
+    pair: Pair, clock: str, keys: str, last: str
+) -> None:
     kept = pair.copier / "var/lib/chef-rollout/credentials-before"
-    for number in range(5):
-        (pair.primary / FOLDER / "pushy_priv.pem").write_text(f"key {number}")
+    for number, key in enumerate(keys):
+        year = {"goes on": 2026 + number, "is set back": 2026 - number, "stands": 2026}[clock]
+        pair.put("date", f"#!/bin/sh\necho {year}1127T134230Z\n")
+        (pair.primary / FOLDER / "pushy_priv.pem").write_text(key)
         for _ in range(2):
             assert pair.copy().returncode == 0
-        # A set's name begins with its second.
-        for one in kept.glob("2*"):
-            one.rename(one.with_name(f"1{number}{one.name}"))
     assert stat.S_IMODE(kept.stat().st_mode) == 0o700
     sets = sorted(kept.iterdir())
-    assert [(one / "pushy_priv.pem").read_text() for one in sets] == ["key 1", "key 2", "key 3"]
-    assert all((one / "push-jobs-server.key").read_text() == "primary" for one in sets)
+    assert [(one / "pushy_priv.pem").read_text() for one in sets][-len(last) :] == list(last)
+    assert len(sets) == 3
+    assert all((one / "push-jobs-server.key").read_text() == "primary" for one in sets[-len(last) :])
 
 
 def test_a_copy_that_brings_the_same_credentials_keeps_no_set(pair: Pair) -> None:
