@@ -153,6 +153,12 @@ number=0
 for path in "$@"; do
   number=$((number + 1))
   target=$(readlink -f "$path") || { echo "/$path is a broken link: nothing was changed here"; exit 1; }
+  if cut -d ' ' -f 5 /proc/self/mountinfo | grep -Fxq -e "$target"; then
+    echo "something is mounted at $target, so it cannot be replaced as a whole: nothing was changed here"
+    echo "Rule: the set is replaced in one step, which the root of a volume does not allow."
+    echo "Do:   keep the files in a folder on that volume, let /$path be a link to it, then run pulumi up again"
+    exit 1
+  fi
   beside=$work
   if [ "$(stat -c %d "${target%/*}")" != "$(stat -c %d "$work")" ]; then
     beside=$(mktemp -d "${target%/*}/.chef-rollout.XXXXXX")

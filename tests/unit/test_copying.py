@@ -449,6 +449,26 @@ def test_a_link_that_leads_nowhere_is_told(pair: Pair) -> None:
     assert "is a broken link" in pair.copy().stdout
 
 
+@pytest.mark.parametrize("name", [FOLDER, SECRETS])
+@pytest.mark.parametrize("linked", [False, True], ids=["itself", "behind a link"])
+def test_the_root_of_a_volume_is_told_before_anything_is_replaced(pair: Pair, name: str, linked: bool) -> None:
+    here = pair.copier / name
+    place = here
+    if linked:
+        place = pair.copier / "volume"
+        shutil.move(here, place)
+        here.symlink_to(place)
+    mounted = subprocess.run(["mount", "--bind", place, place], capture_output=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip("nothing can be mounted here")
+    try:
+        told = untouched(pair, pair.copy)
+    finally:
+        subprocess.run(["umount", place], check=True)
+    assert f"something is mounted at {place}" in told and "nothing was changed here" in told
+    assert pair.copy().returncode == 0
+
+
 # A primary that somebody else commands
 
 
