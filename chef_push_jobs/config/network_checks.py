@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from chef_push_jobs.config.parser import Values, is_given
 from chef_push_jobs.model.problems import Problem, without_use
+from chef_push_jobs.model.ssh_keys import is_fingerprint
 from chef_push_jobs.model.subnets import planned, room
 from chef_push_jobs.model.topology import Role, Server
 
@@ -26,12 +27,14 @@ ARM64 = re.compile(r"(a1|[a-z]+\d+[a-z]*g[a-z]*)\.")
 def problems(raw: Mapping[str, object], values: Values, servers: Sequence[Server]) -> list[Problem]:
     """`raw` is the stack's file, `values` are the settings in it that were understood."""
     if any(getattr(entry, "address", None) for entry in _list(values, "servers")):
-        return []  # none of these settings apply to existing servers, and that is already reported
+        # None of the other settings apply to existing servers, and that is already reported.
+        return list(_met_bastion(values, servers))
     frontends = any(server.role is Role.FRONTEND for server in servers)
     vpc = _found_vpc if values.get("network.vpcId") else _made_vpc
     return [
         *vpc(raw, values, frontends),
         *_bastion(values, servers),
+        *_met_bastion(values, servers),
         *_balancer(values),
         *_backends_at_entry(values, servers),
         *_name(values),
@@ -107,6 +110,14 @@ def _bastion(values: Values, servers: Sequence[Server]) -> Iterator[Problem]:
         )
     if any(server.name == BASTION for server in servers):
         rule = "the bastion that the stack creates has that name"
+        yield Problem("servers", f"name '{BASTION}'", rule, "rename the server")
+
+
+def _met_bastion(values: Values, servers: Sequence[Server]) -> Iterator[Problem]:
+    key = str(values.get("ssh.proxy.hostKey") or "")
+    met = _makes(values, "ssh.proxy") and (not key or is_fingerprint(key))
+    if met and any(server.name == BASTION for server in servers):
+        rule = "connect-bastion is the task that pins the host key of ssh.proxy"
         yield Problem("servers", f"name '{BASTION}'", rule, "rename the server")
 
 

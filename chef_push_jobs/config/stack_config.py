@@ -206,12 +206,14 @@ PolicyArn = Annotated[
         "copy it from `aws iam list-policies`",
     ),
 ]
+HOST_KEY = rf"(?!ssh-rsa){ssh_keys.KEY}|{ssh_keys.FINGERPRINT}"
 HostKey = Annotated[
     str,
-    pattern(
-        rf"(?!ssh-rsa){ssh_keys.KEY}|{ssh_keys.FINGERPRINT}",
+    rule(
+        lambda value: re.fullmatch(HOST_KEY, value) and (ssh_keys.is_fingerprint(value) or ssh_keys.is_whole(value)),
         "it must be an OpenSSH public host key (ed25519 or ECDSA, without a comment), or its fingerprint (SHA256:…)",
         "take it from /etc/ssh/ssh_host_ed25519_key.pub on the server, or from `ssh-keygen -l -f` of that file",
+        pattern=f"^({HOST_KEY})$",
     ),
 ]
 

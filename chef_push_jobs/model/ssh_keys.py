@@ -18,7 +18,7 @@ _PRINTED = re.compile(rf"(?P<key>{KEY})( [ -~]{{0,200}})?")
 def printed_keys(output: str) -> list[str]:
     """The public keys in a server's output, without comments. A login shell may print other text before them."""
     found = (_PRINTED.fullmatch(line.rstrip("\r")) for line in output.splitlines())
-    return [line["key"] for line in found if line]
+    return [line["key"] for line in found if line and _content(line["key"])]
 
 
 def printed_host_keys(output: str) -> list[str]:
@@ -26,10 +26,31 @@ def printed_host_keys(output: str) -> list[str]:
     return sorted(printed_keys(output), key=lambda key: KINDS.index(key.split()[0]))
 
 
+def is_whole(key: str) -> bool:
+    """Whether a key's content is complete, and of the type that its line names: parts, each after its length."""
+    content = _content(key)
+    parts: list[bytes] = []
+    while len(content) >= 4:
+        size = 4 + int.from_bytes(content[:4])
+        if size > len(content):
+            break
+        parts.append(content[4:size])
+        content = content[size:]
+    return not content and len(parts) > 1 and parts[0] == key.split(maxsplit=1)[0].encode()
+
+
+def _content(key: str) -> bytes:
+    """Empty if it cannot be decoded."""
+    text = key.split()[1].rstrip("=")
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        return b""
+
+
 def fingerprint(key: str) -> str:
     """As `ssh-keygen -l` prints it."""
-    content = key.split()[1].rstrip("=")
-    digest = hashlib.sha256(base64.b64decode(content + "=" * (-len(content) % 4))).digest()
+    digest = hashlib.sha256(_content(key)).digest()
     return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 
 

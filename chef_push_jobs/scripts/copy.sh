@@ -82,6 +82,7 @@ cd "$work/new"
 LC_ALL=C tar -tv -f "$work/shared.tar" MANIFEST OWNERS "$@" > "$work/listed"
 refuse "it is neither a file nor a directory" "$(grep -v '^[-d]' "$work/listed" || :)"
 tar -x -p --no-same-owner -f "$work/shared.tar" MANIFEST OWNERS "$@"
+refuse "it is neither a file nor a directory" "$(sed -n 's/^[0-7]\{1,4\} [^df] //p' MANIFEST)"
 sh /var/lib/chef-rollout/manifest "$@" > "$work/found"
 cmp MANIFEST "$work/found"
 refuse "it is not a directory" "$(find "$1" -maxdepth 0 ! -type d)"
@@ -111,12 +112,15 @@ sh /var/lib/chef-rollout/manifest "$@" > MANIFEST
 
 # The owner of each path. If this server does not know an owner yet, because reconfigure creates it, root owns the file
 # until then, as in a copy by hand.
-find "$@" > "$work/paths"
-awk 'NR == FNR { asked[$0]; next }
+find "$@" -print0 | line_each > "$work/paths"
+LC_ALL=C awk 'NR == FNR { asked[$0]; next }
   { path = substr($0, length($1) + 2) }
-  path in asked && $1 ~ /^[a-z_][a-z0-9_-]*:[a-z_][a-z0-9_-]*$/ { print $1 "\t" path }' "$work/paths" OWNERS > "$work/owners"
+  path in asked && $1 ~ /^[A-Za-z_][A-Za-z0-9_.@-]*:[A-Za-z_][A-Za-z0-9_.@-]*$/ { print $1 "\t" path }' \
+  "$work/paths" OWNERS > "$work/owners"
 owners() {
   while IFS=$tab read -r owner path; do
+    path=$(printf '%b.' "$path")
+    path=${path%.}
     if getent passwd "${owner%:*}" > /dev/null && getent group "${owner#*:}" > /dev/null; then
       [ "$(stat -L -c %U:%G "$path")" = "$owner" ] || chown "$owner" "$path"
     fi
@@ -149,6 +153,12 @@ number=0
 for path in "$@"; do
   number=$((number + 1))
   target=$(readlink -f "$path") || { echo "/$path is a broken link: nothing was changed here"; exit 1; }
+  if cut -d ' ' -f 5 /proc/self/mountinfo | grep -Fxq -e "$target"; then
+    echo "something is mounted at $target, so it cannot be replaced as a whole: nothing was changed here"
+    echo "Rule: the set is replaced in one step, which the root of a volume does not allow."
+    echo "Do:   keep the files in a folder on that volume, let /$path be a link to it, then run pulumi up again"
+    exit 1
+  fi
   beside=$work
   if [ "$(stat -c %d "${target%/*}")" != "$(stat -c %d "$work")" ]; then
     beside=$(mktemp -d "${target%/*}/.chef-rollout.XXXXXX")

@@ -15,7 +15,9 @@ check_digest
 name=$(dpkg_name "$file")
 version=$(dpkg-deb --field "$file" Version)
 is=$(dpkg-query -W -f '${Status} ${Version}' "$name" 2> /dev/null) || is=none
-if [ "$is" = "install ok installed $version" ]; then
+# The first word is what dpkg is asked to do with it: a package may be on hold.
+asked=${is%% *} is=${is#* }
+if [ "$is" = "ok installed $version" ]; then
   echo "$name $version is already installed"
   exit 0
 fi
@@ -55,4 +57,6 @@ until LC_ALL=C dpkg -i "$file" > "$out" 2>&1; do
 done
 cat "$out"
 rm "$out"
+# dpkg takes it off hold.
+if [ "$asked" = hold ]; then echo "$name hold" | dpkg --set-selections; fi
 remove_older_uploads "$name" dpkg_name

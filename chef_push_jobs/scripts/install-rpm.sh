@@ -14,15 +14,17 @@ fetch_package
 check_digest
 name=$(rpm_name "$file")
 version=$(rpm -qp --queryformat '%{VERSION}-%{RELEASE}' "$file")
-if is=$(rpm -q --queryformat '%{VERSION}-%{RELEASE}' "$name"); then
-  if [ "$is" = "$version" ]; then
+# An interrupted upgrade leaves two versions; installing the newer one again removes the older one.
+if installed=$(rpm -q --queryformat '%{VERSION}-%{RELEASE}\n' "$name"); then
+  if [ "$installed" = "$version" ]; then
     echo "$name $version is already installed"
     exit 0
   fi
+  is=$(printf '%s\n' "$installed" | sort -V | tail -n 1)
   if ! printf '%s\n' "$is" "$version" | sort -V -C; then
     refuse_downgrade "$name" "$is" "$version"
   fi
   if [ "$upgrades" = no ]; then refuse_upgrade "$name" "$is" "$version"; fi
 fi
-rpm -U "$file"
+rpm -U --replacepkgs "$file"
 remove_older_uploads "$name" rpm_name

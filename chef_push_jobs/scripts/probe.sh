@@ -31,7 +31,7 @@ if [ -s $home/owner ]; then answer owner "$(printf %s "$(cat $home/owner)" | key
 printf '%s\n' "$packages" | while read -r package wanted; do
   newer=no
   if command -v dpkg-query > /dev/null; then
-    is=$(dpkg-query -W -f '${Status} ${Version}' "$package" 2> /dev/null | sed -n 's/^install ok installed //p')
+    is=$(dpkg-query -W -f '${Status} ${Version}' "$package" 2> /dev/null | sed -n 's/^[a-z]* ok installed //p')
     if [ -n "$wanted" ] && dpkg --compare-versions "$is" gt "$wanted"; then newer=yes; fi
   else
     is=$(rpm -q --queryformat '%{VERSION}-%{RELEASE}' "$package" 2> /dev/null) || is=

@@ -18,6 +18,8 @@ if [ -z "$keys" ]; then
   echo "Do:   set AuthorizedKeysFile for $user, for example in a Match block, and reload sshd"
   exit 1
 fi
+# A link stays, and what it leads to gets the keys: whoever takes a key out there would not take it out here.
+keys=$(readlink -f "$keys" || printf '%s\n' "$keys")
 folder=${keys%/*}
 [ -d "$folder" ] || install -d -m 0700 -o "$user" "$folder"
 if [ ! -e "$keys" ]; then

@@ -21,5 +21,5 @@ if [ "$1" != etc/opscode ]; then push_jobs_secrets "$secrets" > "$work/$secrets"
 cd "$work"
 printf '%s\n' "$@" > SHARED
 sh /var/lib/chef-rollout/manifest "$@" > MANIFEST
-find "$@" -printf '%u:%g %p\n' > OWNERS
+find "$@" -printf '%u:%g %p\0' | line_each > OWNERS
 timeout 900 tar -c SHARED MANIFEST OWNERS "$@"

@@ -177,19 +177,24 @@ def test_chef_servers_own_secrets_come_over_whole_and_other_add_ons_of_this_serv
         assert secrets(pair.copier) == theirs | {"copier's": {"x": "y"}}
 
 
-def test_the_last_three_sets_that_a_copy_replaced_are_kept_for_root_alone(pair: Pair) -> None:
+@pytest.mark.parametrize(
+    ("clock", "keys", "last"), [("goes on", "abacd", "bac"), ("is set back", "abcde", "bcd"), ("stands", "abab", "ba")]
+)
+def test_the_last_three_sets_that_a_copy_replaced_are_kept_for_root_alone(
+    pair: Pair, clock: str, keys: str, last: str
+) -> None:
     kept = pair.copier / "var/lib/chef-rollout/credentials-before"
-    for number in range(5):
-        (pair.primary / FOLDER / "pushy_priv.pem").write_text(f"key {number}")
+    for number, key in enumerate(keys):
+        year = {"goes on": 2026 + number, "is set back": 2026 - number, "stands": 2026}[clock]
+        pair.put("date", f"#!/bin/sh\necho {year}1127T134230Z\n")
+        (pair.primary / FOLDER / "pushy_priv.pem").write_text(key)
         for _ in range(2):
             assert pair.copy().returncode == 0
-        # A set's name begins with its second.
-        for one in kept.glob("2*"):
-            one.rename(one.with_name(f"1{number}{one.name}"))
     assert stat.S_IMODE(kept.stat().st_mode) == 0o700
     sets = sorted(kept.iterdir())
-    assert [(one / "pushy_priv.pem").read_text() for one in sets] == ["key 1", "key 2", "key 3"]
-    assert all((one / "push-jobs-server.key").read_text() == "primary" for one in sets)
+    assert [(one / "pushy_priv.pem").read_text() for one in sets][-len(last) :] == list(last)
+    assert len(sets) == 3
+    assert all((one / "push-jobs-server.key").read_text() == "primary" for one in sets[-len(last) :])
 
 
 def test_a_copy_that_brings_the_same_credentials_keeps_no_set(pair: Pair) -> None:
@@ -257,7 +262,7 @@ def test_a_link_that_is_here_stays_and_what_it_leads_to_is_replaced(pair: Pair, 
 
 
 Tree = Mapping[str, object]
-NAMES = st.text("ab -.$'\"é", min_size=1, max_size=4).filter(lambda name: name.strip(".") != "")
+NAMES = st.text("ab -.$'\"é\n\t\\\\", min_size=1, max_size=4).filter(lambda name: name.strip(".") != "")
 CONTENTS = st.binary(max_size=40) | st.sampled_from([4096, 300_000]).map(lambda size: b"x" * size)
 OWNERS = st.sampled_from([0, 1, 2] if os.geteuid() == 0 else [os.geteuid()])  # by number, as every Debian has them
 FILES = st.tuples(CONTENTS, st.sampled_from([0o400, 0o600, 0o640, 0o755]), OWNERS)
@@ -395,6 +400,9 @@ def test_a_kill_at_each_step_of_the_replacement_leaves_the_old_or_the_new(pair: 
             break
         assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
         at.write_text("0")
+        # Otherwise a later run removes it, when its process is seen to be gone: then the steps are counted differently.
+        for left in (pair.primary / "var/lib/chef-rollout").glob("share.*"):
+            shutil.rmtree(left)
         if not (pair.copier / FOLDER).exists():
             gaps += 1
             primary = (pair.primary / FOLDER).rename(tmp_path / "away")
@@ -420,12 +428,13 @@ def test_a_kill_at_each_step_of_the_replacement_leaves_the_old_or_the_new(pair: 
         (lambda folder: (folder / "pushy_priv.pem").write_text(""), "it is empty"),
         (lambda folder: (folder / "pushy_priv.pem").chmod(0o020), "its owner cannot read it"),
         (lambda folder: os.mkfifo(folder / "pipe"), "neither a file nor a directory"),
+        (lambda folder: os.mknod(folder / "socket", stat.S_IFSOCK | 0o600), "neither a file nor a directory"),
         (lambda folder: (folder / "lost").symlink_to("/nowhere/at/all"), "lost"),
         (lambda folder: (folder / "round").symlink_to("."), "round"),
         (shutil.rmtree, "opscode-push-jobs-server"),
         (lambda folder: (folder / "pushy_priv.pem").unlink(), "it is empty"),
     ],
-    ids=["an empty key", "a key without its bit", "a pipe", "a dead link", "a circle", "no folder", "an empty folder"],
+    ids=["empty key", "key without its bit", "pipe", "socket", "dead link", "circle", "no folder", "empty folder"],
 )
 def test_what_was_there_stays_where_the_new_set_cannot_be_used(
     pair: Pair, spoil: Callable[[Path], object], told: str
@@ -438,6 +447,26 @@ def test_a_link_that_leads_nowhere_is_told(pair: Pair) -> None:
     shutil.rmtree(pair.copier / FOLDER)
     (pair.copier / FOLDER).symlink_to("/nowhere/at/all")
     assert "is a broken link" in pair.copy().stdout
+
+
+@pytest.mark.parametrize("name", [FOLDER, SECRETS])
+@pytest.mark.parametrize("linked", [False, True], ids=["itself", "behind a link"])
+def test_the_root_of_a_volume_is_told_before_anything_is_replaced(pair: Pair, name: str, linked: bool) -> None:
+    here = pair.copier / name
+    place = here
+    if linked:
+        place = pair.copier / "volume"
+        shutil.move(here, place)
+        here.symlink_to(place)
+    mounted = subprocess.run(["mount", "--bind", place, place], capture_output=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip("nothing can be mounted here")
+    try:
+        told = untouched(pair, pair.copy)
+    finally:
+        subprocess.run(["umount", place], check=True)
+    assert f"something is mounted at {place}" in told and "nothing was changed here" in told
+    assert pair.copy().returncode == 0
 
 
 # A primary that somebody else commands
@@ -510,6 +539,35 @@ def test_only_what_was_asked_for_gets_an_owner(pair: Pair) -> None:
     for _ in range(2):
         assert pair.copy().returncode == 0
     assert set(noted.read_text().splitlines()) == {f"root:root {FOLDER}/pushy_priv.pem"}
+
+
+def test_a_line_of_a_name_is_no_path(pair: Pair) -> None:
+    """A primary gave any file of a server to another owner, by the name of a folder that ends a line."""
+    noted, victim = pair.copier / "noted", pair.copier / "etc/passwd"
+    for name, text in (("chown", f'echo "$@" >> {noted}'), ("getent", ":")):
+        pair.put(name, f"#!/bin/sh\n{text}\n")
+    folders = [f"{FOLDER}/x\n"]
+    for part in victim.parent.parts[1:]:
+        folders.append(f"{folders[-1]}/{part}")
+    inner = [(member(name, type=tarfile.DIRTYPE), b"") for name in folders]
+    inner.append((member(f"{folders[-1]}/{victim.name}"), b"x"))
+    listed = manifest(pair, *FOLDERS, KEY, JSON, *inner)
+    owners = f"nobody:nogroup {victim}\n"
+    pair.gives(*lists(f"{FOLDER}\n", listed, owners), *FOLDERS, KEY, JSON, *inner)
+    done = pair.copy()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not noted.exists(), noted.read_text()
+
+
+@pytest.mark.parametrize("owner", ["chef.svc:chef.svc", "svc@corp.example.com:Domain-Users"])
+def test_an_owner_may_have_dots_and_a_domain(pair: Pair, owner: str) -> None:
+    noted = pair.copier / "noted"
+    for name, text in (("chown", f'echo "$@" >> {noted}'), ("getent", ":")):
+        pair.put(name, f"#!/bin/sh\n{text}\n")
+    owners = f"{owner} {FOLDER}/pushy_priv.pem\n"
+    pair.gives(*lists(f"{FOLDER}\n", manifest(pair, *FOLDERS, KEY, JSON), owners), *FOLDERS, KEY, JSON)
+    assert pair.copy().returncode == 0
+    assert f"{owner} {FOLDER}/pushy_priv.pem" in noted.read_text()
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,12 @@ def test_servers_on_which_nothing_was_planted_are_well(disks: Disks) -> None:
     assert seen(disks).findings == ()
 
 
+def test_a_package_that_is_on_hold_is_installed(disks: Disks) -> None:
+    for package, version in VERSIONS.items():
+        disks["frontend-1"].write(f"dpkg/{package}", f"hold ok installed {version}")
+    assert seen(disks).findings == ()
+
+
 def gone(name: str, *paths: str) -> Callable[[Disks], None]:
     def plant(disks: Disks) -> None:
         for path in paths:

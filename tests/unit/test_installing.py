@@ -17,14 +17,25 @@ COMMANDS = {
     "dpkg-query": 'cat "$DISK/status" 2> /dev/null',
     "dpkg": """case $1 in
   --compare-versions) [ "$(printf '%s\\n' "$2" "$4" | sort -V | head -n 1)" = "$2" ] && [ "$2" != "$4" ] ;;
+  --set-selections) cat > "$DISK/selections" ;;
   *) cp "$2" "$DISK/installed" ;;
 esac""",
     "sha256sum": "cat > /dev/null",
+    "rpm": """case $*/$1 in
+  -qp*NAME*) cut -d " " -f 1 "$4" ;;
+  -qp*) cut -d " " -f 2 "$4" ;;
+  */-q) [ -e "$DISK/status" ] && for one in $(cat "$DISK/status"); do
+    printf "$(printf %s "$3" | sed 's/%{[^n]*}/%s/')" "$one"
+  done ;;
+  *) cp "$3" "$DISK/installed" ;;
+esac""",
     "getent": 'echo "u:x:1:1::$DISK/home:/bin/sh"',
 }
 
 
-def install(disk: Path, version: str, status: str = "", others: tuple[str, ...] = ()) -> tuple[int, str]:
+def install(
+    disk: Path, version: str, status: str = "", others: tuple[str, ...] = (), file: str = "push_1_amd64.deb"
+) -> tuple[int, str]:
     """The exit status and what was installed; `others` are files that were uploaded before, as `package version`."""
     for folder in ("bin", "home", "work"):
         (disk / folder).mkdir()
@@ -33,7 +44,7 @@ def install(disk: Path, version: str, status: str = "", others: tuple[str, ...] 
         (disk / "bin" / name).chmod(0o755)
     if status:
         (disk / "status").write_text(status)
-    package = Package("push_1_amd64.deb", "a" * 64, file="push_1_amd64.deb")
+    package = Package(file, "a" * 64, file=file)
     (disk / "home" / scripts.uploaded(package)).write_text(f"push {version}\n")
     for number, content in enumerate(others):
         (disk / "home" / f"chef-rollout-{number:012}-x.deb").write_text(f"{content}\n")
@@ -51,6 +62,9 @@ def install(disk: Path, version: str, status: str = "", others: tuple[str, ...] 
         ("", "1.1", True),
         ("install ok installed 1.0", "1.1", True),
         ("install ok installed 1.2", "1.1", False),
+        ("hold ok installed 1.0", "1.1", True),
+        ("hold ok installed 1.2", "1.1", False),
+        ("hold ok half-configured 1.2", "1.1", True),
         ("install ok triggers-pending 1.2", "1.1", False),
         ("install ok half-configured 1.2", "1.1", True),
         ("install ok unpacked 1.2", "1.1", True),
@@ -62,6 +76,35 @@ def test_a_version_is_never_replaced_by_an_older_one_but_where_it_was_not_config
     tmp_path: Path, status: str, version: str, installs: bool
 ) -> None:
     assert install(tmp_path, version, status) == ((0, version) if installs else (1, ""))
+
+
+@pytest.mark.parametrize("wanted", ["install", "hold", "deinstall"])
+def test_a_version_that_is_there_is_not_installed_again(tmp_path: Path, wanted: str) -> None:
+    assert install(tmp_path, "1.1", f"{wanted} ok installed 1.1") == (0, "")
+
+
+def test_a_package_that_is_on_hold_stays_on_hold(tmp_path: Path) -> None:
+    assert install(tmp_path, "1.1", "hold ok installed 1.0") == (0, "1.1")
+    assert (tmp_path / "selections").read_text() == "push hold\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "version", "installs"),
+    [
+        ("", "1.1-1", True),
+        ("1.0-1", "1.1-1", True),
+        ("1.1-1", "1.1-1", None),
+        ("1.2-1", "1.1-1", False),
+        ("1.0-1 1.1-1", "1.1-1", True),
+        ("1.1-1 1.0-1", "1.1-1", True),
+        ("1.0-1 1.2-1", "1.1-1", False),
+    ],
+)
+def test_an_rpm_of_which_two_versions_are_there_since_an_upgrade_was_interrupted_is_installed_again(
+    tmp_path: Path, status: str, version: str, installs: bool | None
+) -> None:
+    is_ = install(tmp_path, version, status, file="push-1.x86_64.rpm")
+    assert is_ == {True: (0, version), False: (1, ""), None: (0, "")}[installs]
 
 
 def test_what_older_versions_of_a_package_left_goes_once_the_new_one_is_installed(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from chef_push_jobs.config.settings import SettingsError
+from chef_push_jobs.model.ssh_keys import fingerprint
+from tests.programs import HOST_KEY
 from tests.unit.clusters import settings
 
 ENTRIES = [
@@ -15,11 +17,11 @@ ENTRIES = [
 ]
 
 
-def refused(changes: dict[int, dict[str, str]]) -> list[str]:
+def refused(changes: dict[int, dict[str, str]], ssh: dict[str, Any] | None = None) -> list[str]:
     """What is told of such servers, with changed entries."""
     entries: Any = [{**entry, **changes.get(at, {})} for at, entry in enumerate(ENTRIES)]
     try:
-        settings(domain=None, backends=None, frontends=None, servers=entries, ssh={})
+        settings(domain=None, backends=None, frontends=None, servers=entries, ssh=ssh or {})
     except SettingsError as error:
         return [str(problem) for problem in error.problems]
     return []
@@ -50,3 +52,22 @@ def test_names_that_would_give_two_tasks_one_name_are_refused(place: int) -> Non
 
 def test_a_name_like_that_is_fine_where_it_is_nobody_elses() -> None:
     assert not refused({1: {"name": "primary-second"}})
+
+
+def test_a_server_is_not_called_like_the_bastion_that_is_met_on_the_way() -> None:
+    named = {2: {"name": "bastion"}}
+    for key in ({}, {"hostKey": fingerprint(HOST_KEY)}):
+        (told,) = refused(named, {"proxy": {"host": "bastion.test", **key}})
+        assert "name 'bastion'" in told
+    assert not refused(named, {"proxy": {"host": "bastion.test", "hostKey": HOST_KEY}}), "it is not met"
+    assert not refused(named)
+
+
+@pytest.mark.parametrize(
+    "key", [HOST_KEY[:-1], HOST_KEY[:-3], HOST_KEY[:-4], f"{HOST_KEY}AAAA", HOST_KEY.replace("C3Nza", "B3Nza")]
+)
+def test_a_host_key_that_no_server_can_have_is_refused(key: str) -> None:
+    """A pin that lost some letters on its way; it would end the run in the middle."""
+    assert not refused({0: {"hostKey": HOST_KEY}})
+    (told,) = refused({0: {"hostKey": key}})
+    assert "servers[0].hostKey" in told

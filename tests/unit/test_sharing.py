@@ -86,10 +86,14 @@ def test_what_a_killed_reader_left_goes_with_the_next_one_and_not_what_one_works
         "",
     ],
 )
-def test_who_could_log_in_before_still_can_and_the_readers_can_too(tmp_path: Path, before: str) -> None:
-    """Also where the last line of the file has no end, run twice."""
+@pytest.mark.parametrize("linked", [False, True], ids=["a file", "a link"])
+def test_who_could_log_in_before_still_can_and_the_readers_can_too(tmp_path: Path, before: str, linked: bool) -> None:
+    """Also where the last line of the file has no end, run twice. A link stays one."""
     keys = tmp_path / ".ssh" / "authorized_keys"
     keys.parent.mkdir()
+    if linked:
+        (tmp_path / "keys").mkdir()
+        keys.symlink_to("../keys/of-user")
     keys.write_text(before)
     user = getpass.getuser()
     asked = 'home=$(getent passwd "$1" | cut -d: -f6)'
@@ -99,6 +103,8 @@ def test_who_could_log_in_before_still_can_and_the_readers_can_too(tmp_path: Pat
     script = script.replace(f"asked='{tmp_path}", f"asked='{scripts.HOME}")
     for _ in range(2):
         subprocess.run(["sh"], input=script, text=True, check=True)
+        assert keys.is_symlink() == linked
+        assert sorted(keys.resolve().parent.iterdir()) == [keys.resolve()]
         *others, ours = keys.read_text().splitlines()
         assert others == [line for line in before.splitlines() if line not in (OURS, OLDER)]
         assert ours.startswith("restrict,") and ours.endswith(" ssh-ed25519 AAAANEW chef-rollout")

@@ -7,11 +7,22 @@ sets=/var/lib/chef-rollout/credentials-before
 # three sets are kept, readable only by root.
 keep_credentials() {
   digest=$(credentials_digest "$etc" "$stored")
-  if [ "$digest" = none ] || [ "$digest" = "$1" ] || ls -d "$sets"/*-"$digest" > /dev/null 2>&1; then return; fi
+  if [ "$digest" = none ] || [ "$digest" = "$1" ]; then return; fi
   mkdir -p "$sets"
   chmod 0700 "$sets"
   rm -rf "$sets"/*.new
-  kept=$sets/$(date -u +%Y%m%dT%H%M%SZ)-$digest
+  # The names are in order, also if the clock was set back.
+  time=$(date -u +%Y%m%dT%H%M%SZ)
+  newest=$(kept_sets | tail -n 1)
+  if [ "$(printf '%s\n' "$sets/$time-" "$newest" | LC_ALL=C sort | tail -n 1)" = "$newest" ]; then
+    time=${newest##*/}
+    time=${time%-*}.
+  fi
+  kept=$sets/$time-$digest
+  if again=$(kept_sets | grep -e "-$digest\$"); then
+    mv -T "$again" "$kept"
+    return
+  fi
   mkdir "$kept.new"
   for file in pushy_priv.pem pushy_pub.pem opscode-push-jobs-server-secrets.json; do
     if [ -s "$etc/$file" ]; then cp -L --preserve=mode,ownership,timestamps "$etc/$file" "$kept.new"; fi
@@ -25,5 +36,8 @@ end
 END-OF-RUBY
   fi
   mv -T "$kept.new" "$kept"
-  find "$sets" -mindepth 1 -maxdepth 1 | sort | head -n -3 | xargs -r rm -rf
+  kept_sets | head -n -3 | xargs -r rm -rf
 }
+
+# Print the sets, the oldest first.
+kept_sets() { find "$sets" -mindepth 1 -maxdepth 1 | LC_ALL=C sort; }

@@ -9,3 +9,6 @@ shared_paths() {
     *) echo "only chef or push-jobs can be shared" >&2; return 64 ;;
   esac
 }
+
+# line_each: turn names, each ended by a zero byte, into lines. A name may contain line ends, so they are escaped as for %b.
+line_each() { LC_ALL=C sed -z 's/\\/\\\\/g; s/\t/\\t/g; s/\n/\\n/g' | tr '\000' '\n'; }
