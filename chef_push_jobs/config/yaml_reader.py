@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -96,12 +98,22 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> object:
     return loader.construct_mapping(node, deep=True)
 
 
+def _only_text(constructor: Callable[[_Loader, yaml.ScalarNode], object]) -> Callable[[_Loader, yaml.Node], object]:
+    def constructed(loader: _Loader, node: yaml.Node) -> object:
+        if not isinstance(node, yaml.ScalarNode):
+            tag = str(node.tag).replace(TAG, "!!")
+            raise _refused(node, f"{tag} of a list or a section", "a value must match its tag", "remove the tag")
+        return constructor(loader, node)
+
+    return constructed
+
+
 for _tag, _constructor in (
-    ("int", _whole),
-    ("float", _number),
-    ("timestamp", _time),
-    ("bool", _truth),
-    ("binary", _binary),
+    ("int", _only_text(_whole)),
+    ("float", _only_text(_number)),
+    ("timestamp", _only_text(_time)),
+    ("bool", _only_text(_truth)),
+    ("binary", _only_text(_binary)),
     ("set", _mapping),
     ("omap", yaml.SafeLoader.construct_yaml_seq),
 ):
@@ -150,7 +162,8 @@ def _bounded(node: yaml.Node, sizes: dict[int, tuple[int, int]], above: set[int]
     parts: list[yaml.Node] = []
     if isinstance(node, yaml.MappingNode):
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
-        if twice := next((key for at, key in enumerate(keys) if key in keys[:at]), None):
+        times = Counter(keys)
+        if (twice := next((key for key in keys if times[key] > 1), None)) is not None:
             raise _refused(node, f"key {twice}, twice", "each key may occur only once", "remove one")
         if any(not isinstance(key, yaml.ScalarNode) for key, _ in node.value):
             raise _refused(node, "a key that is a list or a section", "a key must be text", "write text")

@@ -92,6 +92,10 @@ class Pulumi:
         """The stack that `pulumi stack select` chose. Raises PulumiError."""
         return self.run("stack", "--show-name").strip()
 
+    def require(self, stack: str) -> None:
+        """Raises PulumiError if there is no such stack. In a terminal, the CLI would offer to create it."""
+        self.run("stack", "--show-name", "--stack", stack)
+
     def preview(self, place: Place) -> str:
         """The output of `pulumi preview --json`; a failed preview contains its errors. Raises PulumiError."""
         arguments = ("preview", "--json", *place.options)

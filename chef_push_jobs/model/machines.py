@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from chef_push_jobs.model.topology import Topology
 
 # Of aws:ec2/instance:Instance. Source: terraform-provider-aws, internal/service/ec2/ec2_instance.go
-# (modifyInstanceAttributeWithStopStart).
+# (resourceInstanceUpdate).
 STOPPING = ("instanceType", "userData", "userDataBase64")
+STOPPING_IF_GIVEN = ("capacityReservationSpecification",)  # removing it changes nothing
 
 
 def stops(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
     """Whether an update from one set of inputs to the other stops and restarts the machine."""
-    return any(before.get(name) != after.get(name) for name in STOPPING)
+    changed = {name for name in (*STOPPING, *STOPPING_IF_GIVEN) if before.get(name) != after.get(name)}
+    return any(name in STOPPING or after.get(name) for name in changed)
 
 
 def rank(name: str, topology: Topology) -> int:

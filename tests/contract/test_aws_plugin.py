@@ -533,6 +533,7 @@ REPLACING = {
     "associatePublicIpAddress": True,
     "availabilityZone": "us-west-1a",  # only asked about: never the one that the cloud chose
     "ebsOptimized": True,
+    "instanceType": "t4g.large",  # another architecture
 }
 IN_PLACE = {
     "instanceType": "t3.large",

@@ -32,8 +32,8 @@ case " $* " in
 *" --non-interactive "*) ;;
 *) exit 99 ;;
 esac
-case "$1 $2" in
-"stack --show-name") [ -n "$SELECTED" ] || { echo "$NONE" >&2; exit 1; }; echo "$SELECTED" ;;
+case "$1 $2 $3" in
+"stack --show-name --non-interactive") [ -n "$SELECTED" ] || { echo "$NONE" >&2; exit 1; }; echo "$SELECTED" ;;
 *) while [ $# -gt 0 ]; do [ "$1" != --event-log ] || log=$2; shift; done
    eval "$DOES" ;;
 esac
@@ -174,6 +174,24 @@ def test_what_pulumi_complains_of_is_one_line_with_what_to_do(
     assert said.splitlines()[-1].removeprefix("error: ") in told
 
 
+@pytest.mark.parametrize("command", ["up", "report"])
+def test_a_stack_that_is_not_there_is_told_of_and_not_created(
+    command: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOES", """echo "error: no stack named 'typo' found" >&2; exit 6""")
+    assert in_terminal([command, "--stack", "typo"], status=2) == (
+        "error: `pulumi stack --show-name --stack typo` failed: no stack named 'typo' found; list the stacks with "
+        "pulumi stack ls, or create one with pulumi stack init\r\n"
+    )
+    assert "preview" not in (project / "asked").read_text(), "in a terminal it offers to create the stack"
+
+
+@pytest.mark.usefixtures("project")
+def test_a_stack_without_a_rollout_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:
+    told = error_of(capsys, "report", "--stack", "never-kept")
+    assert told.startswith("error: there is no record of a rollout of stack never-kept; run")
+
+
 def test_the_stack_is_the_selected_one_unless_named(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "stacks" / "deep").mkdir()
     os.chdir(project / "stacks" / "deep")
@@ -266,7 +284,7 @@ def test_options_after_two_dashes_are_pulumis(project: Path) -> None:
     assert " --refresh --debug" in (project / "asked").read_text()
 
 
-def in_terminal(arguments: Sequence[str], **environment: str) -> str:
+def in_terminal(arguments: Sequence[str], status: int | None = None, **environment: str) -> str:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "chef_push_jobs", *arguments],
@@ -283,7 +301,7 @@ def in_terminal(arguments: Sequence[str], **environment: str) -> str:
     except OSError:
         pass  # how Linux says that the other end is closed
     os.close(ours)
-    process.wait()
+    assert process.wait() == status or status is None
     return shown.decode()
 
 

@@ -236,8 +236,3 @@ def test_the_command_writes_the_page_from_files(tmp_path: Path, capsys: pytest.C
     files = ["--events", str(EVENTS / "mended.jsonl"), "--history", str(EVENTS / "history.json")]
     assert main(["report", "--stack", "never-kept", *files, "-o", str(output)]) == 0
     assert "<title>never-kept: rollout of 20" in output.read_text()
-
-
-def test_a_stack_without_a_rollout_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["report", "--stack", "never-kept"]) == 2
-    assert "error: there is no record of a rollout of stack never-kept; run" in capsys.readouterr().err

@@ -864,6 +864,8 @@ TABLE += [
                 ("given", "the stack sets it itself", "remove it; chefServer.apiFqdn sets the name"),
             ),
             ("ldap", {"bind_password": "x"}, "ldap.bind_password", ("given", NOT_IN_STATE, IN_A_FILE)),
+            ("data_collector", {"token": "x"}, "data_collector.token", ("given", NOT_IN_STATE, IN_A_FILE)),
+            ("ldap", {"host": "ldaps://u:p@ldap.test"}, "ldap.host", ("given", NOT_IN_STATE, IN_A_FILE)),
             (
                 "nginx",
                 {"url": "x'; system('id')"},

@@ -233,7 +233,14 @@ def test_a_failure_elsewhere_wakes_all_that_wait() -> None:
     [
         ({"instanceType": "m5.large"}, {"instanceType": "m5.xlarge"}, True),
         ({"instanceType": "m5.large", "userData": "a"}, {"instanceType": "m5.large", "userData": "b"}, True),
+        ({"userData": "a"}, {}, True),
+        ({"userData": "a"}, {"userDataBase64": "YQ=="}, True),
+        ({}, {"capacityReservationSpecification": {"capacityReservationPreference": "none"}}, True),
+        ({"capacityReservationSpecification": {"capacityReservationPreference": "none"}}, {}, False),
         ({"rootBlockDevice": {"volumeSize": 50}}, {"rootBlockDevice": {"volumeSize": 80}}, False),
+        ({"rootBlockDevice": {"tags": {"a": "b"}}}, {"rootBlockDevice": {}}, False),
+        ({"metadataOptions": {"httpTokens": "optional"}}, {"metadataOptions": {"httpTokens": "required"}}, False),
+        ({"iamInstanceProfile": "a"}, {"iamInstanceProfile": "b"}, False),
         ({"tags": {"a": "b"}}, {}, False),
     ],
 )

@@ -44,6 +44,7 @@ def report(
     name = place(pulumi, stack, None).stack
     file = events or history.newest(root, name, passed_over=tell)
     if file is None:
+        pulumi.require(name)
         raise CommandError(
             f"there is no record of a rollout of stack {name}; run chef-push-jobs up, or name one with --events"
         )

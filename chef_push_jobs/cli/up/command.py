@@ -60,14 +60,15 @@ def up(
     chosen = place(pulumi, stack, config_file)
     options = [*chosen.options, *(passed or [])]
     console = Console()
-    if not yes and not _agreed(pulumi, options, console):
+    if not yes and not _agreed(pulumi, chosen.stack, options, console):
         return PROBLEMS
     return _up(pulumi, chosen.stack, options, events, console)
 
 
-def _agreed(pulumi: Pulumi, options: Sequence[str], console: Console) -> bool:
+def _agreed(pulumi: Pulumi, stack: str, options: Sequence[str], console: Console) -> bool:
     if not console.is_terminal:
         raise CommandError("this needs a terminal to ask for confirmation; use --yes instead")
+    pulumi.require(stack)
     if pulumi.show("preview", *options):
         return False
     agreed = console.input("Type yes to apply these changes: ") == "yes"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 
+from sandbox.plugins.aws.api import API
 from sandbox.plugins.aws.instance_change import change_instance, remove_instance
 from sandbox.plugins.aws.instance_launch import finish_instance, make_instance
 from sandbox.plugins.aws.instance_read import find_instance
@@ -23,6 +24,19 @@ ALLOWED = {
 
 def replaced_with_user_data(olds: Values, news: Values) -> bool:
     return news.get("userDataReplaceOnChange") is True
+
+
+def replaced_with_architecture(olds: Values, news: Values) -> bool:
+    """Types that have no architecture in common. One that cannot be looked up replaces nothing, as in the provider."""
+    before, after = olds.get("instanceType"), news.get("instanceType")
+    if not isinstance(before, str) or not isinstance(after, str):
+        return False
+    try:
+        found = API.ec2.describe_instance_types(InstanceTypes=[before, after])["InstanceTypes"]
+    except API.ec2.exceptions.ClientError:
+        return False
+    one, *other = (set(each["ProcessorInfo"]["SupportedArchitectures"]) for each in found)
+    return bool(other) and one.isdisjoint(other[0])
 
 
 def check_instance(values: Values) -> list[Failure]:
@@ -66,7 +80,7 @@ INSTANCE = Kind(
     noun="EC2 Instance",
     inputs={
         "ami": Input(str, replaces=True),
-        "instanceType": Input(str),
+        "instanceType": Input(str, replaces=replaced_with_architecture),
         "keyName": Input(str, replaces=True),
         "subnetId": Input(str, replaces=True),
         "vpcSecurityGroupIds": Input(list, each=Input(str), unordered=True),
