@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from chef_push_jobs.model.topology import Topology
 
 # Of aws:ec2/instance:Instance. Source: terraform-provider-aws, internal/service/ec2/ec2_instance.go
-# (modifyInstanceAttributeWithStopStart).
+# (modifyInstanceAttributeWithStopStart). All are computed too: where the program says nothing, what there is stays.
 STOPPING = ("instanceType", "userData", "userDataBase64")
 
 
 def stops(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
     """Whether an update from the one to the other inputs stops the machine and starts it again."""
-    return any(before.get(name) != after.get(name) for name in STOPPING)
+    return any(after.get(name) not in (None, before.get(name)) for name in STOPPING)
 
 
 def rank(name: str, topology: Topology) -> int:

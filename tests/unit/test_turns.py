@@ -233,6 +233,11 @@ def test_a_failure_elsewhere_wakes_all_that_wait() -> None:
     [
         ({"instanceType": "m5.large"}, {"instanceType": "m5.xlarge"}, True),
         ({"instanceType": "m5.large", "userData": "a"}, {"instanceType": "m5.large", "userData": "b"}, True),
+        ({"userData": "a"}, {"tags": {"a": "b"}}, False),
+        ({"userData": "a"}, {"userDataBase64": "YQ=="}, True),
+        ({}, {"userData": "a"}, True),
+        ({"ebsOptimized": False}, {"ebsOptimized": True}, False),
+        ({"iamInstanceProfile": "a", "vpcSecurityGroupIds": ["a"]}, {"iamInstanceProfile": "b"}, False),
         ({"rootBlockDevice": {"volumeSize": 50}}, {"rootBlockDevice": {"volumeSize": 80}}, False),
         ({"tags": {"a": "b"}}, {}, False),
     ],
