@@ -28,7 +28,8 @@ class HighAvailabilityArgs:
     `vip` is the address that moves, `volume_size` is in GiB, `device` is EC2's name for the volume on a machine.
     `backends` are the machines (aws.ec2.Instance), the primary first; they are outputs, because machines need this
     component. They have the role of `instance_profile`, or one that is created within the policy `permissions_boundary`
-    (ARN).
+    (ARN). Role and profile are created in a path of the stack's own, because no tag can say which roles a person may
+    give to machines.
     """
 
     vip: str
@@ -99,15 +100,19 @@ class HighAvailability(Component):
         self.register_outputs(outputs)
 
     def _role(self, name: str) -> tuple[aws.iam.Role, aws.iam.InstanceProfile]:
+        path = f"/{pulumi.get_project()}/{pulumi.get_stack()}/"
         role = aws.iam.Role(
             name,
+            path=path,
             assume_role_policy=failover_policy.assumed_by_machines(),
             description="Chef server backends: failover by keepalived",
             permissions_boundary=self._args.permissions_boundary,
             tags=tags(self._args.tags, name),
             opts=self.child_opts,
         )
-        profile = aws.iam.InstanceProfile(name, role=role.name, tags=tags(self._args.tags, name), opts=self.child_opts)
+        profile = aws.iam.InstanceProfile(
+            name, path=path, role=role.name, tags=tags(self._args.tags, name), opts=self.child_opts
+        )
         return role, profile
 
     def _allow(self, role: aws.iam.Role, volume: aws.ebs.Volume) -> aws.iam.RolePolicy:

@@ -569,6 +569,15 @@ def test_of_a_root_volume_only_the_encryption_replaces(plugin: AwsUnderTest, mac
     }
 
 
+def test_what_the_program_says_no_more_stays_but_for_tags(plugin: AwsUnderTest, machine: Made) -> None:
+    volume = machine.inputs["rootBlockDevice"]
+    tagged = Made(machine.token, machine.id, machine.inputs | {"rootBlockDevice": volume | {"tags": {"a": "b"}}}, {})
+    tagged.state.update(machine.state | {"rootBlockDevice": machine.state["rootBlockDevice"] | {"tags": {"a": "b"}}})
+    assert plugin.changes(tagged, machine.inputs) == {"rootBlockDevice.tags": "delete"}
+    silent = {name: value for name, value in machine.inputs.items() if name not in ("userData", "rootBlockDevice")}
+    assert plugin.changes(machine, silent) == {}
+
+
 def test_the_order_of_security_groups_means_nothing(plugin: AwsUnderTest, machine: Made, vpc: Made) -> None:
     other = plugin.make(GROUP, {"vpcId": vpc.id})
     both = [*machine.inputs["vpcSecurityGroupIds"], other.id]

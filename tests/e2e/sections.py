@@ -31,7 +31,7 @@ NOT_RUN = {
     ): CLI,
     (
         "docs/failover.md",
-        "aws iam create-policy --policy-name chef-push-jobs-boundary --policy-document file://boundary.json",
+        "aws iam create-policy --policy-name chef-push-jobs-boundary-production --policy-document file://boundary.json",
     ): CLI,
     (
         "docs/aws.md",

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pulumi_aws
 import pytest
 import yaml
@@ -271,6 +272,8 @@ def test_backends_act_in_a_role_that_is_made_within_its_boundary_or_that_there_i
     of_iam = {kind: inputs for kind, _, inputs in made_by(name) if kind.startswith("aws:iam/")}
     assert len(of_iam) == made
     assert of_iam.get("aws:iam/role:Role", {}).get("permissionsBoundary") == boundary
+    paths = {inputs["path"] for kind, inputs in of_iam.items() if not kind.endswith("Policy")}
+    assert paths == ({f"/{pulumi.get_project()}/{pulumi.get_stack()}/"} if made else set())
     machines = {each: inputs for kind, each, inputs in made_by(name) if kind == INSTANCE}
     assert {machines[f"backend-{number}"]["iamInstanceProfile"] for number in (0, 1)} == {profile}
     assert "iamInstanceProfile" not in machines["frontend-0"]
