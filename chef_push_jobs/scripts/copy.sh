@@ -95,6 +95,9 @@ here=$(cd / && readlink -f "$secrets") || here=
 if [ "$what" = chef ]; then
   if encrypted "$secrets" && encrypted "$here"; then keep_own_secrets "$work/new/$secrets" "$here"; fi
 elif [ "$(cat "$secrets")" = '{}' ]; then
+  if [ ! -e "$1/pushy_priv.pem" ]; then
+    refuse "it is half of a key pair, the primary has lost pushy_priv.pem" "$(find "$1/pushy_pub.pem" 2> /dev/null)"
+  fi
   set -- etc/opscode-push-jobs-server
 elif encrypted "$here"; then
   mode=$(stat -c %a "$secrets")

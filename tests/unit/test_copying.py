@@ -220,6 +220,12 @@ def test_a_primary_that_encrypts_no_secrets_gives_the_folder_alone(pair: Pair, t
     assert (pair.copier / SECRETS).read_bytes() == before
 
 
+def test_half_of_a_key_pair_does_not_replace_a_whole_one(pair: Pair) -> None:
+    (pair.primary / SECRETS).write_text("{}")
+    (pair.primary / FOLDER / "pushy_priv.pem").rename(pair.primary / FOLDER / "pushy_pub.pem")
+    assert "the primary has lost pushy_priv.pem" in untouched(pair, pair.copy)
+
+
 @pytest.mark.parametrize("text", [None, "{}"])
 def test_a_server_that_cannot_keep_the_credentials_gets_none(pair: Pair, text: str | None) -> None:
     (pair.copier / SECRETS).unlink()
