@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chef_push_jobs import scripts
-from chef_push_jobs.model.topology import Server
+from chef_push_jobs.model.topology import Kind, Server
 from chef_push_jobs.runbook.script_context import ScriptContext
 from chef_push_jobs.runbook.steps import Action, Step, everywhere, of_primary, others, primary, same
 from chef_push_jobs.scripts import Script
@@ -14,7 +14,9 @@ _FIRST_BOOT = 600
 
 def _connect(cluster: ScriptContext, server: Server) -> Script:
     limit = cluster.settings.timeout("connect", _FIRST_BOOT)
-    return scripts.connect(limit, owner(cluster, server), adopts=bool(cluster.settings.existing))
+    adopts = bool(cluster.settings.existing)
+    fqdn = server.fqdn if adopts and cluster.topology.kind is not Kind.STANDALONE else ""
+    return scripts.connect(limit, owner(cluster, server), fqdn=fqdn, adopts=adopts)
 
 
 def _compare(cluster: ScriptContext, server: Server) -> Script:

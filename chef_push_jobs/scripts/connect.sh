@@ -3,10 +3,11 @@
 #
 #   timeout      seconds that the preparation may take
 #   owner        who owns the server: project, stack and server, as uninstall.sh checks it
+#   fqdn         the name by which Chef server finds this server's role, in lower case; empty if it is not compared
 #   runner       the text of task.sh
 #   preparation  the script of the first task; its last lines are the digest of the server's credentials, if it is taken
 #                over, and the key with which it copies
-: "${timeout?}" "${owner?}" "${runner?}" "${preparation?}"
+: "${timeout?}" "${owner?}" "${fqdn?}" "${runner?}" "${preparation?}"
 set -eu
 . library/files.sh
 failed() {
@@ -15,6 +16,18 @@ failed() {
   echo "what next: fix what is named above, then run pulumi up again: it continues from here"
 }
 trap 'failed >&2' EXIT
+# Without DNS, or with no name of its own, a server says nothing that can be compared.
+if [ -n "$fqdn" ] && said=$(timeout 20 hostname -f 2> /dev/null | tr '[:upper:]' '[:lower:]'); then
+  case ${said%.} in
+    "$fqdn" | localhost* | *[!a-z0-9.-]*) ;;
+    *.*)
+      echo "this server calls itself ${said%.}, and the stack calls it $fqdn" >&2
+      echo "Rule: in a tier or an ha cluster, Chef server finds a server's role by the server's own name (hostname -f)." >&2
+      echo "Do:   give each of servers the address and the fqdn of one machine, or correct that machine's name" >&2
+      exit 1
+      ;;
+  esac
+fi
 umask 077
 install -d -m 0755 /var/lib/chef-rollout
 exec 8> /var/lib/chef-rollout/connect.lock

@@ -12,17 +12,17 @@ from chef_push_jobs.scripts.rendering import InTurn, Script, in_turn
 STANDBY = "not master: nothing was tested here"
 
 
-def connect(timeout: int, owner: str, *, adopts: bool = False) -> Script:
+def connect(timeout: int, owner: str, *, fqdn: str = "", adopts: bool = False) -> Script:
     """The first script on a server, which records its `owner`; `timeout` is in seconds.
 
-    `adopts` is for an existing server.
+    `adopts` is for an existing server, which must call itself `fqdn` unless that is empty.
     """
     preparation = in_turn(
         Script("note-running-service" if adopts else "wait-for-first-boot"),
         Script("prepare-server", brings={"manifest": Script("manifest")}),
     )
     brings: Mapping[str, Script | InTurn] = {"runner": Script("task"), "preparation": preparation}
-    return Script("connect", {"timeout": str(timeout), "owner": owner}, brings)
+    return Script("connect", {"timeout": str(timeout), "owner": owner, "fqdn": fqdn}, brings)
 
 
 def uploaded(package: Package) -> str:
