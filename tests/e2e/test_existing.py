@@ -114,7 +114,13 @@ def test_one_machine_at_two_addresses_is_refused_before_anything_is_begun(adopte
     device = adopted.output("backend-0", f"ip -o address show to {own} | awk '{{ print $2; exit }}'").strip()
     adopted.output("backend-0", f"ip address add {other}/24 dev {device}")
     adopted.change(servers=[*servers[:2], {**servers[2], "address": other, "hostKey": servers[0]["hostKey"]}])
+    named = adopted.up(check=False)
+    assert "this server calls itself backend-0.chef.test, and the stack calls it frontend-0.chef.test" in named.stdout
+    assert fingerprint(adopted) == before
+    nameless = "/usr/local/sbin/hostname"
+    adopted.output("backend-0", f"printf '#!/bin/sh\\nexit 1\\n' > {nameless}; chmod 0755 {nameless}")
     refused = adopted.up(check=False)
+    adopted.output("backend-0", f"rm {nameless}")
     assert "backend-0 and frontend-0: both have the copy key SHA256:" in refused.stdout
     assert refused.stdout.count("both have the copy key") <= 2, "as it happens, and in the summary"
     assert "repair.connect-backend-0 and repair.connect-frontend-0" in refused.stdout
