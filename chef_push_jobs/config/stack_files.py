@@ -19,6 +19,8 @@ from chef_push_jobs.model.order import natural
 from chef_push_jobs.model.problems import Problem
 
 HIDDEN = "[secret]"  # what the engine writes for a secret value
+PRIVATE_KEY = "ssh.privateKey"
+MAY_BE_SECRET = ("ssh", PRIVATE_KEY)  # the engine only reports the first part
 RULE = "it is sent to servers and to AWS and stored in the state unencrypted; only ssh.privateKey can be a secret"
 
 
@@ -60,16 +62,13 @@ def read(configuration: Configuration, root: Path, *, files: bool = True) -> Rea
     refused = [
         Problem(secret, "a secret", RULE, "set it without --secret, and do not put secrets in it")
         for secret in configuration.secrets
-        if secret.partition(".")[0] != "ssh"
+        if secret not in MAY_BE_SECRET
     ]
     found = settings.read(configuration.own, root, files=files)
-    key, kept = "ssh.privateKey", any(secret.partition(".")[0] == "ssh" for secret in configuration.secrets)
-    if not kept and is_given(found.given, key):
-        remedy = (
-            f"set it again with `pulumi config set --secret --path {configuration.project}:{key} < FILE`, and "
-            "use a new key"
-        )
-        refused.append(Problem(key, "a secret, in clear text", "a private key must stay secret", remedy))
+    if not set(MAY_BE_SECRET).intersection(configuration.secrets) and is_given(found.given, PRIVATE_KEY):
+        setting = f"{configuration.project}:{PRIVATE_KEY}"
+        remedy = f"set it again with `pulumi config set --secret --path {setting} < FILE`, and use a new key"
+        refused.append(Problem(PRIVATE_KEY, "a secret, in clear text", "a private key must stay secret", remedy))
     if not refused:
         return found
     return replace(found, settings=None, problems=(*refused, *found.problems))

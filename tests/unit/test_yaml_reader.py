@@ -108,6 +108,12 @@ def test_a_private_key_in_clear_text_is_refused_and_not_shown(tmp_path: Path) ->
     assert "very-secret" not in told
 
 
+def test_another_secret_beside_it_hides_no_private_key_in_clear_text(tmp_path: Path) -> None:
+    told = str(_problems(tmp_path, "  chef-push-jobs:ssh:\n    user: {secure: abc}\n    privateKey: very-secret"))
+    assert "ssh.privateKey: a secret, in clear text" in told
+    assert "ssh.user: a secret" in told
+
+
 def test_a_password_in_a_url_is_refused_and_not_shown(tmp_path: Path) -> None:
     url = "https://user:very-secret@packages.test/opscode-push-jobs-server_2.2.8-1_amd64.deb"
     told = str(_problems(tmp_path, f"  chef-push-jobs:pushJobs:\n    package:\n      url: {url}"))
