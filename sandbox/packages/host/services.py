@@ -12,8 +12,10 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from .files import StandinError, directory, remove, write
@@ -179,36 +181,26 @@ def pid_of(name: str) -> int:
 
 def control(command: str, name: str) -> bool:
     """As sv does it, but looking more often: false when it did not come about within its time (SVWAIT, or 7 s)."""
-    return not _failed(command, [name])
-
-
-def restart(names: Iterable[str]) -> None:
-    """Those that run, all at once: runsv starts a service once a second at most."""
-    _failed("restart", [name for name in names if pid_of(name)])
-
-
-def _failed(command: str, names: Sequence[str]) -> list[str]:
-    """Tell all of them, then wait for each; the names of those where it did not come about in time."""
     letters, comes_about = CONTROLS[command]
-    before = {name: pid_of(name) for name in names}
-    told = [name for name in names if _tell(name, letters)]
-    deadline = time.monotonic() + float(os.environ.get("SVWAIT", "7"))
-    while waiting := [name for name in told if not comes_about(before[name], pid_of(name))]:
-        if time.monotonic() > deadline:
-            break
-        time.sleep(0.01)
-    return [name for name in names if name not in told or name in waiting]
-
-
-def _tell(name: str, letters: bytes) -> bool:
-    """Whether a runsv reads it."""
+    before = pid_of(name)
     try:
         pipe = os.open(f"{SV}/{name}/supervise/control", os.O_WRONLY | os.O_NONBLOCK)
     except OSError:
-        return False
+        return False  # no runsv reads it
     with open(pipe, "wb", buffering=0) as controls:
         controls.write(letters)
+    deadline = time.monotonic() + float(os.environ.get("SVWAIT", "7"))
+    while not comes_about(before, pid_of(name)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
     return True
+
+
+def restart(names: Iterable[str]) -> None:
+    """Those that run, side by side: runsv starts a service at most once a second."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(partial(control, "restart"), [name for name in names if pid_of(name)]))
 
 
 def graceful_kill(name: str) -> bool:
