@@ -48,7 +48,7 @@ def diagnose(stack: Stack, visits: Mapping[str, ProbeResult], cloud: Cloud, nonc
 
 
 def _changed(stack: Stack) -> Iterator[TaskId]:
-    """Tasks whose work changed with the settings since they last ran, as far as that can be told without facts."""
+    """Tasks whose work has changed with the settings since they last ran, if that shows without asking a server."""
     for task in stack.plan.tasks.values():
         name, command = str(task), task.action is Action.COMMAND
         known = command and task.id.runbook and not task.step.facts(stack.plan.topology)
