@@ -22,7 +22,6 @@ from tests import programs
 from tests.unit.clusters import stack
 
 COUNT = 5
-HOST_KEY = "ssh-ed25519 " + "A" * 68
 
 
 def key(server: str) -> str:
@@ -38,18 +37,18 @@ class Sent(Mocks):
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
         if args.name.startswith("host-key-"):
-            return args.name, {**args.inputs, "stdout": f"{HOST_KEY}\n"}
+            return args.name, {**args.inputs, "stdout": f"{programs.HOST_KEY}\n"}
         if "create" in args.inputs:
             self.tasks[args.name] = (args.inputs["create"], args.inputs["stdin"])
         server = args.name.removeprefix("connect-")
-        return args.name, {**args.inputs, "stdout": f"{HOST_KEY}\n{key(server)}\n"}
+        return args.name, {**args.inputs, "stdout": f"{programs.HOST_KEY}\n{key(server)}\n"}
 
     def call(self, args: MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         raise AssertionError(f"servers that exist need no {args.token}")
 
 
 def test_every_contender_is_given_exactly_what_the_program_sends(tmp_path: Path) -> None:
-    places = [replace(place, host_key=HOST_KEY) for place in previews.places(COUNT)]
+    places = [replace(place, host_key=programs.HOST_KEY) for place in previews.places(COUNT)]
     file = tmp_path / "Pulumi.existing.yaml"
     file.write_text(yaml.safe_dump(work.push_jobs_stack(places, previews.PACKAGE)))
     sent = Sent()
@@ -66,7 +65,7 @@ def test_every_contender_is_given_exactly_what_the_program_sends(tmp_path: Path)
 
 def orders(folder: Path) -> Iterator[tuple[order.Order, list[tuple[bool, list[str]]]]]:
     """Of both runbooks, with the phases that the published figures were measured with."""
-    places = [replace(place, host_key=HOST_KEY) for place in previews.places(COUNT)]
+    places = [replace(place, host_key=programs.HOST_KEY) for place in previews.places(COUNT)]
     file = folder / "Pulumi.existing.yaml"
     file.write_text(yaml.safe_dump(work.push_jobs_stack(places, previews.PACKAGE)))
     yield (

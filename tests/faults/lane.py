@@ -34,7 +34,12 @@ LIMIT = 25  # seconds for every step: short, so that a hang is; the suite and a 
 ENGINE_SECONDS = 240.0
 MASTER_SECONDS = 60.0
 DATABASE_SECONDS = 10.0
-QUERY = "cd /opt/opscode/embedded/bin && ./chpst -u opscode-pgsql ./psql -X -q -d postgres -c 'SELECT 1'"
+STORAGE = "/var/opt/opscode/keepalived/bin/ha_backend_storage"
+# A database whose volume another backend has taken answers until it notices, which may take it a minute.
+QUERY = (
+    f"{{ [ ! -e {STORAGE} ] || {STORAGE} status; }} && "
+    "cd /opt/opscode/embedded/bin && ./chpst -u opscode-pgsql ./psql -X -q -d postgres -c 'SELECT 1'"
+)
 STATUS = "cd /var/opt/opscode/keepalived && cat requested_cluster_status current_cluster_status"
 KEEPALIVED_LOG = "/var/log/opscode/keepalived/cluster.log"
 # A server that is gone is noticed after 4 s instead of 150 (command) or 920 (upload, whose data nobody acknowledges).
