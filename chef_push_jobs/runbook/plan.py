@@ -17,7 +17,7 @@ from chef_push_jobs.model.packages import Package
 from chef_push_jobs.model.topology import Server, Topology
 from chef_push_jobs.runbook import chef_server, push_jobs, servers
 from chef_push_jobs.runbook.script_context import ScriptContext
-from chef_push_jobs.runbook.steps import Action, Edge, Runbook, Scope, Step, fingerprint
+from chef_push_jobs.runbook.steps import Action, Edge, Runbook, Scope, Step, fingerprint, previous
 from chef_push_jobs.scripts import InTurn, Script
 
 SERVERS = Runbook("", servers.STEPS)
@@ -212,9 +212,9 @@ class _Maker:
             self._refuse(step, on)
             if step.taken_over and not self._existing:
                 on = ()
+            self._rows[step.name] = _Row(runbook.name if step.qualified else "", dict.fromkeys(on))
             for position, server in enumerate(on):
                 self._add(runbook, step, server, on[position - 1] if step.one_at_a_time and position else None)
-            self._rows[step.name] = _Row(runbook.name if step.qualified else "", dict.fromkeys(on))
             if not step.qualified:
                 self._shared[step.name] = self._rows[step.name]
 
@@ -231,8 +231,8 @@ class _Maker:
         if action is Action.RULES and self._existing:
             action = Action.COMMAND
         if action is not Action.RULES:  # firewall rules need no server
-            depends_on |= self._depends_on(task, step, server, before)
-            triggered_by |= self._ends_of(step.triggered_by, server)
+            depends_on |= self._depends_on(step, server, before)
+            triggered_by |= self._ends_of(step.triggered_by, server, before)
         if package and package.file:
             upload = task._replace(step=UPLOAD)
             self.tasks.append(
@@ -250,18 +250,16 @@ class _Maker:
             PlannedTask(task, runbook.name, step, server, action, depends_on, triggered_by, limit, package)
         )
 
-    def _depends_on(
-        self, task: TaskId, step: Step, server: Server, before: Server | None
-    ) -> dict[TaskId, tuple[Edge, ...]]:
+    def _depends_on(self, step: Step, server: Server, before: Server | None) -> dict[TaskId, tuple[Edge, ...]]:
         """The edges of a task. In a step that runs on one server at a time, a later task waits for the one before."""
         if before is None:
             return self._ends_of(step.depends_on, server)
         own = [edge for edge in step.depends_on if edge.scope is Scope.SAME]
-        return self._ends_of(own, server) | {
-            task._replace(server=before.name): (Edge(step.name, Scope.PREVIOUS, ONE_AT_A_TIME),)
-        }
+        return self._ends_of([*own, previous(step.name, ONE_AT_A_TIME)], server, before)
 
-    def _ends_of(self, edges: Iterable[Edge], server: Server) -> dict[TaskId, tuple[Edge, ...]]:
+    def _ends_of(
+        self, edges: Iterable[Edge], server: Server, before: Server | None = None
+    ) -> dict[TaskId, tuple[Edge, ...]]:
         """The tasks that these edges of a task on `server` lead to, each with its edges."""
         found: dict[TaskId, tuple[Edge, ...]] = {}
         for edge in edges:
@@ -271,12 +269,8 @@ class _Maker:
             if row is None:
                 continue
             runbook, on = row
-            if edge.scope is Scope.ALL:
-                ends: Iterable[Server] = on
-            else:
-                one = server if edge.scope is Scope.SAME else self._topology.primary
-                ends = (one,) if one in on else ()
-            for end in ends:
+            one = {Scope.SAME: server, Scope.PRIMARY: self._topology.primary, Scope.PREVIOUS: before}
+            for end in on if edge.scope is Scope.ALL else on.keys() & {one[edge.scope]}:
                 to = TaskId(runbook, edge.step, end.name)
                 found[to] = (*found.get(to, ()), edge)
         return found
@@ -290,6 +284,8 @@ class _Maker:
         if step.name in self._rows:
             raise ValueError(f"step {step.name} stands twice in the runbook")
         for edge in (*step.depends_on, *step.triggered_by):
+            if edge.scope is Scope.PREVIOUS:
+                continue
             try:
                 row = self._row(edge)
             except KeyError:

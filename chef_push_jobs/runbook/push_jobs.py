@@ -20,6 +20,7 @@ from chef_push_jobs.runbook.steps import (
     everywhere,
     of_primary,
     others,
+    previous,
     primary,
     primary_if_shared,
     push_jobs_servers,
@@ -290,11 +291,13 @@ STEPS = (
         depends_on=(every("chef-reconfigure", "keepalived must know the service before it is restarted"),),
         triggered_by=(same("chef-reconfigure", "the service reads its configuration when it starts"),),
     ),
-    # [8] Verify the installation. On both backends of an ha cluster, because only they know which one is master now.
+    # [8] Verify the installation. On both backends of an ha cluster, because only they know which one is master now. If
+    # the first fails, the second is not asked yet: it may be master in the next run.
     Step(
         "test",
         number=8,
         on=push_jobs_servers,
+        one_at_a_time=True,
         script=_test,
         timeout=10800,
         depends_on=(
@@ -305,6 +308,7 @@ STEPS = (
             every("restart-pushy", "a changed service is tested"),
             every("reconfigure", "a changed server is tested"),
             every("share", "a changed set of servers is tested"),
+            previous("test", "the first may have lost the mastership to it meanwhile"),
         ),
         # A different instance type has stopped the machines.
         rerun_token=lambda settings: settings.config.machines.instance_type,

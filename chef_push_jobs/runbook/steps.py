@@ -43,8 +43,8 @@ class Scope(Enum):
 class Edge:
     """A reason to wait for `step` (in `Step.depends_on`), or to run again when it did (in `Step.triggered_by`).
 
-    `only` limits it to tasks on those servers. With `runbook`, the step is one of that earlier runbook; a stack that
-    does not run that runbook does not have the edge.
+    `step` is an earlier one, or with `Scope.PREVIOUS` the step itself. `only` limits it to tasks on those servers. With
+    `runbook`, the step is one of that earlier runbook; a stack that does not run that runbook does not have the edge.
     """
 
     step: str
@@ -72,6 +72,11 @@ def every(step: str, reason: str, only: Servers | None = None) -> Edge:
 def of_primary(step: str, reason: str, only: Servers | None = None) -> Edge:
     """To the task of `step` on the primary."""
     return Edge(step, Scope.PRIMARY, reason, only)
+
+
+def previous(step: str, reason: str) -> Edge:
+    """To the task of this same step on the server before. The step has to run on one server at a time."""
+    return Edge(step, Scope.PREVIOUS, reason)
 
 
 @dataclass(frozen=True)

@@ -188,6 +188,13 @@ def test_what_a_task_runs_again_with_is_what_the_edges_say_with_their_reasons() 
     assert edge.title == "chef install"
 
 
+def test_where_a_test_runs_again_so_do_those_after_it_because_mastership_may_have_moved() -> None:
+    first, second = (HA.tasks[task_of("test", f"backend-{number}")] for number in (0, 1))
+    assert first.id in second.depends_on
+    assert first.id in second.triggered_by
+    assert second.id not in first.waits_for
+
+
 def test_servers_that_exist_have_checks_and_departures_and_the_first_task_waits_for_its_servers_departure() -> None:
     plan = stack(**EXISTING, uninstallOnDestroy="true", timeLimits={"connect": 5, "install": 7})
     kinds = {str(task): (task.action, task.timeout) for task in plan.tasks.values()}
