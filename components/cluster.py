@@ -182,7 +182,7 @@ def make_cluster(plan: StackPlan, opts: pulumi.ResourceOptions | None = None, pr
     return {
         **cluster.servers.outputs,
         "ports": push_jobs.ports(plan.settings),
-        "test": rollout.output("test", push_jobs.tested),
+        "test": rollout.output(push_jobs.TESTS, push_jobs.tested),
         **cluster.outputs,
     }
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -57,9 +57,9 @@ class Rollout(Component):
         self.made = self._made
         self.register_outputs({"tasks": len(tasks)})
 
-    def output(self, step: str, choose: Callable[[Sequence[str]], str]) -> pulumi.Output[str]:
-        """The result of `choose` for the last log lines of all tasks of `step`; its ValueError ends the run."""
-        made = [self._made[task.id][0] for task in self._plan.tasks.values() if task.id.step == step]
+    def output(self, steps: Collection[str], choose: Callable[[Sequence[str]], str]) -> pulumi.Output[str]:
+        """The result of `choose` for the last log lines of all tasks of `steps`; its ValueError ends the run."""
+        made = [self._made[task.id][0] for task in self._plan.tasks.values() if task.id.step in steps]
         printed = [task.stdout for task in made if isinstance(task, command.remote.Command)]
 
         def chosen(shown: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,12 @@ WHY = "these tests make network namespaces and mounts, so they need root: run sc
 
 settings.register_profile("project", deadline=None, max_examples=40, derandomize="CI" in os.environ)
 settings.load_profile("project")
+
+
+def pytest_configure() -> None:
+    """Ctrl-C reaches what the tests start, also where a shell started pytest in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

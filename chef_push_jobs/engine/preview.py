@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, StringConstraints, ValidationError
 
-from chef_push_jobs.scripts import does_nothing
+from chef_push_jobs.scripts import HOST_KEY, does_nothing
 
 COMMAND = "command:remote:Command"
 COMPONENT = "chef-push-jobs:index:"
@@ -79,13 +79,16 @@ class Change:
 
     @property
     def runs(self) -> bool:
-        """Whether it is a command that acts on a server: most updates do nothing (docs/chef.md, pulumi-command)."""
+        """Whether it is a command that acts on a server: most updates do nothing (docs/chef.md, pulumi-command).
+
+        Neither does the command that asks for a new server's host key.
+        """
         if self.type != COMMAND:
             return False
         if self.op is Op.UPDATE:
             act = self.after.get("update", self.after.get("create"))
             return act is not None and not does_nothing(str(act))
-        return self.op in (Op.CREATE, Op.REPLACE) and "create" in self.after
+        return self.op in (Op.CREATE, Op.REPLACE) and self.after.get("create") not in (None, HOST_KEY)
 
     @property
     def triggers(self) -> tuple[int, ...]:

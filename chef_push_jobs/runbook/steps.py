@@ -168,6 +168,11 @@ def primary_if_shared(topology: Topology) -> tuple[Server, ...]:
     return primary(topology) if topology.others else ()
 
 
+def primary_of_several(topology: Topology) -> tuple[Server, ...]:
+    """The primary, if push jobs can move to another backend."""
+    return primary(topology) if len(topology.push_jobs_servers) > 1 else ()
+
+
 def fingerprint(text: str) -> str:
     """A digest of what a task does; a different one runs it again."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]

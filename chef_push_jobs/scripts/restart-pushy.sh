@@ -17,7 +17,7 @@ fresh() {
   [ "$unless_fresh" = yes ] && [ -n "$(running)" ] && [ -e "$started_with" ] &&
     [ "$(inputs)" = "$(cat "$started_with")" ] && all_listen
 }
-is=$(cluster_status)
+is=$(decided_status)
 if [ "$is" != master ]; then
   echo "this backend is $is, not master: the service stays stopped here, nothing was restarted"
   if chef-server-ctl status opscode-pushy-server | grep -q '^run: opscode-pushy-server:'; then

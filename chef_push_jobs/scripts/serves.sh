@@ -7,7 +7,6 @@
 : "${part?}" "${seconds?}"
 set -eu
 . library/cluster.sh
-keepalived=/var/opt/opscode/keepalived
 page() {
   curl=$(command -v curl || echo /opt/opscode/embedded/bin/curl)
   said=$("$curl" --silent --show-error --insecure --fail --max-time 10 https://localhost/_status 2>&1) && return

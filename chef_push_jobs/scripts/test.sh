@@ -15,7 +15,7 @@
 set -eu
 . library/cluster.sh
 . library/status.sh
-is=$(cluster_status)
+is=$(decided_status)
 if [ "$is" != master ]; then
   echo "this backend is $is, not master: nothing was tested here"
   exit 0

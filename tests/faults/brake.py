@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from enum import Enum
 
+from chef_push_jobs.runbook import push_jobs
 from tests.sandbox.conftest import Lab
 
 FOLDER = "/run/chef-faults"  # gone after a reboot, as the fault should be
@@ -47,7 +48,7 @@ POINTS = {
     "share": Point("cat", "chown"),
     "copy": Point("mktemp", "tar"),
     "restart-pushy": Point("cat", "cat"),
-    "test": Point("cat", "cat"),  # a standby comes no further
+    **dict.fromkeys(push_jobs.TESTS, Point("cat", "cat")),  # a standby comes no further
 }
 RECONFIGURE = {"chef": "chef-server-ctl", "push-jobs": "opscode-push-jobs-server-ctl"}
 

@@ -22,7 +22,7 @@ def adjustable() -> list[str]:
 def test_a_repair_names_any_task_of_the_stack_that_runs_a_script() -> None:
     repaired = stack(repair=dict.fromkeys(adjustable(), "1a")).settings
     assert repaired.repair("connect-frontend-1") == "1a"
-    assert len(repaired.config.repair) == 37
+    assert len(repaired.config.repair) == 38
 
 
 def test_a_repair_that_was_not_rolled_out_is_one_to_do_and_one_that_is_taken_out_is_none() -> None:
@@ -105,6 +105,7 @@ def test_what_follows_from_a_copy_is_its_reconfigure_and_the_test() -> None:
         "push-jobs-reconfigure-frontend-0",
         "push-jobs-test-backend-0",
         "push-jobs-test-backend-1",
+        "push-jobs-test-again-backend-0",
     }
 
 

@@ -38,7 +38,7 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 
 def test_text_is_what_is_drawn_unless_another_format_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
-    assert told(capsys, "--stack", "example-aws").startswith("Plan of stack example-aws: ha, 4 servers, 39 tasks\n")
+    assert told(capsys, "--stack", "example-aws").startswith("Plan of stack example-aws: ha, 4 servers, 40 tasks\n")
     assert told(capsys, "--stack", "example-aws", "--format", "mermaid").splitlines()[2] == "flowchart TB"
     assert told(capsys, "--stack", "example-aws", "--format", "svg").startswith("<svg ")
     assert json.loads(told(capsys, "--stack", "example-aws", "--format", "json"))["topology"] == "ha"
@@ -73,7 +73,7 @@ def test_a_preview_of_other_settings_is_drawn_with_those_or_told_of(
     assert main(["plan", *arguments, "--config-file", str(other)]) == 0
     found = capsys.readouterr()
     assert found.err == ""
-    assert "of which 15 run in the preview" in found.out
+    assert "of which 16 run in the preview" in found.out
 
 
 @pytest.mark.parametrize("port", [10003.0, 443.0])

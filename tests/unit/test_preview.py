@@ -27,6 +27,7 @@ def test_a_new_frontend_runs_its_own_tasks_and_those_that_follow() -> None:
         "chef-copy-backend-1",
         "chef-reconfigure-backend-1",
         "push-jobs-test-backend-1",
+        "push-jobs-test-again-backend-0",
     }
     created = {change.name for change in preview.different if change.op is Op.CREATE}
     assert {"frontend-2", "chef-upload-frontend-2"} <= created
@@ -36,9 +37,9 @@ def test_a_new_frontend_runs_its_own_tasks_and_those_that_follow() -> None:
 def test_the_reason_of_a_replacement_is_the_trigger_that_changed() -> None:
     (share,) = [one for one in recorded("frontend-added").changes if one.name == "push-jobs-share-backend-0"]
     assert share.op is Op.REPLACE
-    assert share.changed == ("stdin", "triggers[1]", "triggers[7]")
-    assert share.forcing == ("triggers[1]", "triggers[7]"), "another text alone would be no reason to run it"
-    assert share.triggers == (1, 7)
+    assert share.changed == ("create", "stdin", "triggers[1]", "triggers[8]")
+    assert share.forcing == ("triggers[1]", "triggers[8]"), "another text alone would be no reason to run it"
+    assert share.triggers == (1, 8)
 
 
 def test_a_replacement_for_its_machines_sake_has_other_triggers_though_the_engine_names_none() -> None:

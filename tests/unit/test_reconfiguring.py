@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from chef_push_jobs import scripts
+from chef_push_jobs.scripts import InTurn, Script
 
 PLACES = (
     "/etc/opscode-push-jobs-server",
@@ -17,6 +18,7 @@ PLACES = (
     "/var/opt/opscode-push-jobs-server",
     "/var/opt/opscode/",
 )
+AS_MASTER = (scripts.restart_pushy([10000]), scripts.test(10000, 10003))
 DOWN = "opt/opscode/sv/opscode-pushy-server/down"
 BOOTSTRAPPED = "var/opt/opscode-push-jobs-server/bootstrapped"
 APP, SYS = (
@@ -125,29 +127,66 @@ CONFIGURATION = f"vrrp_instance PC_VI {{\n  virtual_ipaddress {{\n    {ADDRESS} 
 def test_chef_server_is_not_reconfigured_on_a_master_that_may_be_none(
     tmp_path: Path, *, current: str | None, requested: str | None, here: bool, then: str, reconfigures: bool
 ) -> None:
-    keepalived = tmp_path / "var/opt/opscode/keepalived"
+    done = on_backend(
+        tmp_path,
+        scripts.reconfigure_chef_server(license_accepted=False, include=None),
+        here=here,
+        then=then,
+        current=current,
+        requested=requested,
+    )
+    assert (done.returncode == 0) == reconfigures
+    assert (tmp_path / "called").exists() == reconfigures
+    assert reconfigures or "sudo chef-server-ctl ha-status" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "script", [scripts.restart_pushy([10000]), scripts.test(10000, 10003)], ids=lambda one: one.name
+)
+def test_push_jobs_is_neither_restarted_nor_tested_on_a_master_that_may_be_none(tmp_path: Path, script: Script) -> None:
+    done = on_backend(tmp_path, script, here=False, then="exit 0", current="master", requested="master")
+    assert done.returncode != 0
+    assert "sudo chef-server-ctl ha-status" in done.stderr
+    assert not (tmp_path / "called").exists()
+
+
+@pytest.mark.parametrize(
+    "script", [scripts.restart_pushy([10000]), scripts.test(10000, 10003)], ids=lambda one: one.name
+)
+def test_a_backend_that_was_master_before_its_reboot_is_a_standby_to_the_restart_and_the_test(
+    tmp_path: Path, script: Script
+) -> None:
+    done = on_backend(
+        tmp_path, script, here=False, then="echo backup > {current}", current="master", requested="master"
+    )
+    assert done.returncode == 0
+    assert "this backend is backup, not master" in done.stdout
+
+
+def on_backend(
+    root: Path, script: Script | InTurn, *, here: bool, then: str, **statuses: str | None
+) -> subprocess.CompletedProcess[str]:
+    """Runs it where keepalived notes these statuses and has the address `here` or not. `then` happens at a wait."""
+    keepalived = root / "var/opt/opscode/keepalived"
     (keepalived / "etc").mkdir(parents=True)
     (keepalived / "etc/keepalived.conf").write_text(CONFIGURATION)
-    for name, status in {"current": current, "requested": requested}.items():
+    for name, status in statuses.items():
         if status:
             (keepalived / f"{name}_cluster_status").write_text(f"{status}\n")
     if here:
-        (tmp_path / "here").touch()
-    told = {"current": keepalived / "current_cluster_status", "here": tmp_path / "here"}
-    for name, script in {
-        "ip": f"echo '2: eth0 inet 10.0.0.5/20'; [ ! -e {tmp_path}/here ] || echo '2: eth0    inet {ADDRESS}/32'",
+        (root / "here").touch()
+    told = {"current": keepalived / "current_cluster_status", "here": root / "here"}
+    for name, commands in {
+        "ip": f"echo '2: eth0 inet 10.0.0.5/20'; [ ! -e {root}/here ] || echo '2: eth0    inet {ADDRESS}/32'",
         "sleep": then.format(**told),
-        "chef-server-ctl": f"touch {tmp_path}/reconfigured",
+        "chef-server-ctl": f"[ $1 = status ] || touch {root}/called",
+        "opscode-push-jobs-server-ctl": f"touch {root}/called",
     }.items():
-        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
-        (tmp_path / name).chmod(0o755)
-    script = scripts.reconfigure_chef_server(license_accepted=False, include=None).text
-    script = script.replace("/var/opt/opscode/", f"{tmp_path}/var/opt/opscode/")
-    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    done = subprocess.run(["sh"], input=script, text=True, env=environment, capture_output=True, check=False)
-    assert (done.returncode == 0) == reconfigures
-    assert (tmp_path / "reconfigured").exists() == reconfigures
-    assert reconfigures or "sudo chef-server-ctl ha-status" in done.stdout
+        (root / name).write_text(f"#!/bin/sh\n{commands}\n")
+        (root / name).chmod(0o755)
+    text = script.text.replace("/var/opt/opscode/", f"{root}/var/opt/opscode/")
+    environment = {**os.environ, "PATH": f"{root}:{os.environ['PATH']}"}
+    return subprocess.run(["sh"], input=text, text=True, env=environment, capture_output=True, check=False)
 
 
 def test_a_failed_reconfigure_of_push_jobs_ends_with_its_own_exit_status(tmp_path: Path) -> None:

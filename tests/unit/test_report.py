@@ -41,7 +41,7 @@ def test_the_critical_path_leads_from_a_machine_to_the_test_over_tasks_that_wait
     found = recorded("first")
     assert found.plan
     names = critical_path.path(found.tasks, found.plan)
-    assert (found.tasks[names[0]].step, names[-1]) == ("machine", "push-jobs-test-backend-0")
+    assert (found.tasks[names[0]].step, names[-1]) == ("machine", "push-jobs-test-again-backend-0")
     for one, other in pairwise(names):
         ended = found.tasks[one].ended
         assert ended is not None

@@ -64,6 +64,7 @@ def test_the_push_jobs_order_is_the_one_of_the_design(cluster: Topology) -> None
             "chef-reconfigure": {*every("reconfigure"), *every("rotate")},
             "restart-pushy": {*every("chef-reconfigure"), *firewall},
             "test": {*every("restart-pushy"), *firewall},
+            "test-again": every("test"),
         }[key.step]
         assert wanted <= done[key], f"{key} does not wait for {wanted - done[key]}"
         if key.step in ("chef-reconfigure", "restart-pushy") and server != primary:
@@ -82,7 +83,8 @@ def test_each_server_gets_exactly_the_steps_of_its_role(cluster: Topology) -> No
         assert steps[other.name] == ["install", "copy", "reconfigure", "chef-reconfigure", "restart-pushy", "test"]
     shared = ["share"] if cluster.others else []
     first = ["install", "configure", "reconfigure-primary", "rotate", *shared]
-    assert steps[cluster.primary.name] == [*first, "chef-reconfigure", "restart-pushy", "test"]
+    again = ["test-again"] if cluster.backends[1:] else []
+    assert steps[cluster.primary.name] == [*first, "chef-reconfigure", "restart-pushy", "test", *again]
 
 
 @given(topologies())
@@ -110,7 +112,8 @@ def again(changed: str) -> set[str]:
 def test_a_new_frontend_restarts_nothing() -> None:
     own = {f"{step}-frontend-0" for step in ("install", "copy", "reconfigure")}
     assert again("connect-frontend-0") == {
-        f"push-jobs-{task}" for task in (*own, "share-backend-0", "test-backend-0", "test-backend-1")
+        f"push-jobs-{task}"
+        for task in (*own, "share-backend-0", "test-backend-0", "test-backend-1", "test-again-backend-0")
     }
 
 
@@ -188,11 +191,13 @@ def test_what_a_task_runs_again_with_is_what_the_edges_say_with_their_reasons() 
     assert edge.title == "chef install"
 
 
-def test_where_a_test_runs_again_so_do_those_after_it_because_mastership_may_have_moved() -> None:
+def test_whichever_backend_is_lost_while_it_is_tested_the_other_is_asked_after_that() -> None:
     first, second = (HA.tasks[task_of("test", f"backend-{number}")] for number in (0, 1))
-    assert first.id in second.depends_on
-    assert first.id in second.triggered_by
-    assert second.id not in first.waits_for
+    again = HA.tasks[task_of("test-again", "backend-0")]
+    for earlier, later in ((first, second), (second, again)):
+        assert earlier.id in later.depends_on
+        assert earlier.id in later.triggered_by
+    assert not [task for task in stack(**EXISTING).tasks if task.step == "test-again"], "nobody else can become master"
 
 
 def test_servers_that_exist_have_checks_and_departures_and_the_first_task_waits_for_its_servers_departure() -> None:

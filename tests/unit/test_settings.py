@@ -282,7 +282,7 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
             "timeLimits.instal",
             "'instal'",
             "it is one of 'connect', 'compare-credentials', 'install', 'configure', 'reconfigure-primary', 'rotate', "
-            "'share', 'copy', 'reconfigure', 'chef-reconfigure', 'restart-pushy' or 'test'",
+            "'share', 'copy', 'reconfigure', 'chef-reconfigure', 'restart-pushy', 'test' or 'test-again'",
             "choose one of them",
         ),
     ),

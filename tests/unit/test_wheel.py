@@ -92,7 +92,7 @@ def test_the_command_works_where_there_is_no_clone_and_another_folder_components
 
     assert told("--version") == f"chef-push-jobs {__version__}\n"
     assert "topology: ha  [stack file]" in told("check", "--stack", "s")
-    assert told("plan", "--stack", "s").startswith("Plan of stack s: ha, 4 servers, 39 tasks\n")
+    assert told("plan", "--stack", "s").startswith("Plan of stack s: ha, 4 servers, 40 tasks\n")
     files = ["--events", str(EVENTS / "mended.jsonl"), "--history", str(EVENTS / "history.json")]
     assert "<title>s: rollout of 20" in told("report", "--stack", "s", *files, "-o", "-")
     told("docs")

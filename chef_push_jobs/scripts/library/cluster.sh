@@ -1,8 +1,30 @@
+# Which backend is master, by the files in which keepalived's script notes it.
+keepalived=/var/opt/opscode/keepalived
+
 # Print keepalived's state for this backend: master, backup, … Except in ha there is none, and the one backend is master.
-cluster_status() {
-  if [ -e /var/opt/opscode/keepalived/current_cluster_status ]; then
-    cat /var/opt/opscode/keepalived/current_cluster_status
-  else
-    echo master
-  fi
+cluster_status() { cat "$keepalived/current_cluster_status" 2> /dev/null || echo master; }
+
+# A backend that was just rebooted, or that is just giving up its place, still calls itself master.
+undecided() {
+  [ -e "$keepalived/current_cluster_status" ] && [ "$(cluster_status)" = master ] || return 1
+  [ "$(cat "$keepalived/requested_cluster_status" 2> /dev/null)" = master ] || return 0
+  address=$(sed -n '/virtual_ipaddress/,/}/s|^ *\([0-9a-f.:]*[0-9a-f]\)[/ ].*|\1|p' "$keepalived/etc/keepalived.conf")
+  [ -n "$address" ] && ! ip -o address show | grep -qF " $address/"
+}
+
+# Print `cluster_status` once keepalived has decided, for which it gets a minute.
+decided_status() {
+  waited=0
+  while undecided; do
+    if [ "$waited" = 60 ]; then
+      echo "this backend calls itself master, and does not have the address of the backends, or is giving it up"
+      echo "Rule: nothing is done as master until keepalived has decided which backend that is."
+      echo "Do:   if keepalived does not run, start it: sudo chef-server-ctl start keepalived; otherwise fix what"
+      echo "      sudo chef-server-ctl ha-status names; then run pulumi up again"
+      return 1
+    fi >&2
+    waited=$((waited + 1))
+    sleep 1
+  done
+  cluster_status
 }
