@@ -29,7 +29,7 @@ from sandbox.paths import CLONE, REGION
 from tests.e2e.conftest import UP_SECONDS, Stack, stack
 from tests.e2e.observed import HOST_KEY
 
-TESTS = ("test-backend-0", "test-backend-1")  # the one that is not master says so
+TESTS = ("test-backend-0", "test-backend-1", "test-again-backend-0")  # the one that is not master says so
 HA = topology(Kind.HA, numbered(2, 2, "chef.test"))
 ETC = "/etc/opscode-push-jobs-server"
 OTHER_PACKAGE = CLONE / ".sandbox" / "packages" / "opscode-push-jobs-server_2.2.8-1_amd64.deb"

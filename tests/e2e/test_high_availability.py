@@ -143,7 +143,7 @@ def test_a_failover_is_no_change_to_pulumi(cluster: Stack) -> None:
 def test_the_next_test_is_the_new_masters(cluster: Stack) -> None:
     found = change(cluster, reverify="after the failover")
     assert found.planned == tasks("""
-        backend-0: push-jobs test
+        backend-0: push-jobs test test-again
         backend-1: push-jobs test
     """)
     assert found.ctl == calls("backend-1: push test")

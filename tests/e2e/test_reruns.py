@@ -29,12 +29,12 @@ SET = (sys.executable, "-m", "sandbox", "run", "--", "pulumi", "config", "set", 
 
 # The backend that is not master says so.
 TEST = """
-    backend-0: push-jobs test
+    backend-0: push-jobs test test-again
     backend-1: push-jobs test
 """
 # The frontends' part of a change of push jobs, and the whole of it, once the primary has other settings.
 FROM_CONFIGURE = """
-    backend-0: push-jobs configure reconfigure-primary share chef-reconfigure restart-pushy test
+    backend-0: push-jobs configure reconfigure-primary share chef-reconfigure restart-pushy test test-again
     backend-1: push-jobs copy reconfigure chef-reconfigure restart-pushy test
     frontend-0: push-jobs copy reconfigure
     frontend-1: push-jobs copy reconfigure
@@ -245,7 +245,7 @@ def test_a_raised_revision_runs_that_step_and_what_follows(cluster: Stack, progr
     table = program / "chef_push_jobs" / "runbook" / "push_jobs.py"
     edit(table, '        "restart-pushy",\n', '        "restart-pushy",\n        revision=2,\n')
     expected = tasks("""
-        backend-0: push-jobs restart-pushy test
+        backend-0: push-jobs restart-pushy test test-again
         backend-1: push-jobs restart-pushy test
     """)
     for version in (program, None):
@@ -265,7 +265,7 @@ def test_reverify_runs_the_test_and_nothing_else(cluster: Stack) -> None:
 def test_a_frontend_more_and_less_is_nothing_to_the_other_frontends_and_restarts_nothing(cluster: Stack) -> None:
     more = change(cluster, frontends="3")
     assert more.planned == tasks("""
-        backend-0: chef configure reconfigure-primary share, push-jobs share test
+        backend-0: chef configure reconfigure-primary share, push-jobs share test test-again
         backend-1: chef copy reconfigure, push-jobs test
         frontend-2: connect, chef install copy reconfigure, push-jobs install copy reconfigure
     """)
@@ -280,7 +280,7 @@ def test_a_frontend_more_and_less_is_nothing_to_the_other_frontends_and_restarts
     assert key in cluster.output("backend-0", let_in)
     less = change(cluster, frontends="2")
     assert less.planned == tasks("""
-        backend-0: chef configure reconfigure-primary share, push-jobs share test
+        backend-0: chef configure reconfigure-primary share, push-jobs share test test-again
         backend-1: chef copy reconfigure, push-jobs test
     """)
     assert less.ctl == calls("""
@@ -296,7 +296,7 @@ def test_a_frontend_more_and_less_is_nothing_to_the_other_frontends_and_restarts
 def test_a_replaced_frontend_gets_its_own_tasks_and_restarts_nothing(cluster: Stack) -> None:
     found = change(cluster, replace="frontend-1")
     assert found.planned == tasks("""
-        backend-0: chef configure reconfigure-primary share, push-jobs share test
+        backend-0: chef configure reconfigure-primary share, push-jobs share test test-again
         backend-1: chef copy reconfigure, push-jobs test
         frontend-1: connect, chef install copy reconfigure, push-jobs install copy reconfigure
     """)
@@ -311,7 +311,7 @@ def test_a_replaced_frontend_gets_its_own_tasks_and_restarts_nothing(cluster: St
 def test_a_replaced_standby_gets_its_own_tasks_and_restarts_nothing(cluster: Stack) -> None:
     found = change(cluster, replace="backend-1")
     assert found.planned == tasks("""
-        backend-0: chef configure reconfigure-primary share, push-jobs share test
+        backend-0: chef configure reconfigure-primary share, push-jobs share test test-again
         backend-1: connect, chef install copy reconfigure
         backend-1: push-jobs install copy reconfigure chef-reconfigure restart-pushy test
     """)

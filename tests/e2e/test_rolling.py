@@ -32,13 +32,13 @@ EVERYWHERE = "/boot /etc /home /opt /root /run /srv /tmp /usr/local /var"
 MARGIN = 1.0
 
 ROTATION = """
-    backend-0: push-jobs rotate share chef-reconfigure restart-pushy test
+    backend-0: push-jobs rotate share chef-reconfigure restart-pushy test test-again
     backend-1: push-jobs copy reconfigure chef-reconfigure restart-pushy test
     frontend-0: push-jobs copy reconfigure
     frontend-1: push-jobs copy reconfigure
 """
 UPGRADE = """
-    backend-0: push-jobs install configure reconfigure-primary share chef-reconfigure restart-pushy test
+    backend-0: push-jobs install configure reconfigure-primary share chef-reconfigure restart-pushy test test-again
     backend-1: push-jobs install copy reconfigure chef-reconfigure restart-pushy test
     frontend-0: push-jobs install copy reconfigure
     frontend-1: push-jobs install copy reconfigure
@@ -214,7 +214,8 @@ def test_one_goes_back_to_what_a_rotation_replaced_by_the_commands_of_the_docume
 def test_a_repair_that_is_taken_out_runs_nothing_and_another_text_runs_it(cluster: Stack) -> None:
     """One that was never there ran nothing either."""
     task, others = "push-jobs-copy-frontend-0", {f"push-jobs-copy-{server}": "back" for server in SERVERS[1:]}
-    again = {task, "push-jobs-reconfigure-frontend-0", *(f"push-jobs-test-{server}" for server in SERVERS[:2])}
+    tests = ("test-backend-0", "test-backend-1", "test-again-backend-0")
+    again = {task, "push-jobs-reconfigure-frontend-0", *(f"push-jobs-{test}" for test in tests)}
     for texts, planned in (
         ({}, set()),
         ({task: "back"}, set()),

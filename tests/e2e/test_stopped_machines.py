@@ -69,7 +69,7 @@ def test_an_ha_cluster_gets_another_instance_type_machine_by_machine_and_clients
     longest, *others = sorted(clients.lengths, reverse=True)
     assert longest < FAILOVER
     assert len(others) <= 1 and all(each < RESTART for each in others), clients.lengths
-    assert done.ran == {"push-jobs-test-backend-0", "push-jobs-test-backend-1"}
+    assert done.ran == {f"push-jobs-{test}" for test in ("test-backend-0", "test-backend-1", "test-again-backend-0")}
     assert master(ha) == "backend-1"
     assert "unchanged" in ha.up().stdout
 
