@@ -47,6 +47,8 @@ app = typer.Typer(
 for subcommand in (check, plan, review, up, report, doctor, docs):
     app.command()(subcommand)
 
+INTERRUPTED = 130  # typer's exit status for Ctrl-C, which is a shell's
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command line (by default, this process's) and returns its exit status."""
@@ -56,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         words.remove(DEBUG)
     try:
         status = typer.main.get_command(app).main(words or ["--help"], prog_name=NAME, standalone_mode=False)
+        if status == INTERRUPTED:
+            tell("interrupted")
         return int(status or 0) if words else NOT_BEGUN
     except TyperException as error:
         # typer's own words about an invalid choice are not a sentence.

@@ -13,7 +13,6 @@ from chef_push_jobs.model.problems import Problem, without_use
 
 SETTINGS = "chefServer.settings"
 SECRET = re.compile(r"passw(or)?d|passphrase|secret|(^|_)token$")
-WITH_PASSWORD = re.compile(r"://[^/\s]*:[^/\s]*@")
 IN_A_FILE = "put it in a file on the servers, and name that in chefServer.include"
 
 
@@ -62,7 +61,7 @@ def _name(setting: str, key: str, value: object) -> Iterator[Problem]:
 def _value(setting: str, key: str, value: object) -> Iterator[Problem]:
     if not re.fullmatch(KEY, key):
         yield Problem(setting, "given", KEY_RULE, "correct it")
-    elif SECRET.search(key) or (isinstance(value, str) and WITH_PASSWORD.search(value)):
+    elif SECRET.search(key):
         yield Problem(setting, "given", "secrets must not be in a stack file, a script or the state", IN_A_FILE)
     elif isinstance(value, str) and not re.fullmatch(TEXT, value):
         yield Problem(setting, f"'{value}'", TEXT_RULE, f"remove other characters, or {IN_A_FILE}")

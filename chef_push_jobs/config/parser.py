@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
@@ -24,6 +25,7 @@ Model = TypeVar("Model", bound=BaseModel)
 # Every setting that was understood (or its default), by its path in the file, such as `pushJobs.apiPort`.
 Values = dict[str, object]
 
+WITH_PASSWORD = re.compile(r"://[^/\s]*:[^/\s]*@")
 DEEPEST = 50  # levels of nesting in a value
 
 RULES = {
@@ -38,6 +40,8 @@ RULES = {
     "dict_type": "it has keys and values",
     "too_short": "it must have at least one entry",
 }
+# Where a value may be of several types, by pydantic's names for them.
+TYPES = {"str": "text", "int": "a whole number", "bool": "true or false", "dict": "a table of such values"}
 
 
 def parse(model: type[BaseModel], raw: Mapping[str, object], path: str = "") -> tuple[Values, list[Problem]]:
@@ -108,13 +112,17 @@ def _field(field: FieldInfo, raw: Mapping[str, object], key: str, setting: str) 
         return _subsection(section, field, given, setting)
     if given is None:
         return {setting: field.get_default()}, []
+    if found := list(_with_passwords(given, setting)):
+        return {}, found
     rules: Any = Annotated[(field.annotation, *field.metadata, "")]
     try:
-        return {setting: TypeAdapter(rules).validate_python(given)}, []
+        value = TypeAdapter(rules).validate_python(given)
     except ValidationError as error:
-        found = [_problem(setting, details) for details in error.errors()]
+        found = list(_problems(setting, given, error.errors()))
         secret = "SecretStr" in repr(field.annotation)  # inside Annotated, inside a union
         return {}, [replace(problem, given="a secret") if secret else problem for problem in found]
+    found = list(_truths_as_numbers(given, value, setting))
+    return ({}, found) if found else ({setting: value}, [])
 
 
 def _subsection(
@@ -134,27 +142,89 @@ def _section(field: FieldInfo) -> type[BaseModel] | None:
     return found[0] if found else None
 
 
+def _with_passwords(given: object, setting: str) -> Iterator[Problem]:
+    """A problem for each URL with a password in a value, which no other message may then show."""
+    if isinstance(given, Mapping):
+        for key, value in given.items():
+            yield from _with_passwords(str(key), setting)
+            yield from _with_passwords(value, f"{setting}.{key}")
+    elif isinstance(given, list):
+        for at, value in enumerate(given):
+            yield from _with_passwords(value, f"{setting}[{at}]")
+    elif isinstance(given, str) and WITH_PASSWORD.search(given):
+        rule = "a URL must not contain a password: it is sent to servers and stored in the state unencrypted"
+        yield Problem(setting, "a URL with a password", rule, "use a URL without one, and change the password")
+
+
+def _truths_as_numbers(given: object, value: object, setting: str) -> Iterator[Problem]:
+    """A problem for each true or false that was read as one or zero."""
+    if isinstance(given, Mapping) and isinstance(value, Mapping):
+        for key in given.keys() & value.keys():
+            yield from _truths_as_numbers(given[key], value[key], f"{setting}.{key}")
+    elif isinstance(given, bool) and type(value) is int:
+        yield Problem(setting, _shown(given), RULES["int_type"], "correct it; see docs/settings.md")
+
+
+def _problems(setting: str, given: object, errors: Sequence[ErrorDetails]) -> Iterator[Problem]:
+    """One for each wrong value. Where it may be of several types, pydantic has an error for each of them."""
+    several: dict[str, dict[str, ErrorDetails]] = {}
+    for details in errors:
+        place, kind = _place(given, details["loc"])
+        if kind:
+            several.setdefault(setting + place, {})[kind] = details
+        else:
+            yield _problem(setting + place, details)
+    for place, kinds in several.items():
+        if not any(other.startswith((f"{place}.", f"{place}[")) for other in several):
+            *most, last = [name for kind, name in TYPES.items() if kind in kinds]
+            shown = _shown(next(iter(kinds.values()))["input"])
+            yield Problem(place, shown, f"it is {', '.join(most)} or {last}", "correct it; see docs/settings.md")
+
+
+def _place(given: object, location: Sequence[int | str]) -> tuple[str, str]:
+    """Where in the given value an error is, and as which of several types the value there was read, if of several."""
+    place, kind, value = "", "", given
+    for part in location:
+        if isinstance(value, Mapping) and part in value:
+            place, kind, value = f"{place}.{part}", "", value[part]
+        elif isinstance(value, list) and isinstance(part, int):
+            place, kind, value = f"{place}[{part}]", "", value[part]
+        elif part != "[key]":
+            kind = str(part).partition("[")[0]
+    return place, kind if kind in TYPES else ""
+
+
+def _shown(value: object) -> str:
+    match value:
+        case Mapping() | list():
+            return f"{len(value)} entries"
+        case bool() | None:
+            return f"'{json.dumps(value)}'"
+        case _:
+            return f"'{value}'"
+
+
 def _problem(setting: str, details: ErrorDetails) -> Problem:
-    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in details["loc"] if part != "[key]")
     context = details.get("ctx", {})
-    value = details["input"]
-    given = f"{len(value)} entries" if isinstance(value, Mapping) else f"'{value}'"
-    match details["type"]:
+    given, kind = _shown(details["input"]), details["type"]
+    if kind in ("greater_than_equal", "less_than_equal") and isinstance(details["input"], bool):
+        kind = "int_type"
+    match kind:
         case "rule":
-            return Problem(setting + place, given, context["rule"], context["remedy"])
+            return Problem(setting, given, context["rule"], context["remedy"])
         case "enum" | "literal_error":
-            return Problem(setting + place, given, f"it is one of {context['expected']}", "choose one of them")
+            return Problem(setting, given, f"it is one of {context['expected']}", "choose one of them")
         case "greater_than_equal" | "less_than_equal":
             bound = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
-            return Problem(setting + place, given, f"it is {bound}", "choose such a number")
+            return Problem(setting, given, f"it is {bound}", "choose such a number")
         case "string_type":
             remedy = "put it in quotes; on the command line: `pulumi config set --path --type string`"
-            return Problem(setting + place, given, "it is text", remedy)
+            return Problem(setting, given, "it is text", remedy)
         case "missing":
-            return Problem(setting + place, "not given", "it is required", "set it")
+            return Problem(setting, "not given", "it is required", "set it")
         case other:
             rule = RULES.get(other, _lower(details["msg"]))
-            return Problem(setting + place, given, rule, "correct it; see docs/settings.md")
+            return Problem(setting, given, rule, "correct it; see docs/settings.md")
 
 
 def _first_sentence(text: str | None) -> str:

@@ -20,6 +20,7 @@ from chef_push_jobs.model.problems import Problem
 MOST_BYTES, MOST_VALUES, DEEPEST = 1_000_000, 200_000, 50
 LONGEST = 60  # characters of a value that a message shows
 DIGITS = 18  # the largest integer that every part of the program represents exactly
+ESCAPE = "an escape must stand for one character of Unicode, and not for half of one"
 TAG = "tag:yaml.org,2002:"
 
 
@@ -146,9 +147,11 @@ def read(content: bytes) -> Any:
         raise YamlError(_told(where, str(error.problem or error.context), rule, "correct that line")) from None
     except yaml.YAMLError as error:
         raise YamlError(_told("", str(error), "the file must be valid YAML", "remove such characters")) from None
-    except (RecursionError, ValueError) as error:
-        if isinstance(error, YamlError):
-            raise
+    except YamlError:
+        raise
+    except (OverflowError, ValueError):
+        raise YamlError(_told("", "an escape of no character", ESCAPE, "write the character itself")) from None
+    except RecursionError:
         rule = f"values may be nested at most {DEEPEST} levels deep"
         raise YamlError(_told("", "nested too deeply", rule, "write it flatter")) from None
 
@@ -159,6 +162,9 @@ def _bounded(node: yaml.Node, sizes: dict[int, tuple[int, int]], above: set[int]
         raise _refused(node, "a value that contains itself", "a value must not refer to itself", "remove the alias")
     if id(node) in sizes:
         return sizes[id(node)]
+    for text in (node, *(key for key, _ in node.value)) if isinstance(node, yaml.MappingNode) else (node,):
+        if isinstance(text, yaml.ScalarNode) and any("\ud800" <= letter <= "\udfff" for letter in text.value):
+            raise _refused(text, ascii(text.value), ESCAPE, "write the character itself")
     parts: list[yaml.Node] = []
     if isinstance(node, yaml.MappingNode):
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]

@@ -6,9 +6,11 @@ import json
 import os
 import pty
 import re
+import select
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +30,9 @@ SUBCOMMANDS = [*OF_A_STACK, "docs"]
 # Answers as the real CLI does (3.259): its first words and what it needs are looked at, then it does what a test says.
 PULUMI = """#!/bin/sh
 echo "$*" >> "$PWD/asked"
+all="$*"
 case " $* " in
-*" --non-interactive "*) ;;
+*" --non-interactive "* | " preview "*) ;;
 *) exit 99 ;;
 esac
 case "$1 $2 $3" in
@@ -284,7 +287,13 @@ def test_options_after_two_dashes_are_pulumis(project: Path) -> None:
     assert " --refresh --debug" in (project / "asked").read_text()
 
 
-def in_terminal(arguments: Sequence[str], status: int | None = None, **environment: str) -> str:
+def in_terminal(
+    arguments: Sequence[str],
+    status: int | None = None,
+    answer: Callable[[int, subprocess.Popen[bytes]], object] | None = None,
+    **environment: str,
+) -> str:
+    """What the command shows in a terminal. `answer` gets the terminal and the process when it waits at its question."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "chef_push_jobs", *arguments],
@@ -296,13 +305,51 @@ def in_terminal(arguments: Sequence[str], status: int | None = None, **environme
     os.close(theirs)
     shown = b""
     try:
-        while part := os.read(ours, 65536):
-            shown += part
+        for _ in range(120):
+            if select.select([ours], [], [], 0.5)[0]:
+                shown += os.read(ours, 65536)
+            elif answer and b": " in shown:
+                answer(ours, process)
+        process.kill()
     except OSError:
         pass  # how Linux says that the other end is closed
     os.close(ours)
     assert process.wait() == status or status is None
     return shown.decode()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda terminal, process: os.write(terminal, b"y\n"),
+        lambda terminal, process: os.write(terminal, b"\x04"),
+        lambda terminal, process: process.send_signal(signal.SIGINT),
+    ],
+    ids=["not yes", "Ctrl-D", "Ctrl-C"],
+)
+@pytest.mark.usefixtures("project")
+def test_a_question_that_is_not_answered_with_yes_ends_with_a_word(
+    answer: Callable[[int, subprocess.Popen[bytes]], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOES", "exit 0")
+    told = in_terminal(["up"], status=1, answer=answer)
+    assert told.endswith("nothing was changed\r\n")
+    assert "a bug" not in told
+
+
+@pytest.mark.usefixtures("project")
+def test_a_preview_that_fails_ends_with_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOES", "case $all in preview*) echo error: no such image; exit 255 ;; esac")
+    told = in_terminal(["up"], status=1)
+    assert told.endswith("nothing was changed, because the preview failed: fix what it names, then run up again\r\n")
+
+
+@pytest.mark.usefixtures("project")
+def test_an_interrupted_command_is_no_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOES", "case $all in preview*) kill -INT $PPID; sleep 1 ;; esac")
+    told = in_terminal(["up"], status=130)
+    assert told.endswith("interrupted\r\n")
+    assert "a bug" not in told
 
 
 def test_a_table_has_colours_but_for_those_who_want_none(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,11 @@ REFUSED = [
     (b"'': a\n'': b", "line 1: key , twice"),
     (b"a: !!bool x", "line 1: !!bool x"),
     (b"a: .inf", "line 1: .inf"),
+    (b'a: "\\ud800"', r"line 1: '\ud800'"),
+    (b'"\\udfff": b', r"line 1: '\udfff'"),
+    (b'a: ["\\ud83d\\ude00"]', r"line 1: '\ud83d\ude00'"),  # the engine takes no pairs either
+    (b'a: "\\U00110000"', "an escape of no character"),
+    (b'a: "\\UFFFFFFFF"', "an escape of no character"),
     (b"a: !!python/object:os.system x", "line 1: could not determine a constructor"),
     (b"a: &a [*a]", "line 1: a value that contains itself"),
     (b"a: b\na: c", "line 1: key a, twice"),

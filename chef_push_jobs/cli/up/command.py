@@ -70,8 +70,13 @@ def _agreed(pulumi: Pulumi, stack: str, options: Sequence[str], console: Console
         raise CommandError("this needs a terminal to ask for confirmation; use --yes instead")
     pulumi.require(stack)
     if pulumi.show("preview", *options):
+        tell("nothing was changed, because the preview failed: fix what it names, then run up again")
         return False
-    agreed = console.input("Type yes to apply these changes: ") == "yes"
+    try:
+        agreed = console.input("Type yes to apply these changes: ") == "yes"
+    except (EOFError, KeyboardInterrupt):
+        agreed = False
+        tell("")
     if not agreed:
         tell("nothing was changed")
     return agreed
