@@ -293,7 +293,7 @@ def in_terminal(
     answer: Callable[[int, subprocess.Popen[bytes]], object] | None = None,
     **environment: str,
 ) -> str:
-    """What the command shows in a terminal. `answer` gets the terminal and the process when it waits at its question."""
+    """What the command shows in a terminal. `answer` gets terminal and process at its question."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "chef_push_jobs", *arguments],
