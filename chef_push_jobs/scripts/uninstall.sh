@@ -51,6 +51,11 @@ elif rpm -q opscode-push-jobs-server > /dev/null 2>&1; then
 fi
 rm -f /var/opt/opscode/nginx/etc/addon.d/10-push_jobs_*.conf
 if chef-server-ctl status nginx | grep -q '^run: nginx:'; then chef-server-ctl hup nginx; fi
+# Operators put credentials on another volume, and link to them. Behind a link, only push jobs' own files are removed.
+for file in opscode-push-jobs-server.rb opscode-push-jobs-server-running.json opscode-push-jobs-server-secrets.json \
+  pushy_priv.pem pushy_pub.pem; do
+  if target=$(readlink -f "/etc/opscode-push-jobs-server/$file"); then rm -f "$target"; fi
+done
 rm -rf /etc/opscode-push-jobs-server /var/opt/opscode-push-jobs-server
 cd /var/lib/chef-rollout
 rm -rf credentials-before

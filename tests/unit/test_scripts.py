@@ -171,6 +171,21 @@ def test_a_settings_file_is_written_as_it_is_and_left_alone_where_it_is_the_same
     assert [file.name for file in path.parent.iterdir()] == ["x.rb"]
 
 
+def test_a_settings_file_that_is_a_link_stays_one_and_what_it_leads_to_is_written(tmp_path: Path) -> None:
+    (tmp_path / "volume").mkdir()
+    path = tmp_path / "x.rb"
+    path.symlink_to("volume/x.rb")
+    for content in ("first", "second"):
+        assert run(scripts.configure(str(path), content).text).returncode == 0
+        assert path.is_symlink()
+        assert (tmp_path / "volume/x.rb").read_text() == content
+    path.unlink()
+    path.symlink_to("nowhere/x.rb")
+    refused = run(scripts.configure(str(path), "third").text)
+    assert refused.returncode != 0
+    assert "is a link into a directory that does not exist" in refused.stdout
+
+
 # The settings files
 
 

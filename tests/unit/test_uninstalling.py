@@ -123,3 +123,23 @@ def test_a_standby_has_no_database_to_tidy(tmp_path: Path) -> None:
     (disk.root / "var/opt/opscode/keepalived/current_cluster_status").write_text("backup\n")
     assert disk.uninstall().returncode == 0
     assert not any(line.startswith("psql") for line in disk.said())
+
+
+@pytest.mark.parametrize("linked", ["the folder", "each file"])
+def test_credentials_behind_a_link_go_and_the_files_of_others_there_stay(tmp_path: Path, linked: str) -> None:
+    disk, volume = Disk(tmp_path / "disk"), tmp_path / "volume"
+    names = ("pushy_priv.pem", "pushy_pub.pem", "opscode-push-jobs-server-secrets.json", "opscode-push-jobs-server.rb")
+    volume.mkdir()
+    for name in (*names, "own"):
+        (volume / name).touch()
+    etc = disk.root / "etc/opscode-push-jobs-server"
+    if linked == "the folder":
+        etc.rmdir()
+        etc.symlink_to(volume)
+    else:
+        for name in names:
+            (etc / name).symlink_to(volume / name)
+    for _ in range(2):
+        assert disk.uninstall().returncode == 0
+        assert [path.name for path in volume.iterdir()] == ["own"]
+        assert not etc.is_symlink() and not etc.exists()
