@@ -10,24 +10,19 @@
 : "${timeout?}" "${owner?}" "${fqdn?}" "${runner?}" "${preparation?}"
 set -eu
 . library/files.sh
+. library/names.sh
 failed() {
   status=$?
   echo "connect failed on $(hostname -f 2> /dev/null || hostname): exit status $status"
   echo "what next: fix what is named above, then run pulumi up again: it continues from here"
 }
 trap 'failed >&2' EXIT
-# Without DNS, or with no name of its own, a server says nothing that can be compared.
-if [ -n "$fqdn" ] && said=$(timeout 20 hostname -f 2> /dev/null | tr '[:upper:]' '[:lower:]'); then
-  case ${said%.} in
-    "$fqdn" | localhost* | *[!a-z0-9.-]*) ;;
-    *.*)
-      echo "this server calls itself ${said%.}, and the stack calls it $fqdn" >&2
-      echo "Rule: in a tier or an ha cluster, Chef server finds a server's role by the server's own name (hostname -f)." >&2
-      echo "Do:   give each of servers the address and the fqdn of one machine, or correct that machine's name" >&2
-      exit 1
-      ;;
-  esac
-fi
+if [ -n "$fqdn" ] && named=$(own_name) && [ -n "$named" ] && [ "$named" != "$fqdn" ]; then
+  echo "this server calls itself $named, and the stack calls it $fqdn"
+  echo "Rule: in a tier or an ha cluster, Chef server finds a server's role by the server's own name (hostname -f)."
+  echo "Do:   give each of servers the address and the fqdn of one machine, or correct that machine's name"
+  exit 1
+fi >&2
 umask 077
 install -d -m 0755 /var/lib/chef-rollout
 exec 8> /var/lib/chef-rollout/connect.lock

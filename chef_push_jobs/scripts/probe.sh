@@ -11,6 +11,7 @@
 : "${nonce?}" "${packages?}" "${files?}" "${ports?}" "${user?}" "${uploads?}"
 set -u
 . library/logins.sh
+. library/names.sh
 . library/ports.sh
 . library/secrets.sh
 export LC_ALL=C
@@ -27,6 +28,8 @@ for file in task manifest id_ed25519 id_ed25519.pub; do
   if [ ! -s "$home/$file" ]; then prepared=no; fi
 done
 answer prepared $prepared
+named=$(own_name)
+if [ -n "$named" ]; then answer named "$named"; fi
 if [ -s $home/owner ]; then answer owner "$(printf %s "$(cat $home/owner)" | keyed)"; fi
 printf '%s\n' "$packages" | while read -r package wanted; do
   newer=no

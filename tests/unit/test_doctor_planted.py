@@ -34,6 +34,7 @@ COMMANDS = {
     "ss": 'echo State; if [ -e "$DISK/master" ]; then echo LISTEN; fi',
     "getent": 'echo "u:x:1:1::$DISK/home:/bin/sh"',
     "sshd": "exit 1",
+    "hostname": 'cat "$DISK/hostname"',
     "df": "echo Filesystem; echo 'd 1 1 1 40% /'",
 }
 
@@ -85,6 +86,7 @@ def disks(tmp_path: Path) -> Disks:
         disk.write(f"{HOME}/id_ed25519", "private")
         disk.write(f"{HOME}/id_ed25519.pub", f"ssh-ed25519 AAAA{name} chef-rollout")
         disk.write(f"{HOME}/owner", f"project/test/{name}")
+        disk.write("hostname", f"{name}.chef.test")
         disk.write(f"home/{scripts.uploaded(settings().push_jobs_package)}", "a package")
         if name.startswith("backend"):
             master = name == "backend-0"
@@ -104,6 +106,14 @@ def seen(disks: Disks) -> Diagnosis:
 
 
 def test_servers_on_which_nothing_was_planted_are_well(disks: Disks) -> None:
+    assert seen(disks).findings == ()
+
+
+@pytest.mark.parametrize(
+    "said", ["", "localhost", "localhost.localdomain", "frontend-1", "(none)", "FRONTEND-1.chef.test."]
+)
+def test_a_name_that_says_nothing_is_no_drift(disks: Disks, said: str) -> None:
+    disks["frontend-1"].write("hostname", said)
     assert seen(disks).findings == ()
 
 
@@ -253,11 +263,17 @@ STATES: dict[str, tuple[Callable[[Disks], None], set[tuple[str, str, str]], str]
         {("frontend-1", "reachable", "it has the copy key of frontend-0")},
         "sudo rm /var/lib/chef-rollout/id_ed25519",
     ),
+    "a server that calls itself otherwise": (
+        writes("frontend-1", "hostname", "Web.other.test.\n"),
+        {("frontend-1", "settings", "it calls itself web.other.test, not frontend-1.chef.test")},
+        "hostname -f",
+    ),
     "two servers that are one machine": (
         one_machine,
         {
             ("frontend-0", "reachable", "another stack, or another server of this stack, has set it up since"),
             ("frontend-1", "reachable", "it has the copy key of frontend-0: they are one machine"),
+            ("frontend-0", "settings", "it calls itself frontend-1.chef.test"),
         },
         "sudo rm /var/lib/chef-rollout/id_ed25519",
     ),

@@ -231,6 +231,8 @@ def _difference(mine: Mapping[str, File | None], theirs: Mapping[str, File | Non
 def settings_file(case: Case, server: Server, answers: ServerFacts) -> Cell:
     text = push_jobs.settings_file(case.settings)
     found = answers.files.get(push_jobs.SETTINGS_FILE)
+    if case.settings.topology.kind is not Kind.STANDALONE and answers.named not in (None, server.fqdn):
+        return _drift("NAME", _another_name(case, server, str(answers.named)))
     if found and found.digest == probe.keyed(case.nonce, text):
         return Cell("as rendered")
     shown = "changed" if found else "missing"
@@ -239,6 +241,11 @@ def settings_file(case: Case, server: Server, answers: ServerFacts) -> Cell:
     step = "configure" if server == case.primary else "copy"
     text = f"{push_jobs.SETTINGS_FILE} is {'different from what the stack writes' if found else 'missing'}"
     return _drift(shown, Finding(server.name, "settings", text, (task(step, server),)))
+
+
+def _another_name(case: Case, server: Server, named: str) -> Finding:
+    text = f"it calls itself {named}, not {server.fqdn}: Chef server finds a server's role in its settings by that name"
+    return Finding(server.name, "settings", text, commands=(case.ssh(server, "hostname", "-f"),), up=False)
 
 
 def service(case: Case, server: Server, answers: ServerFacts) -> Cell:

@@ -43,6 +43,7 @@ LINES: Mapping[str, tuple[str, ...]] = {
     "from": (r"[0-9a-fA-F:.]{0,45}",),
     "prepared": (YES_NO,),
     "owner": (DIGEST,),
+    "named": (r"[a-z0-9.-]{1,253}",),
     "package": (NAME, VERSION, YES_NO),
     "file": (PATH, NAME, r"[0-7]{1,5}", DIGEST),
     "service": ("[a-z]{1,20}",),
@@ -79,8 +80,9 @@ class ServerFacts:
     service, None if there are no scripts; `ha_status` is the exit status of its own check. `copy_key` is the keyed
     digest of the key with which it copies, `readers` those of the keys that may copy from it. `used` is how full its
     file systems are, in percent; `time` is its clock, `certificates` are the ends of the API's certificates, both in
-    Unix time (0: unreadable). `owner` is the keyed digest of the owner that it recorded. `old_uploads` is the number of
-    package files of other versions in the login user's home.
+    Unix time (0: unreadable). `owner` is the keyed digest of the owner that it recorded; `named` is what it calls
+    itself, None if that is no name in a domain. `old_uploads` is the number of package files of other versions in the
+    login user's home.
     """
 
     source: str
@@ -99,6 +101,7 @@ class ServerFacts:
     time: int | None = None
     certificates: tuple[int, ...] = ()
     owner: str | None = None
+    named: str | None = None
     old_uploads: int = 0
 
 
@@ -154,6 +157,7 @@ def parse_facts(text: str) -> ServerFacts:
         time=int(one["time"]) if "time" in one else None,
         certificates=tuple(int(words[1]) for words in lines if words[0] == "certificate"),
         owner=one.get("owner"),
+        named=one.get("named"),
         old_uploads=int(one.get("uploads", 0)),
     )
 
