@@ -142,6 +142,21 @@ folder_to_be=$etc
 if [ "$what" = push-jobs ]; then folder_to_be=$work/new/etc/opscode-push-jobs-server; fi
 (cd / && keep_credentials "$(credentials_digest "$folder_to_be" "$work/new/$secrets")")
 
+# What only this server has goes with the old folder, as the set is replaced as a whole: a copy stays, only for root. The
+# sets of credentials are kept above.
+only_here=/var/lib/chef-rollout/only-here
+names() { find -H "$@" ! -type d -print0 2> /dev/null | line_each | LC_ALL=C sort; }
+names "$@" > "$work/to-be"
+(cd / && names "$@") | LC_ALL=C comm -23 - "$work/to-be" > "$work/own"
+while IFS= read -r path; do
+  case ${path##*/} in pushy_priv.pem | pushy_pub.pem | opscode-push-jobs-server*.json) continue ;; esac
+  path=$(printf '%b.' "$path")
+  path=${path%.}
+  mkdir -p "$only_here"
+  (cd / && cp -a --parents "$path" "$only_here")
+  printf 'only this server has /%s, and the folder is replaced: a copy is in %s\n' "$path" "$only_here"
+done < "$work/own"
+
 # If the kernel can do it, the new directory is exchanged with the old one in one system call, otherwise by two renames.
 # Ruby is Chef server's own, because a server may not have Perl.
 exchange() {

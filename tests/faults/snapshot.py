@@ -29,7 +29,7 @@ kept -type f ! -name opscode-push-jobs-server-running.json -exec sha256sum {} + 
 running=etc/opscode-push-jobs-server/opscode-push-jobs-server-running.json
 [ ! -e $running ] || echo "$(sed '/"bootstrap": {/,/}/d' $running | sha256sum) $running"
 find etc -maxdepth 1 -name '.chef-rollout*' -printf 'left over: %p\n'
-find var/lib/chef-rollout -maxdepth 1 ! -name '*.wanted' ! -name lock ! -name suite-passed \
+find var/lib/chef-rollout -maxdepth 1 ! -name '*.wanted' ! -name lock ! -name suite-passed ! -name only-here \
   -printf '%y %m %u:%g %p\n' | sort
 find home/ubuntu -maxdepth 1 -name 'chef-rollout-*' -type f -exec sha256sum {} + | sort
 dpkg-query -W -f 'package ${Package} ${Version} ${Status}\n' chef-server-core opscode-push-jobs-server

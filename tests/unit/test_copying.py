@@ -197,6 +197,33 @@ def test_the_last_three_sets_that_a_copy_replaced_are_kept_for_root_alone(
     assert all((one / "push-jobs-server.key").read_text() == "primary" for one in sets[-len(last) :])
 
 
+@pytest.mark.parametrize("linked", [False, True])
+def test_what_only_this_server_has_in_the_folder_is_kept_for_root_alone(
+    pair: Pair, tmp_path: Path, *, linked: bool
+) -> None:
+    folder = pair.copier / FOLDER
+    if linked:
+        folder.rename(tmp_path / "volume")
+        folder.symlink_to(tmp_path / "volume")
+    names = ("own.rb", "more/two words\\n.pem", "a line\nend")
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(name)
+        (folder / name).chmod(0o640)
+    (folder / "link").symlink_to("own.rb")
+    for said in (True, False):
+        done = pair.copy()
+        assert done.returncode == 0, done.stderr
+        assert (f"only this server has /{FOLDER}/own.rb" in done.stdout) == said
+    kept = pair.copier / "var/lib/chef-rollout/only-here"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o700
+    for name in names:
+        assert (kept / FOLDER / name).read_text() == name
+        assert stat.S_IMODE((kept / FOLDER / name).stat().st_mode) == 0o640
+    assert (kept / FOLDER / "link").is_symlink()
+    assert not list(kept.rglob("pushy_priv.pem")), "credentials are kept as a set"
+
+
 def test_a_copy_that_brings_the_same_credentials_keeps_no_set(pair: Pair) -> None:
     """Their folder has other files too, which each server's reconfigure writes."""
     kept = pair.copier / "var/lib/chef-rollout/credentials-before"
