@@ -17,7 +17,7 @@ failed() {
   echo "what next: fix what is named above, then run pulumi up again: it continues from here"
 }
 trap 'failed >&2' EXIT
-if [ -n "$fqdn" ] && named=$(own_name) && [ -n "$named" ] && [ "$named" != "$fqdn" ]; then
+if [ -n "$fqdn" ] && named=$(own_name 20) && [ -n "$named" ] && [ "$named" != "$fqdn" ]; then
   echo "this server calls itself $named, and the stack calls it $fqdn"
   echo "Rule: in a tier or an ha cluster, Chef server finds a server's role by the server's own name (hostname -f)."
   echo "Do:   give each of servers the address and the fqdn of one machine, or correct that machine's name"

@@ -28,7 +28,7 @@ for file in task manifest id_ed25519 id_ed25519.pub; do
   if [ ! -s "$home/$file" ]; then prepared=no; fi
 done
 answer prepared $prepared
-named=$(own_name)
+named=$(own_name 5)
 if [ -n "$named" ]; then answer named "$named"; fi
 if [ -s $home/owner ]; then answer owner "$(printf %s "$(cat $home/owner)" | keyed)"; fi
 printf '%s\n' "$packages" | while read -r package wanted; do
