@@ -22,7 +22,7 @@ if [ -e pushy_pub.pem ] && [ ! -s pushy_priv.pem ]; then
   rm -f pushy_pub.pem pushy_priv.pem
 fi
 waited=0
-while [ -e /var/opt/opscode/keepalived/current_cluster_status ] && [ "$(cluster_status)" = master ] &&
+while [ -e "$keepalived/current_cluster_status" ] && [ "$(cluster_status)" = master ] &&
   ! psql postgres 'SELECT 1' > /dev/null 2>&1; do
   case $waited in
     0) echo "this backend is master, and its database does not run: waiting for it, or for another master" ;;
