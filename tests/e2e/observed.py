@@ -18,6 +18,11 @@ TURNS = {"serves", "give-way"}
 COPY = "command:remote:CopyToRemote"
 COMPONENT = "chef-push-jobs:index:"
 HOST_KEY = "host-key-"
+# The tasks of a test in an ha cluster, for `tasks`. The backend that is not master says so.
+TEST = """
+    backend-0: push-jobs test test-again
+    backend-1: push-jobs test
+"""
 RUNS = {"create", "replace"}
 LOOKS = {"status", "show-secret", "ha-status"}  # ctl commands that change nothing
 CTL = {"chef-server-ctl", "opscode-push-jobs-server-ctl"}  # private-chef-ctl is called by the failover script alone

@@ -21,17 +21,12 @@ from sandbox.hosts.host import HostSpec
 from sandbox.hosts.layers import BASE
 from sandbox.paths import CLONE
 from tests.e2e.conftest import Stack, stack
-from tests.e2e.observed import calls, change, tasks
+from tests.e2e.observed import TEST, calls, change, tasks
 
 SERVERS = ("backend-0", "backend-1", "frontend-0", "frontend-1")
 BASTION = "10.9.0.10"
 SET = (sys.executable, "-m", "sandbox", "run", "--", "pulumi", "config", "set", "--secret", "--path")
 
-# The backend that is not master says so.
-TEST = """
-    backend-0: push-jobs test test-again
-    backend-1: push-jobs test
-"""
 # The frontends' part of a change of push jobs, and the whole of it, once the primary has other settings.
 FROM_CONFIGURE = """
     backend-0: push-jobs configure reconfigure-primary share chef-reconfigure restart-pushy test test-again

@@ -18,7 +18,7 @@ import pytest
 from sandbox.paths import CLONE
 from tests.e2e.clients import probed
 from tests.e2e.conftest import Stack, stack
-from tests.e2e.observed import calls, change, note, seen, tasks
+from tests.e2e.observed import TEST, calls, change, note, seen, tasks
 
 FOLDER = "/etc/opscode-push-jobs-server"
 SECRETS = "/etc/opscode/private-chef-secrets.json"
@@ -214,8 +214,7 @@ def test_one_goes_back_to_what_a_rotation_replaced_by_the_commands_of_the_docume
 def test_a_repair_that_is_taken_out_runs_nothing_and_another_text_runs_it(cluster: Stack) -> None:
     """One that was never there ran nothing either."""
     task, others = "push-jobs-copy-frontend-0", {f"push-jobs-copy-{server}": "back" for server in SERVERS[1:]}
-    tests = ("test-backend-0", "test-backend-1", "test-again-backend-0")
-    again = {task, "push-jobs-reconfigure-frontend-0", *(f"push-jobs-{test}" for test in tests)}
+    again = {task, "push-jobs-reconfigure-frontend-0", *tasks(TEST)}
     for texts, planned in (
         ({}, set()),
         ({task: "back"}, set()),

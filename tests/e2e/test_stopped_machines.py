@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.clients import probed
 from tests.e2e.conftest import Stack
-from tests.e2e.observed import change
+from tests.e2e.observed import TEST, change, tasks
 
 # From the master's last answer to the next one's first, 5 s on a quiet machine: keepalived's own decision takes most.
 FAILOVER = 10.0
@@ -69,7 +69,7 @@ def test_an_ha_cluster_gets_another_instance_type_machine_by_machine_and_clients
     longest, *others = sorted(clients.lengths, reverse=True)
     assert longest < FAILOVER
     assert len(others) <= 1 and all(each < RESTART for each in others), clients.lengths
-    assert done.ran == {f"push-jobs-{test}" for test in ("test-backend-0", "test-backend-1", "test-again-backend-0")}
+    assert done.ran == tasks(TEST)
     assert master(ha) == "backend-1"
     assert "unchanged" in ha.up().stdout
 
