@@ -332,24 +332,24 @@ def test_a_question_that_is_not_answered_with_yes_ends_with_a_word(
     answer: Callable[[int, subprocess.Popen[bytes]], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOES", "exit 0")
-    told = in_terminal(["up"], status=1, answer=answer)
-    assert told.endswith("nothing was changed\r\n")
-    assert "a bug" not in told
+    output = in_terminal(["up"], status=1, answer=answer)
+    assert output.endswith("nothing was changed\r\n")
+    assert "a bug" not in output
 
 
 @pytest.mark.usefixtures("project")
 def test_a_preview_that_fails_ends_with_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOES", "case $all in preview*) echo error: no such image; exit 255 ;; esac")
-    told = in_terminal(["up"], status=1)
-    assert told.endswith("nothing was changed, because the preview failed: fix what it names, then run up again\r\n")
+    output = in_terminal(["up"], status=1)
+    assert output.endswith("nothing was changed, because the preview failed: fix what it names, then run up again\r\n")
 
 
 @pytest.mark.usefixtures("project")
 def test_an_interrupted_command_is_no_bug(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOES", "case $all in preview*) kill -INT $PPID; sleep 1 ;; esac")
-    told = in_terminal(["up"], status=130)
-    assert told.endswith("interrupted\r\n")
-    assert "a bug" not in told
+    output = in_terminal(["up"], status=130)
+    assert output.endswith("interrupted\r\n")
+    assert "a bug" not in output
 
 
 def test_a_table_has_colours_but_for_those_who_want_none(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,31 +32,33 @@ def test_no_example_is_of_a_stack_that_is_gone() -> None:
     assert {path.name for path in EXAMPLES.glob("plan-*")} == set(examples(ROOT))
 
 
-def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+def output_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     assert main(["plan", *arguments]) == 0
     return capsys.readouterr().out
 
 
 def test_text_is_what_is_drawn_unless_another_format_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
-    assert told(capsys, "--stack", "example-aws").startswith("Plan of stack example-aws: ha, 4 servers, 40 tasks\n")
-    assert told(capsys, "--stack", "example-aws", "--format", "mermaid").splitlines()[2] == "flowchart TB"
-    assert told(capsys, "--stack", "example-aws", "--format", "svg").startswith("<svg ")
-    assert json.loads(told(capsys, "--stack", "example-aws", "--format", "json"))["topology"] == "ha"
+    assert output_of(capsys, "--stack", "example-aws").startswith(
+        "Plan of stack example-aws: ha, 4 servers, 40 tasks\n"
+    )
+    assert output_of(capsys, "--stack", "example-aws", "--format", "mermaid").splitlines()[2] == "flowchart TB"
+    assert output_of(capsys, "--stack", "example-aws", "--format", "svg").startswith("<svg ")
+    assert json.loads(output_of(capsys, "--stack", "example-aws", "--format", "json"))["topology"] == "ha"
 
 
 def test_with_a_preview_its_tasks_alone_are_bright(capsys: pytest.CaptureFixture[str]) -> None:
     file = str(FILES / "primary-replaced.json")
-    found = json.loads(told(capsys, "--stack", "sandbox", "--format", "json", "--preview", file))
+    found = json.loads(output_of(capsys, "--stack", "sandbox", "--format", "json", "--preview", file))
     grey = {(task["step"], task["lane"]) for task in found["tasks"] if not task["changed"]}
     own = {("connect", lane) for lane in ("backend-1", "frontend-0")}
     own |= {(f"{runbook}-install", lane) for runbook in ("chef", "push-jobs") for lane in ("backend-1", "frontend-0")}
     assert grey == own | {("firewall", lane) for lane in ("backend-0", "backend-1")}
-    drawn = told(capsys, "--stack", "sandbox", "--format", "svg", "--preview", file)
+    drawn = output_of(capsys, "--stack", "sandbox", "--format", "svg", "--preview", file)
     assert drawn.count('class="changed"') == len(found["tasks"]) - len(grey)
     assert drawn.count('class="same"') == len(grey)
-    drawn = told(capsys, "--stack", "sandbox", "--format", "mermaid", "--preview", file)
+    drawn = output_of(capsys, "--stack", "sandbox", "--format", "mermaid", "--preview", file)
     assert (drawn.count(":::changed"), drawn.count(":::same")) == (len(found["tasks"]) - len(grey), len(grey))
-    drawn = told(capsys, "--stack", "sandbox", "--preview", file)
+    drawn = output_of(capsys, "--stack", "sandbox", "--preview", file)
     marks = "".join(re.findall(r"^[●○│ ]+", drawn, re.MULTILINE))
     assert (marks.count("●") - 1, marks.count("○")) == (len(found["tasks"]) - len(grey), len(grey)), "one in the legend"
 

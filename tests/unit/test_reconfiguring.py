@@ -175,10 +175,10 @@ def on_backend(
             (keepalived / f"{name}_cluster_status").write_text(f"{status}\n")
     if here:
         (root / "here").touch()
-    told = {"current": keepalived / "current_cluster_status", "here": root / "here"}
+    paths = {"current": keepalived / "current_cluster_status", "here": root / "here"}
     for name, commands in {
         "ip": f"echo '2: eth0 inet 10.0.0.5/20'; [ ! -e {root}/here ] || echo '2: eth0    inet {ADDRESS}/32'",
-        "sleep": then.format(**told),
+        "sleep": then.format(**paths),
         "chef-server-ctl": f"[ $1 = status ] || touch {root}/called",
         "opscode-push-jobs-server-ctl": f"touch {root}/called",
     }.items():

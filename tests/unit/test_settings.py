@@ -122,7 +122,10 @@ TABLE: list[tuple[Mapping[str, Any], tuple[str, str, str, str]]] = [
             ({"tags": {"proxy": "http://user:very-secret@h.test"}}, "tags.proxy"),
             ({"tags": {"ftp://user:very-secret@h.test": "x"}}, "tags"),
             ({"clientCidrs": ["x://:very-secret@h.test"]}, "clientCidrs[0]"),
-            ({"chefServer": {"settings": {"a": {"b": "ldaps://u:very-secret@h"}}}}, "chefServer.settings.a.b"),
+            (
+                {"chefServer": {"settings": {"ldap": {"host": "ldaps://u:p@ldap.test"}}}},
+                "chefServer.settings.ldap.host",
+            ),
         )
     ),
     ({"frontends": "-1"}, ("frontends", "'-1'", "it is at least 0", "choose such a number")),

@@ -78,7 +78,7 @@ def test_the_command_works_where_there_is_no_clone_and_another_folder_components
     programs = wheel.install(built, tmp_path / ".venv")
     wheel.program(tmp_path, "example-aws")
 
-    def told(*arguments: str) -> str:
+    def output_of(*arguments: str) -> str:
         done = subprocess.run(
             [programs / "chef-push-jobs", *arguments],
             cwd=tmp_path,
@@ -90,12 +90,12 @@ def test_the_command_works_where_there_is_no_clone_and_another_folder_components
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    assert told("--version") == f"chef-push-jobs {__version__}\n"
-    assert "topology: ha  [stack file]" in told("check", "--stack", "s")
-    assert told("plan", "--stack", "s").startswith("Plan of stack s: ha, 4 servers, 40 tasks\n")
+    assert output_of("--version") == f"chef-push-jobs {__version__}\n"
+    assert "topology: ha  [stack file]" in output_of("check", "--stack", "s")
+    assert output_of("plan", "--stack", "s").startswith("Plan of stack s: ha, 4 servers, 40 tasks\n")
     files = ["--events", str(EVENTS / "mended.jsonl"), "--history", str(EVENTS / "history.json")]
-    assert "<title>s: rollout of 20" in told("report", "--stack", "s", *files, "-o", "-")
-    told("docs")
+    assert "<title>s: rollout of 20" in output_of("report", "--stack", "s", *files, "-o", "-")
+    output_of("docs")
     assert json.loads((tmp_path / "schema.json").read_text())["title"] == "A stack of mine"
     script = "import components, chef_push_jobs as ours; print(components.__file__, ours.__file__)"
     places = subprocess.run(
