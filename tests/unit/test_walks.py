@@ -30,7 +30,17 @@ def test_a_walk_is_read_as_it_is_written(kind: str, seed: int) -> None:
     assert tuple(Choice.parse(str(choice)) for choice in walk) == walk
 
 
-@pytest.mark.parametrize("text", ["", "nonsense:more", "frontends", "frontends:more!thunder@0.1", "frontends:more@0.1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "nonsense:more",
+        "frontends",
+        "frontends:more!thunder@0.1",
+        "frontends:more!engine@0.1!thunder@0.1",
+        "frontends:more@0.1",
+    ],
+)
 def test_what_is_no_step_is_refused(text: str) -> None:
     try:
         choice = Choice.parse(text)
@@ -57,7 +67,8 @@ def test_every_step_and_every_drift_that_is_for_a_topology_comes_up(kind: str) -
     drifts = {choice.what.split("@")[0] for walk in walks for choice in walk if choice.step == "drift"}
     never = {"ha": set(), "tier": {"started", "keepalived"}, "existing": {"rule-revoked", "rule-added"}}
     assert set(model.DRIFTS) - drifts == never[kind]
-    assert {choice.fault for walk in walks for choice in walk} == {"", *model.FAULTS}
+    assert {hit.fault for walk in walks for choice in walk for hit in choice.hits} == set(model.FAULTS)
+    assert {len(choice.hits) for walk in walks for choice in walk} == {0, 1, 2}
 
 
 POSSIBLE: dict[str, tuple[Cluster, dict[str, set[str]]]] = {
@@ -104,11 +115,11 @@ def test_what_depends_on_a_step_that_is_left_out_is_left_out() -> None:
 def test_a_walk_that_fails_shrinks_to_what_makes_it_fail() -> None:
     walk = generate("ha", 5)
     guilty = walk[3]
-    bare = replace(guilty, fault="", at=0.0)
-    found = shrink("ha", walk, lambda left: any(replace(choice, fault="", at=0.0) == bare for choice in left))
+    bare = replace(guilty, hits=())
+    found = shrink("ha", walk, lambda left: any(replace(choice, hits=()) == bare for choice in left))
     assert bare in found
     assert len(found) <= 2, "itself, and at most what makes it possible"
-    assert not any(choice.fault for choice in found)
+    assert not any(choice.hits for choice in found)
 
 
 def test_the_settings_of_a_model_are_those_of_the_stack_file() -> None:

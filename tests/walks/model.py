@@ -1,7 +1,8 @@
 """The steps of a walk as a table over a model of the cluster, and the walk that a seed is. Pure.
 
 A step is written `name:what`, for example `frontends:more`; a fault that strikes in it `frontends:more!engine@0.40`:
-at the task that stands at four tenths of those that the preview lists.
+at the task that stands at four tenths of those that the preview lists. A second one, `!engine@0.40!reboot@0.90`,
+strikes in the run that is to recover from the first.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ NETWORKS = ("10.2.0.0/24", "10.3.0.0/24")
 FRONTENDS = range(1, 4)
 FAULTS = ("fails", "engine", "interrupt", "plugin", "network", "sshd", "reboot")
 STRUCK = 0.4  # of the steps that run tasks
+STRUCK_AGAIN = 0.4  # of the runs that are to recover
 
 
 @dataclass(frozen=True)
@@ -270,23 +272,38 @@ STEPS = {
 
 
 @dataclass(frozen=True)
+class Hit:
+    """A fault in a run. `at` is which of the tasks that the run is to do it strikes, from 0 to 1."""
+
+    fault: str
+    at: float
+
+    def __str__(self) -> str:
+        return f"{self.fault}@{self.at:.2f}"
+
+    @classmethod
+    def draw(cls, chance: random.Random) -> Hit:
+        return cls(chance.choice(FAULTS), round(chance.random(), 2))
+
+
+@dataclass(frozen=True)
 class Choice:
-    """A step as a walk has it. `at` is which of the listed tasks a fault strikes, from 0 to 1."""
+    """A step as a walk has it. `hits` strike one run after the other: the first, then those that are to recover."""
 
     step: str
     what: str
-    fault: str = ""
-    at: float = 0.0
+    hits: tuple[Hit, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.step}:{self.what}" + (f"!{self.fault}@{self.at:.2f}" if self.fault else "")
+        return "!".join([f"{self.step}:{self.what}", *map(str, self.hits)])
 
     @classmethod
     def parse(cls, text: str) -> Choice:
-        found = re.fullmatch(r"([a-z]+):([^!]+?)(?:!([a-z]+)@([0-9.]+))?", text)
-        if not found or found[1] not in STEPS or (found[3] and found[3] not in FAULTS):
+        found = re.fullmatch(r"([a-z]+):([^!]+)((?:![a-z]+@[0-9.]+)*)", text)
+        hits = re.findall(r"!([a-z]+)@([0-9.]+)", found[3]) if found else []
+        if not found or found[1] not in STEPS or not {fault for fault, _ in hits} <= set(FAULTS):
             raise ValueError(f"{text} is no step of a walk")
-        return cls(found[1], found[2], found[3] or "", float(found[4] or 0))
+        return cls(found[1], found[2], tuple(Hit(fault, float(at)) for fault, at in hits))
 
 
 def take(cluster: Cluster, choice: Choice) -> Cluster | None:
@@ -299,13 +316,16 @@ def take(cluster: Cluster, choice: Choice) -> Cluster | None:
 def generate(kind: str, seed: int, length: int = LENGTH) -> tuple[Choice, ...]:
     """The walk of a seed. Each kind of step that is possible is as likely as each other."""
     chance = random.Random(f"{kind}-{seed}")  # noqa: S311 - it is no secret
+    again = random.Random(f"{kind}-{seed}-again")  # noqa: S311 - as above; apart, so that the steps stay a seed's own
     cluster, found = Cluster(kind), list[Choice]()
     while len(found) < length:
         possible = {name: moves for name, step in STEPS.items() if (moves := tuple(step.moves(cluster)))}
         name = chance.choice(list(possible))
         choice = Choice(name, chance.choice(possible[name]).what)
         if STEPS[name].struck and chance.random() < STRUCK:
-            choice = replace(choice, fault=chance.choice(FAULTS), at=round(chance.random(), 2))
+            choice = replace(choice, hits=(Hit.draw(chance),))
+            if again.random() < STRUCK_AGAIN:
+                choice = replace(choice, hits=(*choice.hits, Hit.draw(again)))
         after = take(cluster, choice)
         assert after is not None
         cluster = after
@@ -328,9 +348,11 @@ def shorter(choices: Sequence[Choice]) -> Iterator[tuple[Choice, ...]]:
     for position in reversed(range(len(choices))):
         yield (*choices[:position], *choices[position + 1 :])
     for position in reversed(range(len(choices))):
-        if choices[position].fault:
-            bare = replace(choices[position], fault="", at=0.0)
-            yield (*choices[:position], bare, *choices[position + 1 :])
+        for hit in reversed(choices[position].hits):
+            fewer = replace(
+                choices[position], hits=tuple(other for other in choices[position].hits if other is not hit)
+            )
+            yield (*choices[:position], fewer, *choices[position + 1 :])
 
 
 def shrink(kind: str, choices: Sequence[Choice], fails: Callable[[tuple[Choice, ...]], bool]) -> tuple[Choice, ...]:

@@ -22,7 +22,7 @@ from tests.e2e.test_existing import entry
 from tests.faults.brake import POINTS, Brake, point
 from tests.faults.faults import FAULTS, Fault, Strike
 from tests.faults.lane import Engine, Lane, give_up_soon, until_gone
-from tests.walks.model import DRIFTS, PORTS, STEPS, Choice, Cluster
+from tests.walks.model import DRIFTS, PORTS, STEPS, Choice, Cluster, Hit
 
 BASE, TAKER = "sandbox", "existing"
 VIP = "10.0.15.254"
@@ -111,7 +111,7 @@ class World:
             planned, _ = self._preview()
             if planned:
                 self.problems.append(f"a repair that is taken out would run {sorted(planned)}")
-        if choice.step == "replace" and not choice.fault and f"connect-{choice.what}" not in ran.planned:
+        if choice.step == "replace" and not choice.hits and f"connect-{choice.what}" not in ran.planned:
             self.problems.append(f"the new machine would not be prepared: {sorted(ran.planned)}")
 
     def _repairs(self) -> dict[str, str]:
@@ -171,14 +171,16 @@ class World:
     # Runs of pulumi up, and what is seen of them
 
     def _run(self, ran: Ran, *arguments: str, choice: Choice | None = None) -> None:
-        """Preview and `pulumi up`. With a fault: preview, a struck `pulumi up`, and the plain one that recovers."""
-        if choice and choice.fault:
-            arguments = tuple(self._struck(ran, choice, arguments))
+        """Preview and `pulumi up`; for each fault first a preview and a struck `pulumi up`."""
+        hits = choice.hits if choice else ()
+        new = choice.what if choice and choice.step == "replace" else ""
+        for hit in hits:
+            arguments = self._struck(ran, hit, new, arguments)
         planned, updated = self._preview(*arguments)
         ran.planned |= planned
         self._note()
         done = self.stack.up(*arguments, check=False)
-        if done.returncode and RECOVER in done.stdout and choice and choice.fault == "network":
+        if done.returncode and RECOVER in done.stdout and "network" in [hit.fault for hit in hits]:
             master = self.lane.wait_for_master(*self.lane.backends)
             self.output(master, RECOVER)
             self.lane.wait_for_master(master)
@@ -190,22 +192,25 @@ class World:
         if not done.returncode and found != wanted:
             self.problems.append(f"only listed: {sorted(wanted - found)}; only ran: {sorted(found - wanted)}")
 
-    def _struck(self, ran: Ran, choice: Choice, arguments: Sequence[str]) -> Sequence[str]:
-        """The arguments of the run that recovers: none, but where the fault came before anything was to run."""
+    def _struck(self, ran: Ran, hit: Hit, new: str, arguments: tuple[str, ...]) -> tuple[str, ...]:
+        """The arguments of the run that recovers: none, but where the fault came before anything was to run.
+
+        `new` is the server that is replaced, if any: no fault strikes there.
+        """
         planned, updated = self._preview(*arguments)
         ran.planned |= planned
-        new = choice.what if choice.step == "replace" else ""
         there = {host.name for host in self.lane.lab.hosts.list() if host.state == "running"} - {new}
         tasks = [identify(name) for name in sorted(planned)]
-        fault = next(each for each in FAULTS if each.name == choice.fault)
+        fault = next(each for each in FAULTS if each.name == hit.fault)
         tasks = [task for task in tasks if task.server in there and task.step in KNOWN]
         if not tasks:
             return arguments
-        task = tasks[min(int(choice.at * len(tasks)), len(tasks) - 1)]
+        task = tasks[min(int(hit.at * len(tasks)), len(tasks) - 1)]
         self._note()
         text, status = self._strike(fault, task, arguments)
-        self.struck = f"{fault.name} at {task}" + ("" if status is not None else ", which it did not come to")
-        ran.rebooted = fault.name in OUTAGES and task.server in self.cluster.backends
+        struck = f"{fault.name} at {task}" + ("" if status is not None else ", which it did not come to")
+        self.struck = ", then ".join(filter(None, (self.struck, struck)))
+        ran.rebooted |= fault.name in OUTAGES and task.server in self.cluster.backends
         only = self._seen(ran) - planned - {name for name in updated if name.startswith("connect-")}
         if only:
             self.problems.append(f"in the run that {fault.name} struck at {task} ran {sorted(only)}, not listed")
