@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import pulumi
@@ -30,7 +30,12 @@ MARGIN_SECONDS = 30  # for the connection to a server and back
 # By event loop; each program has its own.
 _ROLLING: WeakKeyDictionary[asyncio.AbstractEventLoop, list[Rolling]] = WeakKeyDictionary()
 
-Machine = tuple[aws.ec2.Instance, pulumi.Output[str]]
+
+class Machine(NamedTuple):
+    """`address` is where operators reach it."""
+
+    instance: aws.ec2.Instance
+    address: pulumi.Output[str]
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,6 @@ class Rolling:
         _ROLLING.setdefault(asyncio.get_event_loop(), []).append(self)
 
     def watch(self, machines: Mapping[str, Machine]) -> None:
-        """Each with the address at which operators reach it."""
         self._found = dict(machines)
 
     async def settled(self) -> None:

@@ -168,7 +168,7 @@ class Servers(ServerGroup):
     def _address(self, name: str, machine: aws.ec2.Instance, which: Literal["public", "private"]) -> pulumi.Output[str]:
         """The address at which operators reach it."""
         address = machine.public_ip if which == "public" else machine.private_ip
-        self._reached_at[name] = machine, address
+        self._reached_at[name] = Machine(machine, address)
         return address
 
     def _reachable(self, args: ServerArgs) -> Reachable:
