@@ -10,6 +10,7 @@
 #   host_key  the primary's host key, as an OpenSSH line
 : "${what?}" "${user?}" "${address?}" "${port?}" "${host_key?}"
 set -eu
+. library/changed-secrets.sh
 . library/secrets.sh
 . library/credentials-before.sh
 . library/shared.sh
@@ -156,6 +157,10 @@ while IFS= read -r path; do
   (cd / && cp -a --parents "$path" "$only_here")
   printf 'only this server has /%s, and the folder is replaced: a copy is in %s\n' "$path" "$only_here"
 done < "$work/own"
+
+if [ "$what" = chef ] && (cd "$work/new" && encrypted "$secrets" && encrypted "$here" && ! same_chef_secrets "$secrets" "$here"); then
+  touch "$changed_secrets"
+fi
 
 # If the kernel can do it, the new directory is exchanged with the old one in one system call, otherwise by two renames.
 # Ruby is Chef server's own, because a server may not have Perl.

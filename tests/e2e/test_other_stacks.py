@@ -55,6 +55,9 @@ def test_a_tier_with_packages_from_a_url_and_of_the_second_generation(new_stack:
         assert "opscode-push-jobs" not in tier.output("frontend-0", "dpkg-query -W -f '${Package} '")
         tier.change(pushJobs=good)
         tier.up()
+        assert tier.outputs()["test"].endswith("0 failures")
+        # A new primary has other secrets, with which the frontend has to work.
+        tier.up("--replace", "**aws:ec2/instance:Instance::backend-0")
     assert tier.outputs()["test"].endswith("0 failures")
     assert tier.lab.reaches("client-0", tier.outputs()["servers"]["backend-0"]["address"], 11000)
     dump = f"/opt/opscode/embedded/bin/veil-dump-secrets {SECRETS}"

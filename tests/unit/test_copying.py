@@ -39,6 +39,9 @@ first, *second = (json.load(open(path)) for path in files if os.path.isfile(path
 if "File.write" in program:
     for name, value in first["veil"]["push-jobs-server"].items():
         print(value, end="", file=open(f"{{files[1]}}/push-jobs-server.{{name}}", "w"))
+elif "reject" in program:
+    first, other = (each["veil"] | {{"push-jobs-server": 0}} for each in (first, *second))
+    sys.exit(first != other)
 elif "puts" in program:
     print(json.dumps(first["veil"].get("push-jobs-server", {{}})))
 elif "given" in program:
@@ -175,6 +178,24 @@ def test_chef_servers_own_secrets_come_over_whole_and_other_add_ons_of_this_serv
         assert done.returncode == 0, done.stdout + done.stderr
         theirs = {"push-jobs-server": {"key": "primary"}, "chef-server": {"key": "primary"}, "primary's": {"x": "y"}}
         assert secrets(pair.copier) == theirs | {"copier's": {"x": "y"}}
+
+
+@pytest.mark.parametrize(
+    ("what", "here", "noted"),
+    [
+        ("chef", {"chef-server": {"key": "copier"}}, True),
+        ("chef", {"chef-server": {"key": "primary"}, "primary's": {"x": "y"}, "copier's": {"x": "y"}}, False),
+        ("chef", None, False),
+        ("push-jobs", {"chef-server": {"key": "copier"}}, False),
+    ],
+    ids=["other ones", "the same, and those of an add-on", "a server that never ran", "push jobs' alone"],
+)
+def test_a_copy_notes_whether_chef_server_has_to_read_other_secrets(
+    pair: Pair, what: str, here: object, noted: bool
+) -> None:
+    (pair.copier / SECRETS).write_text(json.dumps({"veil": here}) if here else "")
+    assert pair.copy(what).returncode == 0
+    assert (pair.copier / "var/lib/chef-rollout/chef-secrets-changed").exists() == noted
 
 
 @pytest.mark.parametrize(

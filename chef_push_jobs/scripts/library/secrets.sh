@@ -39,6 +39,16 @@ secrets.save
 END-OF-RUBY
 }
 
+# same_chef_secrets ONE OTHER: whether all groups but push jobs' are equal in the two files.
+same_chef_secrets() {
+  secrets_in_ruby "$1" "$2" << 'END-OF-RUBY'
+one, other = ARGV.map do |path|
+  Veil::CredentialCollection::ChefSecretsFile.from_file(path).credentials_for_export.reject { |group, _| group == "push-jobs-server" }
+end
+exit one == other
+END-OF-RUBY
+}
+
 # keep_own_secrets FILE HERE: add the groups that only HERE has to FILE: those of add-ons that only this server runs.
 keep_own_secrets() {
   secrets_in_ruby "$1" "$2" << 'END-OF-RUBY'
