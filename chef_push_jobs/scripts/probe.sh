@@ -71,11 +71,18 @@ if [ -f "$keys" ] && [ -s $home/shared-files ]; then
     answer reader "$(printf %s "$key" | keyed)"
   done
 fi
+package_of() {
+  case $1 in
+    *.rpm) rpm -q --queryformat '%{NAME}' -p "$1" ;;
+    *) dpkg-deb -f "$1" Package ;;
+  esac 2> /dev/null
+}
+ours=$(printf '%s\n' "$packages" | sed -n 's/^\([^ ]*\) ..*/\1/p')
 old=0
 for file in "$(getent passwd "$user" | cut -d: -f6)"/chef-rollout-????????????-*; do
   case " $uploads " in
     *" ${file##*/} "*) ;;
-    *) if [ -f "$file" ]; then old=$((old + 1)); fi ;;
+    *) if [ -f "$file" ] && echo "$ours" | grep -Fqx -e "$(package_of "$file" || echo none)"; then old=$((old + 1)); fi ;;
   esac
 done
 answer uploads $old

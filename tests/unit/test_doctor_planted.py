@@ -30,6 +30,7 @@ KEY = f"{ETC}/pushy_priv.pem"
 VERSIONS = {"opscode-push-jobs-server": "2.2.8-1", "chef-server-core": "12.19.31-1"}
 COMMANDS = {
     "dpkg-query": 'for package; do :; done; cat "$DISK/dpkg/$package"',
+    "dpkg-deb": 'cat "$2"',
     "chef-server-ctl": 'case $1 in status) cat "$DISK/status" ;; esac',
     "ss": 'echo State; if [ -e "$DISK/master" ]; then echo LISTEN; fi',
     "getent": 'echo "u:x:1:1::$DISK/home:/bin/sh"',
@@ -87,7 +88,8 @@ def disks(tmp_path: Path) -> Disks:
         disk.write(f"{HOME}/id_ed25519.pub", f"ssh-ed25519 AAAA{name} chef-rollout")
         disk.write(f"{HOME}/owner", f"project/test/{name}")
         disk.write("hostname", f"{name}.chef.test")
-        disk.write(f"home/{scripts.uploaded(settings().push_jobs_package)}", "a package")
+        disk.write(f"home/{scripts.uploaded(settings().push_jobs_package)}", PACKAGES[0])
+        disk.write("home/chef-rollout-000000000000-chef-ha_1.0-1_amd64.deb", "of another stack")
         if name.startswith("backend"):
             master = name == "backend-0"
             disk.write("/var/opt/opscode/keepalived/current_cluster_status", "master" if master else "backup")
@@ -244,7 +246,7 @@ STATES: dict[str, tuple[Callable[[Disks], None], set[tuple[str, str, str]], str]
         "push-jobs-share-backend-0",
     ),
     "package files of older versions": (
-        writes("frontend-1", "home/chef-rollout-000000000000-opscode-push-jobs-server_1.1.6-1_amd64.deb", "old"),
+        writes("frontend-1", "home/chef-rollout-000000000000-opscode-push-jobs-server_1.1.6-1_amd64.deb", PACKAGES[0]),
         {("frontend-1", "package", "1 package files of other versions are in the home of ubuntu")},
         "find . -maxdepth 1 -name",
     ),
