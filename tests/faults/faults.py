@@ -85,7 +85,7 @@ def _interrupt(strike: Strike) -> None:
 
 
 def _kill_plugin(strike: Strike) -> None:
-    strike.engine.plugin("command").end(signal.SIGKILL)
+    strike.engine.end_plugin("command")
 
 
 def _nothing(lane: Lane, task: TaskId) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -80,13 +81,20 @@ class Engine:
                     process.end()
         self.process.wait()
 
-    def plugin(self, name: str) -> Process:
-        """The stand-in, or the official one."""
-        for process in self.note_children():
-            command = Path(f"/proc/{process.pid}/cmdline").read_text()
-            if f"sandbox.plugins.{name}" in command or f"pulumi-resource-{name}" in command:
-                return process
-        raise AssertionError(f"no plugin {name} runs")
+    def end_plugin(self, name: str) -> None:
+        """The stand-in, or the official one; the engine may run it more than once."""
+        found = [process for process in self.note_children() if _is_plugin(process, name)]
+        assert found, f"no plugin {name} runs"
+        for process in found:
+            process.end(signal.SIGKILL)
+
+
+def _is_plugin(process: Process, name: str) -> bool:
+    try:
+        command = Path(f"/proc/{process.pid}/cmdline").read_text()
+    except OSError:
+        return False  # it has ended
+    return f"sandbox.plugins.{name}" in command or f"pulumi-resource-{name}" in command
 
 
 def _below(pid: int) -> Iterator[int]:
