@@ -16,7 +16,7 @@ from chef_push_jobs.config import chef_checks, network_checks, version_checks
 from chef_push_jobs.config.parser import Values, build, decoded, is_given, parse
 from chef_push_jobs.config.stack_config import ServerEntry, StackConfig
 from chef_push_jobs.model import packages, topology
-from chef_push_jobs.model.flows import RESERVED
+from chef_push_jobs.model.flows import DATABASE_FROM_EVERYWHERE, RESERVED
 from chef_push_jobs.model.order import natural
 from chef_push_jobs.model.packages import Package, Source, Version
 from chef_push_jobs.model.problems import Problem, report, without_use
@@ -62,6 +62,12 @@ class Settings:
     def push_jobs_version(self) -> Version | None:
         """The package's version, from its name or from the setting; None if unknown."""
         return version_checks.version(self.push_jobs_package, self.config.push_jobs.version)
+
+    @property
+    def reaches_database_from_everywhere(self) -> bool:
+        """Whether every server's reconfigure works on push jobs' database, from 2.0.1 on; before, only the master's."""
+        version = self.push_jobs_version
+        return version is None or version >= DATABASE_FROM_EVERYWHERE
 
     @property
     def chef_server_version(self) -> Version | None:

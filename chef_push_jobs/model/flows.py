@@ -84,9 +84,10 @@ class Flow:
     @property
     def is_of_push_jobs(self) -> bool:
         """Whether push jobs needs it, so that its runbook waits for it."""
-        return self.rule == "push-jobs" or self.port == API
+        return self.rule == "push-jobs" or self.port == API or bool(self.push_jobs)
 
 
+DATABASE_FROM_EVERYWHERE: Version = (2, 0, 1)
 DEFAULTS = "core@12.19.31: attributes/default.rb, libraries/private_chef.rb (gen_frontend_default)"
 ERCHEF = "core@12.19.31: templates/default/oc_erchef.config.erb"
 VIPS = "push@3.0.4: libraries/pushy_server.rb, templates/default/opscode-pushy-server.config.erb"
@@ -174,7 +175,7 @@ CHEF_FLOWS: tuple[Flow, ...] = (
         "peer",
         HA,
         before=(13,),
-        push_jobs=(2, 0, 1),
+        push_jobs=DATABASE_FROM_EVERYWHERE,
         read_in="push@2.1.0: recipes/default.rb (push_database)",
     ),
     Flow(

@@ -63,19 +63,18 @@ def _configure(cluster: ScriptContext, server: Server) -> Script:
 
 
 def settings_file(settings: Settings) -> str:
-    """The text of the settings file, for every server.
-
-    From 2.0.1 on, push jobs sets up its database from every server; 1.x does so only on the master.
-    """
+    """The text of the settings file, for every server."""
     quoted = {key: str(port) for key, port in ports(settings).items()}
-    version = settings.push_jobs_version
-    from_everywhere = version is None or version >= (2, 0, 1)
-    host = settings.vip if from_everywhere else None
+    moves = settings.topology.kind is Kind.HA
     # If api_fqdn leads to a load balancer, a single server is reached by its own name (docs/chef.md, Standalone behind
     # a load balancer).
     alone = settings.topology.kind is Kind.STANDALONE and settings.makes_load_balancer
     own_name = {"vip": settings.topology.primary.fqdn} if alone else {}
-    return scripts.push_jobs_settings(quoted, {**own_name, **settings.config.push_jobs.settings}, database_host=host)
+    return scripts.push_jobs_settings(
+        quoted,
+        {**own_name, **settings.config.push_jobs.settings},
+        database_of_the_master=moves and settings.reaches_database_from_everywhere,
+    )
 
 
 def share(cluster: ScriptContext, server: Server) -> Script:

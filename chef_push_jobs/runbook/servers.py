@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chef_push_jobs import scripts
-from chef_push_jobs.model.topology import Kind, Server
+from chef_push_jobs.model.topology import Kind, Role, Server
 from chef_push_jobs.runbook.script_context import ScriptContext
 from chef_push_jobs.runbook.steps import Action, Step, everywhere, of_primary, others, primary, same
 from chef_push_jobs.scripts import Script
@@ -14,9 +14,13 @@ _FIRST_BOOT = 600
 
 def _connect(cluster: ScriptContext, server: Server) -> Script:
     limit = cluster.settings.timeout("connect", _FIRST_BOOT)
-    adopts = bool(cluster.settings.existing)
-    fqdn = server.fqdn if adopts and cluster.topology.kind is not Kind.STANDALONE else ""
-    return scripts.connect(limit, owner(cluster, server), fqdn=fqdn, adopts=adopts)
+    who = owner(cluster, server)
+    if not cluster.settings.existing:
+        return scripts.connect(limit, who)
+    kind = cluster.topology.kind
+    fqdn = "" if kind is Kind.STANDALONE else server.fqdn
+    database = kind is Kind.HA and server.role is Role.BACKEND and cluster.settings.reaches_database_from_everywhere
+    return scripts.connect_existing(limit, who, fqdn=fqdn, reaches_database=database)
 
 
 def _compare(cluster: ScriptContext, server: Server) -> Script:

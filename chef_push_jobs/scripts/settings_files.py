@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+# A standby has no database at 127.0.0.1. The address that moves is in Chef server's settings, also where the stack does
+# not know it (docs/chef.md, "Database on every server").
+DATABASE_OF_THE_MASTER = (
+    "node.override['private_chef']['postgresql']['vip'] = node['private_chef']['backend_vips']['ipaddress'] "
+    "if node['private_chef']['postgresql']['vip'] == '127.0.0.1'"
+)
+
 
 def push_jobs_settings(
-    ports: Mapping[str, str], options: Mapping[str, object], *, database_host: str | None = None
+    ports: Mapping[str, str], options: Mapping[str, object], *, database_of_the_master: bool = False
 ) -> str:
     """The text of opscode-push-jobs-server.rb (docs/chef.md, "Settings of push jobs").
 
-    `ports` has server_heartbeat_port, command_port and api_port. `database_host` replaces 127.0.0.1, where a standby
-    has no database (docs/chef.md, "Database on every server").
+    `ports` has server_heartbeat_port, command_port and api_port.
     """
     lines = [f"opscode_pushy_server['{key}'] = {_ruby(value)}" for key, value in {**ports, **options}.items()]
-    if database_host:
-        lines.append(f"node.override['private_chef']['postgresql']['vip'] = {_ruby(database_host)}")
+    lines += [DATABASE_OF_THE_MASTER] if database_of_the_master else []
     return "\n".join(["# Written by chef-rollout: change the stack's settings, not this file.", *lines, ""])
 
 

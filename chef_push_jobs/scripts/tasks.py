@@ -12,15 +12,21 @@ from chef_push_jobs.scripts.rendering import InTurn, Script, in_turn
 STANDBY = "not master: nothing was tested here"
 
 
-def connect(timeout: int, owner: str, *, fqdn: str = "", adopts: bool = False) -> Script:
-    """The first script on a server, which records its `owner`; `timeout` is in seconds.
+def connect(timeout: int, owner: str) -> Script:
+    """The first script on a new server, which records its `owner`; `timeout` is in seconds."""
+    return _connect(timeout, owner, "", Script("wait-for-first-boot"))
 
-    `adopts` is for an existing server, which must call itself `fqdn` unless that is empty.
+
+def connect_existing(timeout: int, owner: str, *, fqdn: str = "", reaches_database: bool = False) -> Script:
+    """Like `connect`, on an existing server.
+
+    It must call itself `fqdn`, unless that is empty. `reaches_database` is for backends that must reach the master's.
     """
-    preparation = in_turn(
-        Script("note-running-service" if adopts else "wait-for-first-boot"),
-        Script("prepare-server", brings={"manifest": Script("manifest")}),
-    )
+    return _connect(timeout, owner, fqdn, Script("note-running-service", {"reaches_database": _yes(reaches_database)}))
+
+
+def _connect(timeout: int, owner: str, fqdn: str, first: Script) -> Script:
+    preparation = in_turn(first, Script("prepare-server", brings={"manifest": Script("manifest")}))
     brings: Mapping[str, Script | InTurn] = {"runner": Script("task"), "preparation": preparation}
     return Script("connect", {"timeout": str(timeout), "owner": owner, "fqdn": fqdn}, brings)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +15,22 @@ import pytest
 from chef_push_jobs.scripts import RUNNER
 from sandbox.job_clients import run_job
 from sandbox.packages.build import CORE, Package, build
+from sandbox.paths import REGION
 from tests.e2e.conftest import Stack, stack
+from tests.e2e.test_operators import inside
 
 FOLDER = "/etc/opscode-push-jobs-server"
 NAMES = ["backend-0", "backend-1", "frontend-0"]
+# Push jobs 2.x on a standby works on the master's database, to which the firewall of servers made for 1.x lets nobody.
+DATABASE = """
+import boto3, sys
+ec2 = boto3.client("ec2", region_name=sys.argv[1], endpoint_url="http://127.0.0.1:5000")
+groups = ec2.describe_security_groups()["SecurityGroups"]
+(backend,) = [group["GroupId"] for group in groups if group["GroupName"].startswith("backend-")]
+rule = dict(IpProtocol="tcp", FromPort=5432, ToPort=5432, UserIdGroupPairs=[dict(GroupId=backend)])
+ec2.authorize_security_group_ingress(GroupId=backend, IpPermissions=[rule])
+ec2.authorize_security_group_egress(GroupId=backend, IpPermissions=[rule])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +67,10 @@ def entry(told: dict[str, Any], name: str) -> dict[str, str]:
         "address": server["address"],
         "hostKey": server["hostKey"],
     }
+
+
+def open_database(adopted: Stack) -> None:
+    inside(adopted, sys.executable, "-c", DATABASE, REGION)
 
 
 def fingerprint(adopted: Stack) -> dict[str, str]:
@@ -190,8 +207,8 @@ def destroy(adopted: Stack, check: bool = True) -> subprocess.CompletedProcess[s
     return adopted.pulumi("destroy", "--yes", "--skip-preview", "--config-file", str(adopted.settings), check=check)
 
 
-def package() -> dict[str, str]:
-    return {"file": ".sandbox/packages/opscode-push-jobs-server_1.1.6-1_amd64.deb"}
+def package(version: str = "1.1.6") -> dict[str, str]:
+    return {"file": f".sandbox/packages/opscode-push-jobs-server_{version}-1_amd64.deb"}
 
 
 def test_destroying_the_stack_leaves_the_servers_as_they_are(adopted: Stack) -> None:
@@ -234,3 +251,19 @@ def test_push_jobs_is_uninstalled_only_where_the_stack_says_so(adopted: Stack) -
     adopted.output("backend-0", "chef-server-ctl stop keepalived")
     told = "timeout 60 sh -c 'until [ \"$(cat $0)\" = master ]; do sleep 1; done'"
     adopted.output("backend-1", f"{told} /var/opt/opscode/keepalived/current_cluster_status")
+
+
+def test_the_second_generation_is_installed_where_the_primary_is_a_standby(adopted: Stack) -> None:
+    """There is no database on it, and the stack does not know the address that moves with the master."""
+    adopted.output("backend-0", "chef-server-ctl start keepalived")
+    adopted.change(pushJobs={"package": package("2.2.8")})
+    refused = adopted.up(check=False)
+    assert "the database at 10.0.15.254:5432 does not respond to this backend within 30 s" in refused.stdout
+    assert "Do:   let the backends reach each other on TCP 5432" in refused.stdout
+    assert adopted.lab.shell("backend-0", "dpkg-query -W opscode-push-jobs-server").returncode, (
+        "nothing was begun there"
+    )
+    open_database(adopted)
+    adopted.up()
+    assert adopted.outputs()["test"].endswith("0 failures")
+    run_job(adopted.sandbox, "hostname", print)

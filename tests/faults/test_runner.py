@@ -321,7 +321,7 @@ def test_a_first_boot_with_warnings_is_one(server: Lab) -> None:
 def test_a_first_boot_that_failed_is_told_with_its_cause_but_on_a_server_that_is_taken_over(server: Lab) -> None:
     booted(server, "error")
     made = Ssh(server).connect(scripts.connect(60, OWNER).text)
-    taken_over = Ssh(server).connect(scripts.connect(60, OWNER, adopts=True).text)
+    taken_over = Ssh(server).connect(scripts.connect_existing(60, OWNER).text)
     booted(server, "done")
     assert made.returncode == 1
     for part in ("the cause", "the first boot failed", "status: error"):

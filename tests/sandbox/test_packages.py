@@ -19,6 +19,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from chef_push_jobs.scripts.settings_files import DATABASE_OF_THE_MASTER
 from sandbox.hosts import root_image
 from sandbox.hosts.host import HostSpec
 from sandbox.hosts.nftables import Rule, ruleset
@@ -77,7 +78,7 @@ opscode_pushy_server['api_port'] = '10002'
 opscode_pushy_server['heartbeat_interval'] = '1000'
 """
 # Without it, push jobs 2.x looks for the database at 127.0.0.1, where on a standby there is none.
-DATABASE_AT_VIP = f"node.override['private_chef']['postgresql']['vip'] = '{VIP}'\n"
+DATABASE_AT_VIP = f"{DATABASE_OF_THE_MASTER}\n"
 CONFIG_EXAMPLE = "GET /organization/<name>/pushy/config/<nodename> returns 200 and server config"
 CHEF, PUSH = "chef-server-ctl", "opscode-push-jobs-server-ctl"
 ETC, PUSH_ETC = "/etc/opscode", "/etc/opscode-push-jobs-server"

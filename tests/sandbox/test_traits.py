@@ -101,7 +101,7 @@ class Server:
     def meet(self) -> None:
         self.key = next(iter(printed_host_keys(self.ssh(scripts.HOST_KEY))), "")
         assert self.key, "no host key was printed"
-        script = scripts.connect(60, f"project/stack/{self.name}", adopts=True).text
+        script = scripts.connect_existing(60, f"project/stack/{self.name}").text
         (self.copy_key,) = printed_keys(self.ssh(scripts.connecting(script), script))
 
     def share_with(self, other: Server) -> None:

@@ -16,7 +16,7 @@ FQDN = "backend-0.chef.example.com"
 def connected(disk: Path, fqdn: str, hostname: str) -> subprocess.CompletedProcess[str]:
     (disk / "hostname").write_text(f"#!/bin/sh\n{hostname}\n")
     (disk / "hostname").chmod(0o755)
-    script = scripts.connect(60, "project/stack/backend-0", fqdn=fqdn, adopts=True).text
+    script = scripts.connect_existing(60, "project/stack/backend-0", fqdn=fqdn).text
     script = script.replace(scripts.HOME, str(disk / "home")).replace(f"exec sh {disk}/home/task", "exec true")
     environment = {**os.environ, "PATH": f"{disk}:{os.environ['PATH']}"}
     return subprocess.run(["sh"], input=script, text=True, env=environment, capture_output=True, check=False)

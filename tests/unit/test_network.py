@@ -264,9 +264,10 @@ def test_nothing_but_push_jobs_and_the_entry_is_open_to_clients() -> None:
     }
 
 
-def test_the_runbook_waits_for_the_rules_of_push_jobs_the_way_of_the_backends_to_the_api_among_them() -> None:
+def test_the_runbook_waits_for_the_rules_of_push_jobs_and_for_the_ways_of_the_backends_to_api_and_database() -> None:
     waited_for = {rule.name for rule in security_groups.ingress_rules(settings()) if rule.push_jobs}
-    assert waited_for == {"push-jobs-10000-10.1.0.0-24", "push-jobs-10003-10.1.0.0-24", "push-jobs-443", "api-10002"}
+    ports = {"push-jobs-10000-10.1.0.0-24", "push-jobs-10003-10.1.0.0-24", "push-jobs-443", "api-10002"}
+    assert waited_for == ports | {"peer-5432"}, "from 2.0.1 on a standby reconfigures the master's database"
 
 
 VPC = "vpc-0a1b2c3d"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chef_push_jobs.scripts.settings_files import DATABASE_OF_THE_MASTER
 from sandbox.packages.build import PACKAGES, VARIANTS, Package, build
 from sandbox.packages.host import chef_config, keepalived, push_jobs_config, ruby, secrets_file
 from sandbox.packages.host.chef_config import Core
@@ -101,10 +102,14 @@ def test_the_variants_are_wrong_in_one_way_each(packages: dict[str, Path]) -> No
 
 
 def test_the_used_ruby_is_read() -> None:
-    assert ruby.read("topology 'ha'\n\n# nothing\nnginx[:a]['b'] = -3 # x\nfrom_email nil", "x.rb") == [
+    text = (
+        "topology 'ha'\n\n# nothing\nnginx[:a]['b'] = -3 # x\nfrom_email nil\na['b'] = node['c']['d'] if node['e'] == 1"
+    )
+    assert ruby.read(text, "x.rb") == [
         ruby.Call(1, "topology", "ha", {}),
         ruby.Assignment(4, "nginx", ("a", "b"), -3),
         ruby.Call(5, "from_email", None, {}),
+        ruby.Assignment(6, "a", ("b",), ruby.Of("node", ("c", "d")), (ruby.Of("node", ("e",)), 1)),
     ]
 
 
@@ -141,6 +146,8 @@ def test_strings_are_rubys(text: str, value: object) -> None:
         ("a['b'] = [1]", 1, "syntax error, unexpected [, expecting double"),
         ("a['b' = 1", 1, "syntax error, unexpected =, expecting ]"),
         ("a['b']", 1, "syntax error, unexpected end of line, expecting ="),
+        ("a['b'] = 1 if x['c'] == 1", 1, "syntax error, unexpected x, expecting node"),
+        ("a['b'] = 1 if node['c']", 1, "syntax error, unexpected end of line, expecting equals"),
         ('server "x", :role =>', 1, "syntax error, unexpected end of line, expecting double"),
         ('server "x",', 1, "syntax error, unexpected end of line, expecting symbol"),
         ('server "x", "role" => "backend"', 1, 'syntax error, unexpected "role", expecting symbol'),
@@ -209,8 +216,9 @@ OLD, NEW = push_jobs_config.generation("1.1.6"), push_jobs_config.generation("2.
 def pushy(
     kind: push_jobs_config.Generation, text: str, fqdn: str = "b0.example.test", chef_rb: str = HA
 ) -> dict[str, Any]:
-    given = push_jobs_config.evaluate(ruby.read(text, push_jobs_config.PATH))
-    return push_jobs_config.settings(kind, chef(chef_rb, fqdn), given, fqdn)
+    running = chef(chef_rb, fqdn)
+    given = push_jobs_config.evaluate(ruby.read(text, push_jobs_config.PATH), {"private_chef": running})
+    return push_jobs_config.settings(kind, push_jobs_config.overridden(running, given), given, fqdn)
 
 
 @pytest.mark.parametrize("kind", [OLD, NEW])
@@ -246,6 +254,23 @@ def test_the_vip_is_the_backends_or_a_standalone_servers_name(
     assert service.get("server_name_advertised", vip) == vip
 
 
+@pytest.mark.parametrize(
+    ("fqdn", "chef_rb", "found"),
+    [
+        ("b1.example.test", HA, "10.0.1.100"),
+        ("f0.example.test", HA, "10.0.1.100"),
+        ("b1.example.test", f"{HA}\npostgresql['vip'] = '10.9.9.9'", "10.9.9.9"),
+    ],
+    ids=["a standby, which has none of its own", "a frontend", "a database elsewhere"],
+)
+def test_the_database_is_the_masters_or_where_chef_servers_settings_say(fqdn: str, chef_rb: str, found: str) -> None:
+    assert pushy(NEW, DATABASE_OF_THE_MASTER, fqdn, chef_rb)["postgresql"]["vip"] == found
+
+
+def test_without_that_line_a_standby_asks_itself() -> None:
+    assert pushy(NEW, "", "b1.example.test")["postgresql"]["vip"] == "127.0.0.1"
+
+
 def test_the_service_is_enabled_by_role() -> None:
     roles = {name: pushy(NEW, "", f"{name}.example.test") for name in ("b0", "b1", "f0")}
     assert {name: found["opscode-pushy-server"]["enable"] for name, found in roles.items()} == {
@@ -265,9 +290,11 @@ def test_a_wrong_settings_file_is_refused() -> None:
     for text, message in (
         ("opscode_pushy['x'] = 1", "`opscode_pushy'"),
         ("topology 'ha'", "undefined method `topology'"),
+        ("opscode_pushy_server['vip'] = node['private_chef']['x']", "method `node'"),
+        ("node.override['x']['y'] = node['private_chef']['x']", f"rb:1: {push_jobs_config.NIL}"),
     ):
         with pytest.raises(StandinError) as refused:
-            push_jobs_config.evaluate(ruby.read(text, push_jobs_config.PATH))
+            push_jobs_config.evaluate(ruby.read(text, push_jobs_config.PATH), {})
         assert message in str(refused.value)
 
 

@@ -168,7 +168,7 @@ def on_backend(
 ) -> subprocess.CompletedProcess[str]:
     """Runs it where keepalived notes these statuses and has the address `here` or not. `then` happens at a wait."""
     keepalived = root / "var/opt/opscode/keepalived"
-    (keepalived / "etc").mkdir(parents=True)
+    (keepalived / "etc").mkdir(parents=True, exist_ok=True)
     (keepalived / "etc/keepalived.conf").write_text(CONFIGURATION)
     for name, status in statuses.items():
         if status:
@@ -187,6 +187,55 @@ def on_backend(
     text = script.text.replace("/var/opt/opscode/", f"{root}/var/opt/opscode/")
     environment = {**os.environ, "PATH": f"{root}:{os.environ['PATH']}"}
     return subprocess.run(["sh"], input=text, text=True, env=environment, capture_output=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("changed", "fails_over", "failing", "restarted"),
+    [
+        (True, False, "", True),
+        (False, False, "", False),
+        (True, True, "", False),
+        (True, False, "reconfigure", False),
+        (True, False, "restart", True),
+    ],
+    ids=["it was replaced", "it is the same", "services start at a failover", "not reconfigured", "not restarted"],
+)
+def test_chef_servers_services_are_restarted_once_when_its_secrets_have_been_replaced(
+    tmp_path: Path, changed: bool, fails_over: bool, failing: str, restarted: bool
+) -> None:
+    mark = tmp_path / "home/chef-secrets-changed"
+    mark.parent.mkdir()
+    if changed:
+        mark.touch()
+    if fails_over:
+        (tmp_path / "var/opt/opscode/keepalived").mkdir(parents=True)
+        (tmp_path / "var/opt/opscode/keepalived/current_cluster_status").write_text("backup\n")
+    (tmp_path / "chef-server-ctl").write_text(f"#!/bin/sh\necho $* >> {tmp_path}/calls\n[ $1 != '{failing}' ]\n")
+    (tmp_path / "chef-server-ctl").chmod(0o755)
+    script = scripts.reconfigure_chef_server().text.replace(scripts.HOME, str(mark.parent))
+    script = script.replace("/var/opt/opscode/", f"{tmp_path}/var/opt/opscode/")
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["sh"], input=script, text=True, env=environment, check=False)
+    assert (done.returncode != 0) == bool(failing)
+    assert (tmp_path / "calls").read_text().split() == ["reconfigure"] + ["restart"] * restarted
+    assert mark.exists() == bool(failing)
+
+
+def test_a_state_of_keepalived_that_cannot_be_read_is_no_master(tmp_path: Path) -> None:
+    for number, script in enumerate(AS_MASTER):
+        root = tmp_path / str(number)
+        (root / "var/opt/opscode/keepalived/current_cluster_status").mkdir(parents=True)
+        done = on_backend(root, script, here=True, then="exit 1")
+        assert done.returncode != 0
+        assert not (root / "called").exists()
+
+
+def test_a_backend_whose_keepalived_has_no_state_yet_is_no_master(tmp_path: Path) -> None:
+    for number, script in enumerate(AS_MASTER):
+        (tmp_path / str(number)).mkdir()
+        done = on_backend(tmp_path / str(number), script, here=True, then="exit 1", current=None)
+        assert "this backend is without a state of keepalived, not master" in done.stdout
+        assert not (tmp_path / str(number) / "called").exists()
 
 
 def test_a_failed_reconfigure_of_push_jobs_ends_with_its_own_exit_status(tmp_path: Path) -> None:

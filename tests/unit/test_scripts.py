@@ -30,7 +30,7 @@ SETTINGS = {"server_heartbeat_port": "10000", "command_port": "10003", "api_port
 
 SENT: dict[str, Script | InTurn] = {
     "connect": scripts.connect(600, "project/stack/backend-0"),
-    "connect to one that exists": scripts.connect(600, "project/stack/backend-0", adopts=True),
+    "connect to one that exists": scripts.connect_existing(600, "project/stack/backend-0"),
     "install an uploaded deb": scripts.install(DEB, "ubuntu"),
     "install a fetched rpm with a hostile name": scripts.install(HOSTILE_RPM, "ubuntu", upgrades=False),
     "require Chef server": scripts.require_chef_server(),

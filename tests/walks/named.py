@@ -14,7 +14,10 @@ SHORT: Named = {
     "another heartbeat on servers that are left at the end": ("existing", "settings:1000"),
 }
 # What they found, and what mended it, is in the history of this file.
-FOUND: Named = {}
+FOUND: Named = {
+    "a new primary of a tier has other secrets, with which its frontends go on": ("tier", "replace:backend-0"),
+    "push jobs 2.x where the primary is a standby": ("existing", "failover:power upgrade:2.2.8"),
+}
 
 
 def steps(text: str) -> tuple[Choice, ...]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from sandbox.paths import REGION
 from tests.e2e.clients import probed
 from tests.e2e.test_doctor import doctor
+from tests.e2e.test_existing import open_database
 from tests.e2e.test_operators import assert_nothing_left, destroy, inside
 from tests.e2e.test_rolling import DUMP, SECRETS, credentials
 from tests.faults import snapshot
@@ -114,6 +115,7 @@ def _compare(own: World, say: Say) -> None:
     _end(own)
     if own.maker:
         own.maker.up()
+        open_database(own.maker)
         own.move(own.cluster)
     own.stack.up()
     own.lane.wait_for_master(own.cluster.backends[0])

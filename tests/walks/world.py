@@ -18,7 +18,7 @@ from tests.e2e.conftest import Stack
 from tests.e2e.conftest import stack as new_stack
 from tests.e2e.observed import NOTE, READ, Host, listed, sorted_out
 from tests.e2e.test_doctor import EC2, as_operator, cluster_ids, doctor
-from tests.e2e.test_existing import entry
+from tests.e2e.test_existing import entry, open_database
 from tests.faults.brake import POINTS, Brake, point
 from tests.faults.faults import FAULTS, Fault, Strike
 from tests.faults.lane import Engine, Lane, give_up_soon, until_gone
@@ -359,6 +359,7 @@ def world(kind: str, folder: Path) -> Iterator[World]:
         found = World(made, lane, cluster, maker)
         if maker:
             maker.up()
+            open_database(maker)
         found.move(cluster)
         yield found
 

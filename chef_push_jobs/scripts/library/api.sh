@@ -24,3 +24,28 @@ wait_for_page() {
     sleep 1
   done
 }
+
+# wait_for_database SECONDS: wait until the database of Chef server answers where push jobs looks for it: on a backend that is
+# not master, at the address that moves with the master.
+wait_for_database() {
+  timeout $(($1 + 30)) /opt/opscode/embedded/bin/ruby -r json -r socket - "$1" << 'END-OF-RUBY'
+chef = JSON.parse(File.read("/etc/opscode/chef-server-running.json"))["private_chef"]
+port = chef["postgresql"]["port"]
+host = chef["postgresql"]["vip"]
+host = chef["backend_vips"]["ipaddress"] if host == "127.0.0.1"
+now = -> { Process.clock_gettime(Process::CLOCK_MONOTONIC) }
+deadline = now.call + ARGV[0].to_i
+begin
+  Socket.tcp(host, port, connect_timeout: 5, &:close)
+rescue SystemCallError, SocketError => error
+  if now.call < deadline
+    sleep 1
+    retry
+  end
+  puts "the database at #{host}:#{port} does not respond to this backend within #{ARGV[0]} s: #{error.message}"
+  puts "Rule: push jobs from 2.0.1 on sets up its database from every server, and a standby has none of its own."
+  puts "Do:   let the backends reach each other on TCP #{port}; if that is so, see sudo chef-server-ctl ha-status"
+  exit 1
+end
+END-OF-RUBY
+}

@@ -1,8 +1,17 @@
 # Which backend is master, by the files in which keepalived's script notes it.
 keepalived=/var/opt/opscode/keepalived
 
-# Print keepalived's state for this backend: master, backup, … Except in ha there is none, and the one backend is master.
-cluster_status() { cat "$keepalived/current_cluster_status" 2> /dev/null || echo master; }
+# Print keepalived's state for this backend: master, backup, … Only ha has keepalived; without it the one backend is master.
+# Fail if the state is there and cannot be read.
+cluster_status() {
+  if [ -e "$keepalived/current_cluster_status" ]; then
+    cat "$keepalived/current_cluster_status"
+  elif [ -e "$keepalived" ]; then
+    echo 'without a state of keepalived'
+  else
+    echo master
+  fi
+}
 
 # A backend that was just rebooted, or that is just giving up its place, still calls itself master.
 undecided() {

@@ -14,7 +14,7 @@ from typing import Any
 
 from . import ruby
 from .files import StandinError
-from .ruby import Assignment, Call, Value
+from .ruby import Assignment, Call, Of, Value
 
 PATH = "/etc/opscode/chef-server.rb"
 TOPOLOGIES = ("standalone", "manual", "tier", "ha")
@@ -133,6 +133,8 @@ def assign(mashes: dict[str, dict[str, Any]], known: list[str], statement: Assig
     if statement.name not in known:
         message = f"undefined local variable or method `{statement.name}'"
         raise StandinError(f"Error loading file: {path}:{statement.line}: {message}")
+    if isinstance(statement.value, Of) or statement.only_if:
+        raise StandinError(f"Error loading file: {path}:{statement.line}: undefined local variable or method `node'")
     *outer, last = statement.keys
     table = mashes.setdefault(statement.name, {})
     for key in outer:

@@ -87,7 +87,7 @@ def reconfigure(kind: Generation) -> int:
         raise StandinError(NOT_CONFIGURED)
     chef, name = running["private_chef"], fqdn()
     path = Path(PATH)
-    given = evaluate(ruby.read(path.read_text(encoding="utf-8"), PATH)) if path.exists() else {}
+    given = evaluate(ruby.read(path.read_text(encoding="utf-8"), PATH), running) if path.exists() else {}
     chef = overridden(chef, given)
     pushy = settings(kind, chef, given, name)
     if os.path.exists(BOOTSTRAPPED):

@@ -10,7 +10,7 @@ from typing import Any
 
 from .chef_config import assign
 from .files import StandinError
-from .ruby import Assignment, Call
+from .ruby import Assignment, Call, Of
 
 ETC = "/etc/opscode-push-jobs-server"
 PATH = f"{ETC}/opscode-push-jobs-server.rb"
@@ -61,25 +61,37 @@ def generation(version: str) -> Generation:
     return Generation(version, newer, True, True, 0o600, "sys.config", True, True, True)
 
 
-def evaluate(statements: list[Call | Assignment], path: str = PATH) -> dict[str, dict[str, Any]]:
+def evaluate(statements: list[Call | Assignment], node: dict[str, Any], path: str = PATH) -> dict[str, dict[str, Any]]:
     """The settings file's tables; `node.override` is that of the run. Unknown keys are kept, as in the real one."""
     tables: dict[str, dict[str, Any]] = {"node.override": {}}
     for statement in statements:
         if isinstance(statement, Call):
             raise StandinError(f"Error loading file: {path}:{statement.line}: undefined method `{statement.name}'")
         if statement.name == "node.override":
-            _override(tables["node.override"], statement)
+            _override(tables["node.override"], statement, node)
         else:
             assign(tables, MASHES, statement, path)
     return tables
 
 
-def _override(table: dict[str, Any], statement: Assignment) -> None:
+def _override(table: dict[str, Any], statement: Assignment, node: dict[str, Any]) -> None:
     """Tables on the way are made, as Chef's node makes them."""
+    if statement.only_if and _element(node, statement.only_if[0], statement) != statement.only_if[1]:
+        return
     *outer, last = statement.keys
     for key in outer:
         table = table.setdefault(key, {})
-    table[last] = statement.value
+    value = statement.value
+    table[last] = _element(node, value, statement) if isinstance(value, Of) else value
+
+
+def _element(node: dict[str, Any], of: Of, statement: Assignment) -> object:
+    found: Any = node
+    for key in of.keys:
+        if found is None:
+            raise StandinError(f"Error loading file: {PATH}:{statement.line}: {NIL}")
+        found = found.get(key)
+    return found
 
 
 def overridden(chef: dict[str, Any], given: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -3,8 +3,10 @@
     topology "ha"                                  -> Call("topology", "ha", {})
     server "b0.example.com", :role => "backend"    -> Call("server", "b0.example.com", {"role": "backend"})
     nginx['log_rotation']['num_to_keep'] = 10      -> Assignment("nginx", ("log_rotation", "num_to_keep"), 10)
+    a['b'] = node['c']['d'] if node['e'] == 1      -> Assignment("a", ("b",), Of("node", ("c", "d")), (Of(…), 1))
 
-Values are strings without interpolation, integers, true, false and nil. After a comma a line break may follow.
+Values are strings without interpolation, integers, true, false, nil, and elements of `node` (in an assignment). After a
+comma a line break may follow.
 """
 
 from __future__ import annotations
@@ -15,13 +17,22 @@ from dataclasses import dataclass
 
 from .files import StandinError
 
+
+@dataclass(frozen=True)
+class Of:
+    """An element of a table that the file's reader has."""
+
+    name: str
+    keys: tuple[str, ...]
+
+
 Value = str | int | bool | None
 
 TOKEN = re.compile(
     r"""(?P<space>[ \t]+)|(?P<comment>\#[^\n]*)|(?P<newline>\r?\n)
     |(?P<single>'(?:[^'\\\n]|\\.)*')|(?P<double>"(?:[^"\\\n]|\\.)*")
     |(?P<arrow>=>)|(?P<label>[a-z_]\w*:(?!:))|(?P<symbol>:[a-z_]\w*)|(?P<number>-?\d+(?![\w.]))
-    |(?P<word>[a-z_]\w*(?:\.[a-z_]\w*)*)|(?P<mark>[\[\]=,])""",
+    |(?P<word>[a-z_]\w*(?:\.[a-z_]\w*)*)|(?P<equals>==)|(?P<mark>[\[\]=,])""",
     re.VERBOSE,
 )
 WORDS: dict[str, Value] = {"true": True, "false": False, "nil": None}
@@ -41,7 +52,8 @@ class Assignment:
     line: int
     name: str
     keys: tuple[str, ...]
-    value: Value
+    value: Value | Of
+    only_if: tuple[Of, Value] | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +112,21 @@ class _Parser:
         return token
 
     def assignment(self, word: _Token) -> Assignment:
+        keys = self.keys(word)
+        self.take("mark", "=")
+        value = self.element() if self.peek().text == "node" else self.value()
+        if self.peek().text != "if":
+            return Assignment(word.line, word.text, keys, value)
+        self.take("word", "if")
+        element = self.element()
+        self.take("equals")
+        return Assignment(word.line, word.text, keys, value, (element, self.value()))
+
+    def element(self) -> Of:
+        word = self.take("word", "node")
+        return Of(word.text, self.keys(word))
+
+    def keys(self, word: _Token) -> tuple[str, ...]:
         keys: list[str] = []
         while self.peek().text == "[":
             self.take("mark", "[")
@@ -108,8 +135,7 @@ class _Parser:
                 raise _error(self.path, word.line, "a key must be a string or a symbol")
             keys.append(key)
             self.take("mark", "]")
-        self.take("mark", "=")
-        return Assignment(word.line, word.text, tuple(keys), self.value())
+        return tuple(keys)
 
     def call(self, word: _Token) -> Call:
         value = self.value()
