@@ -13,9 +13,9 @@ cluster_status() {
   fi
 }
 
-# A backend that was just rebooted, or that is just giving up its place, still calls itself master.
+# undecided STATUS: a backend that was just rebooted, or that is just giving up its place, still calls itself master.
 undecided() {
-  [ -e "$keepalived/current_cluster_status" ] && [ "$(cluster_status)" = master ] || return 1
+  [ "$1" = master ] && [ -e "$keepalived/current_cluster_status" ] || return 1
   [ "$(cat "$keepalived/requested_cluster_status" 2> /dev/null)" = master ] || return 0
   address=$(sed -n '/virtual_ipaddress/,/}/s|^ *\([0-9a-f.:]*[0-9a-f]\)[/ ].*|\1|p' "$keepalived/etc/keepalived.conf")
   [ -n "$address" ] && ! ip -o address show | grep -qF " $address/"
@@ -24,7 +24,8 @@ undecided() {
 # Print `cluster_status` once keepalived has decided, for which it gets a minute.
 decided_status() {
   waited=0
-  while undecided; do
+  status=$(cluster_status) || return
+  while undecided "$status"; do
     if [ "$waited" = 60 ]; then
       echo "this backend calls itself master, and does not have the address of the backends, or is giving it up"
       echo "Rule: nothing is done as master until keepalived has decided which backend that is."
@@ -34,6 +35,7 @@ decided_status() {
     fi >&2
     waited=$((waited + 1))
     sleep 1
+    status=$(cluster_status) || return
   done
-  cluster_status
+  echo "$status"
 }
