@@ -25,8 +25,8 @@ MADE_ANEW = (
 # What Chef makes of its settings file and secrets, which are compared themselves: also which frontends there were.
 DERIVED = ("*/chef-server-running.json",)
 # What a cluster that was at work has beyond it: sets to go back to, a folder of 1.x that 2.x leaves empty, and what the
-# service of an existing backend was started with.
-KEPT = ("*/credentials-before*", "*/opscode-pushy-server/etc", "*/pushy-started-with")
+# service of an existing backend was started with. And the scripts of the stack that made an existing server.
+KEPT = ("*/credentials-before*", "*/opscode-pushy-server/etc", "*/pushy-started-with", "*/chef-rollout/chef-*.sh")
 # A frontend reads of Chef server's settings the backends and itself: the others in it are of when it was copied.
 OTHER_FRONTENDS = '/^server "frontend-/d'
 DIGEST = re.compile(r"([0-9a-f]{64})\s+(?:-\s+)?(\S+)")
