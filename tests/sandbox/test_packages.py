@@ -707,7 +707,7 @@ def test_a_killed_service_is_started_again(one: Host, debs: dict[str, bytes]) ->
 
 def test_commands_are_logged_with_their_times_and_can_be_slowed_and_broken(one: Host, debs: dict[str, bytes]) -> None:
     requests: dict[str, dict[str, Any]] = {
-        "durations": {"chef-server-ctl reconfigure": 0.7, "dpkg": 0.6},
+        "durations": {"chef-server-ctl reconfigure": [0.7, 8.0], "chef-server-ctl status": [0.2, 0.9], "dpkg": 0.6},
         "fail": {
             f"{PUSH} reconfigure": {"exit": 3, "message": "disk full", "when": "after"},
             "dpkg opscode-push-jobs-server": {"exit": 5},
@@ -735,6 +735,11 @@ def test_commands_are_logged_with_their_times_and_can_be_slowed_and_broken(one: 
     lasted = {tuple(entry["argv"]): entry["end"] - entry["start"] for entry in log}
     assert lasted["preinst", "install", "chef-server-core", "12.0.8-1"] >= 0.6
     assert lasted[CHEF, "reconfigure"] >= 0.7
+    for _ in range(3):
+        one.run(CHEF, "status", status=None)
+    runs = [json.loads(line) for line in one.read("/var/log/chef-standin.jsonl").splitlines()]
+    took = [entry["end"] - entry["start"] for entry in runs if entry["argv"][:2] == [CHEF, "status"]]
+    assert 0.2 <= took[0] < 0.9 <= min(took[1:]), "the last of several durations is for all later runs"
 
 
 def test_a_command_that_hangs_is_logged_when_it_is_ended(one: Host, debs: dict[str, bytes]) -> None:

@@ -3,11 +3,12 @@
 Log, one JSON line a command that ended: /var/log/chef-standin.jsonl
     {"start": 1.5, "end": 2.5, "argv": ["chef-server-ctl", "reconfigure"], "exit": 0, "host": "b0.example.com"}
 Requests of a test, absent by default, read at each command: /etc/chef-standin.json
-    {"durations": {"chef-server-ctl reconfigure": 5.0, "dpkg opscode-push-jobs-server": 2,
+    {"durations": {"chef-server-ctl reconfigure": [9.0, 2.5], "dpkg opscode-push-jobs-server": 2,
                    "opscode-pushy-server start": 1},
      "fail": {"opscode-push-jobs-server-ctl reconfigure": {"exit": 3, "message": "disk full", "when": "after"},
               "dpkg": {"hang": true}}}
-A key is a program and its first argument, or the program alone. `when` is "before" the command does anything (the
+A key is a program and its first argument, or the program alone. In a list of durations, each is for one run of the
+command, and the last one for all later runs. `when` is "before" the command does anything (the
 default) or "after" it did everything. `hang` waits until the process is killed. The packages' maintainer scripts do the
 same for `dpkg NAME` (preinst.py) and log the lines ["preinst", "install" or "upgrade", NAME, VERSION] and
 ["postinst", "configure", NAME, VERSION].
@@ -47,7 +48,17 @@ def requested(kind: str, name: str) -> Any:
 
 def pause(name: str, default: float = 0.0) -> None:
     seconds = requested("durations", name)
+    if isinstance(seconds, list):
+        seconds = seconds[min(_runs(name), len(seconds) - 1)]
     time.sleep(default if seconds is None else float(seconds))
+
+
+def _runs(name: str) -> int:
+    """How often this command has ended on this host."""
+    if not os.path.exists(LOG):
+        return 0
+    with open(LOG, encoding="utf-8") as log:
+        return sum(json.loads(line)["argv"][:2] == name.split() for line in log)
 
 
 def fault(name: str, when: str) -> None:
