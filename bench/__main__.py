@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,7 +18,7 @@ from bench.measure import Run
 from bench.report import write
 from bench.results import FILE, Results, Row
 from bench.rollouts import Site, figures_of, measured, site
-from bench.targets import IDEAL, OURS
+from bench.targets import ENVIRONMENT, IDEAL, OURS, ROLLOUT
 from sandbox.helped import help_if_asked
 
 ALL = (OURS, IDEAL, *(each.name for each in contenders.ALL if each.available()))
@@ -27,19 +28,44 @@ ROLLOUTS: Mapping[int, Mapping[str, int]] = {
     20: {"none": 5, "5s": 3, "mixed": 5},
     60: {"none": 3, "5s": 3, "mixed": 3},
 }
+ENVIRONMENTS: Mapping[int, int] = {4: 5, 20: 3}  # number of servers: runs of each contender, with people's durations
 SECOND = 5  # runs that change nothing
 MOST, QUICK = 5, 2
 PREVIEWS = {100: 3, 300: 3, 1000: 3}
 
 
-def rollouts(results: Results, folder: Path, wanted: Sequence[tuple[int, str]], most: int) -> None:
-    for count in dict.fromkeys(servers for servers, _ in wanted):
-        with site(count, folder / str(count)) as made:
+@dataclass(frozen=True)
+class Cell:
+    """What is measured `times` times of each contender: `what` and `durations` as in `Row`."""
+
+    what: str
+    servers: int
+    durations: str
+    times: int
+    whos: Sequence[str] = ALL
+
+
+CELLS: Mapping[str, Cell] = {
+    **{
+        f"{count}-{kind}": Cell(ROLLOUT, count, kind, times)
+        for count, kinds in ROLLOUTS.items()
+        for kind, times in kinds.items()
+    },
+    **{
+        f"people-{count}": Cell(ENVIRONMENT, count, "people", times, [who for who in ALL if who != "shell"])
+        for count, times in ENVIRONMENTS.items()
+    },
+}
+
+
+def rollouts(results: Results, folder: Path, wanted: Sequence[Cell], most: int) -> None:
+    for what, count in dict.fromkeys((cell.what, cell.servers) for cell in wanted):
+        cells = [cell for cell in wanted if (cell.what, cell.servers) == (what, count)]
+        with site(what, count, folder / f"{what}{count}") as made:
             results.add(Row("boot", "sandbox", count, "none", {"wall s": round(made.boot_seconds, 3)}))
-            for kind, times in ROLLOUTS[count].items():
-                if (count, kind) in wanted:
-                    measured(results, made, kind, ALL, min(times, most))
-            if (count, "none") in wanted:
+            for cell in cells:
+                measured(results, made, cell.durations, cell.whos, min(cell.times, most))
+            if what == ROLLOUT and "none" in {cell.durations for cell in cells}:
                 second(results, made, min(SECOND, most))
 
 
@@ -71,18 +97,17 @@ def looks(results: Results, folder: Path, most: int) -> None:
 
 
 def main(words: Sequence[str]) -> int:
-    known = {f"{count}-{kind}": (count, kind) for count, kinds in ROLLOUTS.items() for kind in kinds}
-    unknown = set(words) - known.keys() - {"fresh", "quick", "previews", "sandbox", "report"}
+    unknown = set(words) - CELLS.keys() - {"fresh", "quick", "previews", "sandbox", "report"}
     if unknown:
-        choice = ", ".join([*known, "previews", "sandbox", "report"])
+        choice = ", ".join([*CELLS, "previews", "sandbox", "report"])
         print(f"{__doc__}\nunknown: {', '.join(sorted(unknown))}; NAME is one of {choice}", file=sys.stderr)
         return 2
     if "fresh" in words:
         FILE.unlink(missing_ok=True)
-    names = [word for word in words if word not in ("fresh", "quick")] or [*known, "previews", "sandbox"]
+    names = [word for word in words if word not in ("fresh", "quick")] or [*CELLS, "previews", "sandbox"]
     results, most = Results(), QUICK if "quick" in words else MOST
     with TemporaryDirectory() as folder:
-        rollouts(results, Path(folder), [known[name] for name in names if name in known], most)
+        rollouts(results, Path(folder), [CELLS[name] for name in names if name in CELLS], most)
         if "previews" in names:
             looks(results, Path(folder), most)
         if "sandbox" in names:

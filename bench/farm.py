@@ -1,4 +1,8 @@
-"""The servers of a measurement: hosts of a sandbox that run Chef server, reset to that state before each rollout."""
+"""The servers of a measurement: hosts of a sandbox, bare or with Chef server, reset to that before each rollout.
+
+They are what people have who look after servers of their own: a name for each in /etc/hosts, and on the two backends
+DRBD, played by a command that does nothing and a folder that both have.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from shlex import quote
 from typing import TypeVar
 
 from bench import work
@@ -17,7 +22,7 @@ from bench.measure import busy
 from bench.work import Place
 from chef_push_jobs.cli.doctor import probe
 from components.servers import first_boot
-from sandbox.hosts import network
+from sandbox.hosts import layers, network
 from sandbox.hosts.host import Hosts, HostSpec
 from sandbox.operator import engine, workstation
 from sandbox.paths import Sandbox
@@ -26,19 +31,28 @@ from sandbox.processes import end_all
 T = TypeVar("T")
 R = TypeVar("R")
 
-IMAGE = "chef-server"
 PACKAGE_PORT = 80
+VIP = "10.0.1.250"
 QUIET = 0.05  # of the CPU time
 SETTLED_SECONDS = 6.0
 
-# The state that a rollout must end in, except the credentials, which must be the same on all servers.
+# Waits until the first backend is master, before the other boots; nothing to wait for where Chef server is not set up.
+MASTER = """\
+[ -e /etc/opscode/chef-server-running.json ] || exit 0
+timeout 60 sh -c 'until chef-server-ctl ha-status | grep -q "cluster status = master"; do sleep 0.2; done'
+"""
+# The state that a rollout must end in, except what is secret, of which the servers must have the same.
 STATE = """\
-dpkg-query -W -f '${Package} ${Version} ${Status}\\n' opscode-push-jobs-server
-cd /etc/opscode-push-jobs-server && find . -type f ! -name '*.json' ! -name '*.pem' -exec sha256sum {} + | sort
-find . | sort
+dpkg-query -W -f '${Package} ${Version} ${Status}\\n' chef-server-core opscode-push-jobs-server
+for folder in /etc/opscode /etc/opscode-push-jobs-server; do
+  cd $folder
+  find . -type f ! -name '*.json' ! -name '*.pem' ! -name '*.pub' -exec sha256sum {} + | sort
+  find . | sort
+done
 echo "service $(chef-server-ctl status 2> /dev/null | grep -c 'run: opscode-pushy-server')"
 """
-CREDENTIALS = f"cat {' '.join(probe.CREDENTIALS)} | sha256sum"
+SECRETS = ("/etc/opscode/private-chef-secrets.json", *probe.CREDENTIALS)
+CREDENTIALS = f"cat {' '.join(SECRETS)} | sha256sum"
 TESTED = "tail -n 1 /var/log/chef-rollout/push-jobs-test.log"
 
 
@@ -57,11 +71,11 @@ class Farm:
         self._packages: subprocess.Popen[bytes] | None = None
 
     def boot(self) -> float:
-        """Boots all servers with Chef server installed; returns the seconds that it took."""
+        """Boots all servers, with nothing of Chef's on them; returns the seconds that it took."""
         key = self.sandbox.operator_public_key.read_text()
         begun = time.monotonic()
         specs = [
-            HostSpec(name, name, f"10.0.1.{10 + at}", 24, IMAGE, key, first_boot(f"{name}.{work.DOMAIN}"))
+            HostSpec(name, name, f"10.0.1.{10 + at}", 24, layers.BASE, key, first_boot(f"{name}.{work.DOMAIN}"))
             for at, name in enumerate(self._names)
         ]
         self.hosts.boot(specs[0])  # creates the image's layer
@@ -69,15 +83,17 @@ class Farm:
         took = time.monotonic() - begun
         told = [self.output(name, "cat /etc/ssh/ssh_host_ed25519_key.pub").strip() for name in self._names]
         self.places = [Place(spec.name, spec.address, line) for spec, line in zip(specs, told, strict=True)]
+        self._furnish()
         lines = [f"{place.address} {place.public_key}\n" for place in self.places]
         self.known_hosts.write_text("".join(lines))
         return took
 
     def save(self) -> None:
-        """Saves the servers' disks as they are now, for `reset`."""
+        """Saves the servers' disks as they are now, for `reset`, in place of what was saved before."""
         self._stop()
         for name in self._names:
-            _copy(self._disk(name) / "root", self._saved(name) / "root")
+            _replace(self._disk(name) / "root", self._saved(name) / "root")
+        _replace(self._volumes, self._saved("volumes"))
 
     def reset(self, kind: str) -> float:
         """Resets all servers to what was saved; commands take as long as `kind` says (see `work.durations`).
@@ -86,7 +102,11 @@ class Farm:
         """
         self._stop()
         each(self._names, lambda name: self._restore(name, kind))
-        each(self._names, self.hosts.reboot)
+        _replace(self._saved("volumes"), self._volumes)
+        first, *others = self._names
+        self.hosts.reboot(first)
+        self.output(first, MASTER)
+        each(others, self.hosts.reboot)
         return self._settle()
 
     def serve(self, folder: Path) -> str:
@@ -132,14 +152,22 @@ class Farm:
             raise NotTheSame(f"the test did not pass: {tested}")
         return dict(zip(self._names, each(self._names, lambda name: self.output(name, STATE)), strict=True))
 
+    def _furnish(self) -> None:
+        """Writes what a server has before anybody installs Chef server on it."""
+        vip = f'backend_vip "{self.places[0].fqdn}", :ipaddress => "{VIP}", :device => "eth0", '
+        texts = {"/usr/sbin/drbdadm": "#!/bin/sh\n", work.INCLUDED: f'{vip}:heartbeat_device => "eth0"\n'}
+        writes = [f"printf %s {quote(text)} > {path}; chmod 755 {path}" for path, text in texts.items()]
+        for place in self.places:
+            others = "".join(f"{other.address} {other.fqdn}\n" for other in self.places if other != place)
+            self.output(place.name, "\n".join([f"printf %s {quote(others)} >> /etc/hosts", *writes]))
+
     def _stop(self) -> None:
         end_all([self.sandbox.namespace_path(self.sandbox.namespace(name)) for name in self._names])
 
     def _restore(self, name: str, kind: str) -> None:
         root, work_directory = self._disk(name) / "root", self._disk(name) / "root.work"
-        for old in (root, work_directory):
-            shutil.rmtree(old)
-        _copy(self._saved(name) / "root", root)
+        shutil.rmtree(work_directory)
+        _replace(self._saved(name) / "root", root)
         work_directory.mkdir(mode=0o755)
         asked = {"durations": work.durations(kind, name)}
         (root / "etc" / "chef-standin.json").write_text(json.dumps(asked))
@@ -157,6 +185,11 @@ class Farm:
     def _disk(self, name: str) -> Path:
         return self.sandbox.host(name)
 
+    @property
+    def _volumes(self) -> Path:
+        """The folder that stands for the backends' DRBD."""
+        return self.sandbox.run / "volumes"
+
     def _saved(self, name: str) -> Path:
         return self.sandbox.run / "saved" / name
 
@@ -166,6 +199,8 @@ def each(items: Iterable[T], do: Callable[[T], R]) -> list[R]:
         return list(pool.map(do, items))
 
 
-def _copy(source: Path, target: Path) -> None:
+def _replace(source: Path, target: Path) -> None:
+    """Copies a folder to where there may be one already."""
+    shutil.rmtree(target, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(["cp", "-a", str(source), str(target)], check=True)

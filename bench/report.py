@@ -12,18 +12,18 @@ from pathlib import Path
 
 from bench import contenders, targets
 from bench.results import Results
-from bench.targets import IDEAL, OURS
+from bench.targets import ENVIRONMENT, IDEAL, OURS, ROLLOUT
 
 HERE = Path(__file__).parent
 PAGE, PLOT = HERE / "RESULTS.md", HERE / "rollouts.svg"
 HEAD = """\
 # Results
 
-How long the push jobs rollout takes on servers that already run Chef server. All contenders run the same shell
-commands on the same hosts (network namespaces on one machine), and must end in the same state, which is checked. Times
-are wall-clock seconds, medians of n runs; the contenders take turns. `ideal` is an asyncio executor of the same plan
-over one persistent connection per host, without state or engine. [docs/performance.md](../docs/performance.md) explains
-the figures.
+How long the push jobs rollout takes on servers that already run Chef server, and how long a whole new environment takes
+on bare servers. All contenders run the same shell commands on the same hosts (network namespaces on one machine), and
+must end in the same state, which is checked. Times are wall-clock seconds, medians of n runs; the contenders take
+turns. `ideal` is an asyncio executor of the same plan over one persistent connection per host, without state or engine.
+[docs/performance.md](../docs/performance.md) explains the figures.
 
 Written by `scripts/bench` from [results.jsonl](results.jsonl).
 """
@@ -60,12 +60,20 @@ def targets_reached(results: Results) -> Iterator[str]:
 def _rollouts(results: Results) -> Iterator[str]:
     yield "## Rollouts, in seconds, and as a multiple of the ideal\n"
     yield f"![The same as a plot]({PLOT.name})\n"
-    whos = results.whos("rollout")
-    cells = [(servers, kind) for what, servers, kind in results.whats() if what == "rollout"]
+    yield from _walls(results, ROLLOUT)
+    yield "## A whole new environment, in seconds, and as a multiple of the ideal\n"
+    yield "Both runbooks, on bare servers. The durations are what people have, at a twentieth;"
+    yield "[docs/performance.md](../docs/performance.md#as-people-have-it) names their sources.\n"
+    yield from _walls(results, ENVIRONMENT)
+
+
+def _walls(results: Results, what: str) -> Iterator[str]:
+    whos = results.whos(what)
+    cells = [(servers, kind) for measured, servers, kind in results.whats() if measured == what]
 
     def cell(who: str, servers: int, kind: str) -> str:
-        wall, ideal = (results.median("rollout", each, servers, kind) for each in (who, IDEAL))
-        runs = results.of("rollout", who, servers, kind)
+        wall, ideal = (results.median(what, each, servers, kind) for each in (who, IDEAL))
+        runs = results.of(what, who, servers, kind)
         if wall is None:
             return ""
         factor = "" if not ideal or who == IDEAL else f" ({wall / ideal:.2f} x)"
@@ -101,7 +109,7 @@ def _others(results: Results) -> Iterator[str]:
     rows = [
         (what, who, str(servers), f"{wall:.3g}", f"{cpu:.3g}" if cpu is not None else "")
         for what, servers, kind in results.whats()
-        if what != "rollout"
+        if what not in (ROLLOUT, ENVIRONMENT)
         for who in results.whos(what)
         if (wall := results.median(what, who, servers, kind)) is not None
         for cpu in [results.median(what, who, servers, kind, "cpu s")]

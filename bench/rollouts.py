@@ -1,4 +1,7 @@
-"""The push jobs rollout on the servers of a farm, by each contender in turn, and the checks after it."""
+"""Rollouts on the servers of a farm, by each contender in turn, and the checks after them.
+
+A `rollout` is that of push jobs on servers that run Chef server; an `environment`, both runbooks on bare servers.
+"""
 
 from __future__ import annotations
 
@@ -19,17 +22,19 @@ from bench.measure import Run
 from bench.order import Order, to_json
 from bench.ours import Ours
 from bench.results import Results, Row
-from bench.targets import IDEAL, OURS, STORED, UNCOMPRESSED
+from bench.targets import ENVIRONMENT, IDEAL, OURS, ROLLOUT, STORED, UNCOMPRESSED
 from sandbox import lifecycle
-from sandbox.paths import CLONE, Sandbox
+from sandbox.paths import CLONE, Sandbox, default_name
 
 PACKAGE = "opscode-push-jobs-server_1.1.6-1_amd64.deb"
+CHEF_SERVER = "chef-server-core_12.19.31-1_amd64.deb"
 
 
 @dataclass
 class Site:
-    """A farm that runs Chef server, and each contender's files for a push jobs rollout on it."""
+    """A farm, and each contender's files for rollouts on it; `what` is the kind of rollout."""
 
+    what: str
     farm: Farm
     folder: Path
     ours: Ours
@@ -58,7 +63,7 @@ class Site:
             cost = self.ours.cost()
             figures |= {"tasks": cost.tasks, "edges": cost.edges}
             figures |= {STORED: cost.stored, UNCOMPRESSED: cost.uncompressed}
-        return Row("rollout", who, len(self.farm.places), kind, figures)
+        return Row(self.what, who, len(self.farm.places), kind, figures)
 
     def check(self, contender: Contender) -> Run:
         assert contender.check
@@ -88,21 +93,27 @@ class Site:
 
 
 @contextmanager
-def site(count: int, folder: Path) -> Iterator[Site]:
-    """Boots the servers and sets up Chef server on them; removes everything afterwards."""
-    sandbox = Sandbox(f"bench{count}")
+def site(what: str, count: int, folder: Path) -> Iterator[Site]:
+    """Boots the servers and, for a `rollout`, sets up Chef server on them; removes everything afterwards."""
+    sandbox = Sandbox(f"b{count}{default_name()[:8]}")  # two clones may be measured at the same time
     folder.mkdir(parents=True, exist_ok=True)
     lifecycle.stop(sandbox, quiet)
     lifecycle.start(sandbox, quiet)
     farm = Farm(sandbox, count, folder)
     try:
         boot_seconds = farm.boot()
-        stack = folder / "Pulumi.existing.yaml"
-        package = {"url": f"{farm.serve(sandbox.packages)}/{PACKAGE}", "sha256": _digest(sandbox.packages / PACKAGE)}
-        stack.write_text(yaml.safe_dump(work.push_jobs_stack(farm.places, package)))
-        order = work.push_jobs_order(stack, farm.places, farm.known_hosts)
-        made = Site(farm, folder, Ours(farm, stack, folder), order, boot_seconds)
-        made._ideal(work.chef_server_order(farm.places, farm.known_hosts))
+        packages = farm.serve(sandbox.packages)
+        push_jobs, chef_server = (
+            {"url": f"{packages}/{name}", "sha256": _digest(sandbox.packages / name)} for name in (PACKAGE, CHEF_SERVER)
+        )
+        both, alone = folder / "Pulumi.environment.yaml", folder / "Pulumi.existing.yaml"
+        both.write_text(yaml.safe_dump(work.push_jobs_stack(farm.places, push_jobs, chef_server)))
+        alone.write_text(yaml.safe_dump(work.push_jobs_stack(farm.places, push_jobs)))
+        stack = both if what == ENVIRONMENT else alone
+        order = work.stack_order(stack, farm.places, farm.known_hosts)
+        made = Site(what, farm, folder, Ours(farm, stack, folder), order, boot_seconds)
+        if what == ROLLOUT:
+            made._ideal(work.chef_server_order(both, farm.places, farm.known_hosts))
         farm.save()
         yield made
     finally:
@@ -123,7 +134,7 @@ def measured(results: Results, made: Site, kind: str, who: Sequence[str], times:
     count = len(made.farm.places)
     for turn in range(times):
         for name in who:
-            if len(results.of("rollout", name, count, kind)) <= turn:
+            if len(results.of(made.what, name, count, kind)) <= turn:
                 row = made.rollout(name, kind)
                 results.add(row)
                 print(f"{count} servers, {kind}: {name}: {row.figures['wall s']} s", flush=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bench.results import Results
 
+ROLLOUT, ENVIRONMENT = "rollout", "environment"  # what is measured: `rollouts.py`
 OURS, IDEAL = "pulumi up", "ideal"
 ANSIBLE = ("ansible linear", "ansible free")
 TOOLS = (*ANSIBLE, "pyinfra", "terraform")
@@ -25,9 +26,9 @@ class Target:
     found: Figure
 
 
-def best(results: Results, whos: Sequence[str], servers: int, durations: str) -> float | None:
+def best(results: Results, whos: Sequence[str], servers: int, durations: str, what: str = ROLLOUT) -> float | None:
     """The shortest of several contenders' medians."""
-    found = [results.median("rollout", who, servers, durations) for who in whos]
+    found = [results.median(what, who, servers, durations) for who in whos]
     return min((wall for wall in found if wall is not None), default=None)
 
 
@@ -35,8 +36,12 @@ def ratio(one: float | None, other: float | None) -> float | None:
     return one / other if one is not None and other else None
 
 
-def against(whos: Sequence[str], servers: int, durations: str) -> Figure:
-    return lambda r: ratio(best(r, [OURS], servers, durations), best(r, whos, servers, durations))
+def against(whos: Sequence[str], servers: int, durations: str, what: str = ROLLOUT) -> Figure:
+    return lambda r: ratio(best(r, [OURS], servers, durations, what), best(r, whos, servers, durations, what))
+
+
+def environment(whos: Sequence[str], servers: int) -> Figure:
+    return against(whos, servers, "people", ENVIRONMENT)
 
 
 def a_task(figure: str) -> Figure:
@@ -86,6 +91,22 @@ TARGETS = (
     ),
     Target("connections in a no-op `up`", 0, lambda r: r.median("no-op up", OURS, 4, "none", "connections")),
     Target("planning in the program, 1,000 servers, s", 1.0, lambda r: r.median("planning", "program", 1000)),
+    *(
+        Target(
+            f"whole new environment / ideal; people's durations, {servers} servers",
+            limit,
+            environment([IDEAL], servers),
+        )
+        for servers, limit in ((4, 1.03), (20, 1.06))
+    ),
+    *(
+        Target(
+            f"whole new environment / best of Ansible, Terraform; people's durations, {servers} servers",
+            0.9,
+            environment([*ANSIBLE, "terraform"], servers),
+        )
+        for servers in (4, 20)
+    ),
     Target(
         "preview: seconds per server at 1,000 / at 100", 1.3, a_server("first preview", "pulumi preview", 1000, 100)
     ),

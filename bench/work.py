@@ -15,7 +15,6 @@ import yaml
 
 from bench import order
 from chef_push_jobs.config import stack_files
-from chef_push_jobs.config.stack_files import Configuration
 from chef_push_jobs.runbook import push_jobs
 from chef_push_jobs.runbook.plan import PlannedTask, StackPlan, TaskId
 from chef_push_jobs.runbook.script_context import ScriptContext, ServerIdentity
@@ -25,6 +24,7 @@ from sandbox.paths import CLONE
 
 DOMAIN = "chef.test"
 USER = "ubuntu"
+INCLUDED = "/etc/chef-server-vip.rb"  # on each server: the address that moves, which no setting of a stack names
 PROJECT = stack_files.project(CLONE)
 # The stand-ins' commands that do a step's work; everything else in a step takes milliseconds.
 TIMED = (
@@ -34,6 +34,15 @@ TIMED = (
     "opscode-pushy-server start",
     "opscode-push-jobs-server-ctl test",
 )
+# What people wait for, in seconds: a command's first run on a server and all later ones. docs/performance.md names the
+# public source of each ("As people have it"). What is not here takes the stand-ins' own time.
+PEOPLE: Mapping[str, tuple[float, float]] = {
+    "dpkg chef-server-core": (48, 48),
+    "chef-server-ctl reconfigure": (221, 51),
+    "dpkg opscode-push-jobs-server": (31, 31),
+    "opscode-push-jobs-server-ctl reconfigure": (25, 12.5),
+}
+SCALE = 20  # they are measured at a twentieth
 SEED = 7
 
 
@@ -60,16 +69,24 @@ def names(count: int) -> list[str]:
     return ["backend-0", "backend-1", *(f"frontend-{number}" for number in range(count - 2))]
 
 
-def durations(kind: str, server: str) -> dict[str, float]:
-    """Seconds that each timed command takes on a server: `none`, `5s`, or `mixed`, 1 to 5 s from a fixed seed."""
+def durations(kind: str, server: str) -> dict[str, float | list[float]]:
+    """Seconds that each timed command takes on a server, as the stand-ins' `command.py` reads them.
+
+    `none`, `5s`, `mixed` (1 to 5 s from a fixed seed), or `people`, scaled down.
+    """
+    if kind == "people":
+        scaled = {command: [round(run / SCALE, 3) for run in runs] for command, runs in PEOPLE.items()}
+        return {command: runs if runs[0] != runs[1] else runs[0] for command, runs in scaled.items()}
     if kind == "mixed":
         drawn = random.Random(f"{SEED} {server}")  # noqa: S311 - to be the same each time
         return {command: round(drawn.uniform(1, 5), 2) for command in TIMED}
     return dict.fromkeys(TIMED, {"none": 0.0, "5s": 5.0}[kind])
 
 
-def push_jobs_stack(places: Sequence[Place], package: Mapping[str, str]) -> dict[str, Any]:
-    """A stack file for existing servers."""
+def push_jobs_stack(
+    places: Sequence[Place], package: Mapping[str, str], chef_server: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """A stack file for existing servers; with the package of `chef_server`, it sets that up too."""
     servers = [
         {
             "name": place.name,
@@ -88,6 +105,7 @@ def push_jobs_stack(places: Sequence[Place], package: Mapping[str, str]) -> dict
         "operatorCidrs": ["10.8.0.0/24"],
         "ssh": {"user": USER},
         "pushJobs": {"package": dict(package)},
+        **({"chefServer": {"package": dict(chef_server), "include": INCLUDED}} if chef_server else {}),
     }
     return {
         "config": {f"{PROJECT}:{name}": value for name, value in own.items()},
@@ -95,18 +113,20 @@ def push_jobs_stack(places: Sequence[Place], package: Mapping[str, str]) -> dict
     }
 
 
-def push_jobs_order(stack: Path, places: Sequence[Place], known_hosts: Path) -> order.Order:
+def stack_order(stack: Path, places: Sequence[Place], known_hosts: Path) -> order.Order:
     """The order for a stack file from `push_jobs_stack`."""
-    return _order(load_stack(stack_files.read_configuration("existing", CLONE, stack), CLONE), places, known_hosts)
+    return _order(_plan(stack), places, known_hosts)
 
 
-def chef_server_order(places: Sequence[Place], known_hosts: Path) -> order.Order:
-    """The order for the sandbox's own stack with as many servers; the package is in their image."""
-    read = stack_files.read_configuration("sandbox", CLONE)
-    own = {f"{PROJECT}:frontends": str(len(places) - 2)}
-    plan = load_stack(Configuration(read.project, {**read.values, **own}), CLONE)
-    kept = {id: task for id, task in plan.tasks.items() if id.runbook != push_jobs.NAME and id.step != "install"}
+def chef_server_order(stack: Path, places: Sequence[Place], known_hosts: Path) -> order.Order:
+    """The part of it that sets up Chef server."""
+    plan = _plan(stack)
+    kept = {id: task for id, task in plan.tasks.items() if task.runbook != push_jobs.NAME}
     return _order(StackPlan(plan.settings, kept), places, known_hosts)
+
+
+def _plan(stack: Path) -> StackPlan:
+    return load_stack(stack_files.read_configuration("existing", CLONE, stack), CLONE)
 
 
 def _order(plan: StackPlan, places: Sequence[Place], known_hosts: Path) -> order.Order:

@@ -32,6 +32,10 @@ def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
     assert again.median("rollout", "ideal", 20) is None
 
 
+def environment(who: str, wall: float) -> Row:
+    return Row("environment", who, 4, "people", {"wall s": wall})
+
+
 @pytest.mark.parametrize(
     ("figure", "rows", "found"),
     [
@@ -56,6 +60,16 @@ def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
             3000,
         ),
         ("rollout / Terraform; no durations; 60 servers", [rollout("pulumi up", 60, 30)], None),
+        (
+            "whole new environment / best of Ansible, Terraform; people's durations, 4 servers",
+            [environment(who, 54.0 + at) for at, who in enumerate(("pulumi up", "ideal", "ansible free", "terraform"))],
+            54 / 56,
+        ),
+        (
+            "whole new environment / ideal; people's durations, 4 servers",
+            [environment("pulumi up", 51.5), environment("ideal", 50), rollout("ideal", 4, 20, "people")],
+            1.03,
+        ),
     ],
 )
 def test_a_target_is_compared_with_what_was_measured(

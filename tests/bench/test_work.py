@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pulumi
+import pytest
 import yaml
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 
@@ -22,6 +23,7 @@ from tests import programs
 from tests.unit.clusters import stack
 
 COUNT = 5
+CHEF_SERVER = {"url": "https://packages.example.com/chef-server-core_12.19.31-1_amd64.deb", "sha256": "1" * 64}
 
 
 def key(server: str) -> str:
@@ -47,10 +49,11 @@ class Sent(Mocks):
         raise AssertionError(f"servers that exist need no {args.token}")
 
 
-def test_every_contender_is_given_exactly_what_the_program_sends(tmp_path: Path) -> None:
-    places = [replace(place, host_key=programs.HOST_KEY) for place in previews.places(COUNT)]
-    file = tmp_path / "Pulumi.existing.yaml"
-    file.write_text(yaml.safe_dump(work.push_jobs_stack(places, previews.PACKAGE)))
+@pytest.mark.parametrize("chef_server", [None, CHEF_SERVER], ids=["push-jobs", "environment"])
+def test_every_contender_is_given_exactly_what_the_program_sends(
+    tmp_path: Path, chef_server: Mapping[str, str] | None
+) -> None:
+    places, file = written(tmp_path, chef_server)
     sent = Sent()
     stack_plan = load_stack(stack_files.read_configuration("existing", CLONE, file), CLONE)
 
@@ -59,37 +62,42 @@ def test_every_contender_is_given_exactly_what_the_program_sends(tmp_path: Path)
 
     programs.run(program, sent, "bench")
     keys = {place.name: key(place.name) for place in places}
-    made = work.push_jobs_order(file, places, tmp_path / "known_hosts")
+    made = work.stack_order(file, places, tmp_path / "known_hosts")
     assert sent.tasks == {task.id: (task.command, order.filled(task.stdin, keys)) for task in made.tasks}
 
 
-def orders(folder: Path) -> Iterator[tuple[order.Order, list[tuple[bool, list[str]]]]]:
-    """Of both runbooks, with the phases that the published figures were measured with, where the test was one."""
+def written(folder: Path, chef_server: Mapping[str, str] | None = None) -> tuple[list[work.Place], Path]:
+    """Servers, and a stack file of them."""
     places = [replace(place, host_key=programs.HOST_KEY) for place in previews.places(COUNT)]
     file = folder / "Pulumi.existing.yaml"
-    file.write_text(yaml.safe_dump(work.push_jobs_stack(places, previews.PACKAGE)))
-    yield (
-        work.push_jobs_order(file, places, folder / "known_hosts"),
-        [
-            (False, ["connect", "firewall"]),
-            (False, ["compare-credentials"]),
-            (False, ["push-jobs-install"]),
-            (False, ["push-jobs-configure", "push-jobs-reconfigure-primary", "push-jobs-rotate", "push-jobs-share"]),
-            (False, ["push-jobs-copy", "push-jobs-reconfigure"]),
-            (True, ["push-jobs-chef-reconfigure"]),
-            (True, ["push-jobs-restart-pushy"]),
-            (True, ["push-jobs-test"]),
-            (False, ["push-jobs-test-again"]),
-        ],
-    )
-    yield (
-        work.chef_server_order(places, folder / "known_hosts"),
-        [
-            (False, ["connect"]),
-            (False, ["chef-configure", "chef-reconfigure-primary", "chef-share"]),
-            (False, ["chef-copy", "chef-reconfigure"]),
-        ],
-    )
+    file.write_text(yaml.safe_dump(work.push_jobs_stack(places, previews.PACKAGE, chef_server)))
+    return places, file
+
+
+def orders(folder: Path) -> Iterator[tuple[order.Order, list[tuple[bool, list[str]]]]]:
+    """Of push jobs (with the phases that its published figures were measured with), of Chef server, and of both."""
+    known_hosts = folder / "known_hosts"
+    push_jobs = [
+        (False, ["push-jobs-install"]),
+        (False, ["push-jobs-configure", "push-jobs-reconfigure-primary", "push-jobs-rotate", "push-jobs-share"]),
+        (False, ["push-jobs-copy", "push-jobs-reconfigure"]),
+        (True, ["push-jobs-chef-reconfigure"]),
+        (True, ["push-jobs-restart-pushy"]),
+        (True, ["push-jobs-test"]),
+        (False, ["push-jobs-test-again"]),
+    ]
+    chef_server = [
+        (False, ["compare-credentials"]),
+        (False, ["chef-install"]),
+        (False, ["chef-configure", "chef-reconfigure-primary", "chef-share"]),
+        (False, ["chef-copy", "chef-reconfigure"]),
+    ]
+    places, file = written(folder)
+    first = (False, ["connect", "firewall"])
+    yield work.stack_order(file, places, known_hosts), [first, (False, ["compare-credentials"]), *push_jobs]
+    places, file = written(folder, CHEF_SERVER)
+    yield work.chef_server_order(file, places, known_hosts), [(False, ["connect"]), *chef_server]
+    yield work.stack_order(file, places, known_hosts), [first, *chef_server, *push_jobs]
 
 
 def test_the_phases_are_those_that_were_measured(tmp_path: Path) -> None:
@@ -118,3 +126,10 @@ def test_an_edge_to_another_server_is_a_barrier_even_among_the_same_servers() ->
     made = plan(stack().settings, [Runbook("r", (first, along, after))])
     found = [phase.steps for phase in work.phases(made.tasks)]
     assert found == [("connect",), ("r-first", "r-along"), ("r-after",)]
+
+
+def test_peoples_durations_are_a_twentieth_and_differ_between_the_first_run_and_later_ones() -> None:
+    found = work.durations("people", "backend-0")
+    assert found["chef-server-ctl reconfigure"] == [221 / 20, 51 / 20]
+    assert found["dpkg chef-server-core"] == 48 / 20, "what differs between runs needs a log, which dpkg's part has not"
+    assert found == work.durations("people", "frontend-0")

@@ -173,7 +173,7 @@ def test_settings_can_name_it(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_benchmark_gives_it_to_every_contender(tmp_path: Path) -> None:
     places, file = previews.places(3), tmp_path / "Pulumi.existing.yaml"
     file.write_text(yaml.safe_dump(work.push_jobs_stack(places, previews.PACKAGE)))
-    order = work.push_jobs_order(file, places, tmp_path / "known_hosts")
+    order = work.stack_order(file, places, tmp_path / "known_hosts")
     [task] = [task for task in order.tasks if task.id == NAME]
     assert "slowly" in task.stdin
     assert task.after == ("push-jobs-reconfigure-primary-backend-0", "connect-backend-0")
