@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import contenders, previews, sandboxes
+from bench import contenders, previews, renewals, sandboxes
 from bench.measure import Run
 from bench.report import write
 from bench.results import FILE, Results, Row
@@ -97,17 +97,19 @@ def looks(results: Results, folder: Path, most: int) -> None:
 
 
 def main(words: Sequence[str]) -> int:
-    unknown = set(words) - CELLS.keys() - {"fresh", "quick", "previews", "sandbox", "report"}
+    unknown = set(words) - CELLS.keys() - {"fresh", "quick", "renewal", "previews", "sandbox", "report"}
     if unknown:
-        choice = ", ".join([*CELLS, "previews", "sandbox", "report"])
+        choice = ", ".join([*CELLS, "renewal", "previews", "sandbox", "report"])
         print(f"{__doc__}\nunknown: {', '.join(sorted(unknown))}; NAME is one of {choice}", file=sys.stderr)
         return 2
     if "fresh" in words:
         FILE.unlink(missing_ok=True)
-    names = [word for word in words if word not in ("fresh", "quick")] or [*CELLS, "previews", "sandbox"]
+    names = [word for word in words if word not in ("fresh", "quick")] or [*CELLS, "renewal", "previews", "sandbox"]
     results, most = Results(), QUICK if "quick" in words else MOST
     with TemporaryDirectory() as folder:
         rollouts(results, Path(folder), [CELLS[name] for name in names if name in CELLS], most)
+        if "renewal" in names:
+            renewals.measured(results, Path(folder), most)
         if "previews" in names:
             looks(results, Path(folder), most)
         if "sandbox" in names:

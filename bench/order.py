@@ -27,7 +27,8 @@ class Task:
     """A step on a server: `command`, a shell command line for the login user, with `stdin`, whole lines, piped to it.
 
     `id` consists of letters, digits and dashes. `after` are ids of tasks that must have succeeded. A task that `tells`
-    prints two lines: host key and public key. Raises ValueError for input that some contender could not pass on.
+    prints its server's public key, after at most one other line. Raises ValueError for input that some contender could
+    not pass on.
     """
 
     id: str
@@ -96,8 +97,10 @@ def from_json(text: str) -> Order:
 
 
 def told(output: str) -> str:
-    """The public key in the output of a task that tells. Raises ValueError unless that is two lines."""
-    _, key = output.splitlines()
+    """The public key in the output of a task that tells. Raises ValueError unless that is one line or two."""
+    *other, key = output.splitlines()
+    if len(other) > 1:
+        raise ValueError(f"too many lines to tell a key: {output!r}")
     return key
 
 

@@ -1,4 +1,4 @@
-"""This project's own `pulumi up` on existing servers, with as many tasks at once as `chef-push-jobs up` runs."""
+"""This project's own `pulumi up`, with as many tasks at once as `chef-push-jobs up` runs."""
 
 from __future__ import annotations
 
@@ -27,17 +27,20 @@ class Cost:
 
 @dataclass(frozen=True)
 class Ours:
+    """A stack; `settings` is its file, `folder` is for logs."""
+
     farm: Farm
     settings: Path
     folder: Path
+    stack: str = STACK
 
     def forget(self) -> None:
         """Deletes the stack's state, so that it has created nothing yet."""
-        self._quiet("stack", "rm", "--force", "--yes", "--preserve-config", STACK)
-        self._quiet("stack", "init", STACK)
+        self._quiet("stack", "rm", "--force", "--yes", "--preserve-config", self.stack)
+        self._quiet("stack", "init", self.stack)
 
     def run(self, *arguments: str) -> measure.Run:
-        words = [*arguments, "--stack", STACK, "--config-file", str(self.settings), "--parallel", PARALLEL]
+        words = [*arguments, "--stack", self.stack, "--config-file", str(self.settings), "--parallel", PARALLEL]
         argv, environment = self.farm.operator(["pulumi", *words, "--non-interactive"])
         return measure.run(argv, environment, CLONE, self.folder / f"{arguments[0]}.log")
 
@@ -47,13 +50,21 @@ class Ours:
     def preview(self) -> measure.Run:
         return self.run("preview")
 
-    def cost(self) -> Cost:
+    def destroy(self) -> measure.Run:
+        return self.run("destroy", "--yes", "--skip-preview")
+
+    def state(self) -> dict[str, Any]:
+        """What the engine has stored."""
         file = self.folder / "state.json"
-        self._quiet("stack", "export", "--stack", STACK, "--file", str(file))
-        state: dict[str, Any] = json.loads(file.read_text())["deployment"]
+        self._quiet("stack", "export", "--stack", self.stack, "--file", str(file))
+        stored: dict[str, Any] = json.loads(file.read_text())["deployment"]
+        return stored
+
+    def cost(self) -> Cost:
+        state = self.state()
         tasks = [resource for resource in state["resources"] if resource["type"].startswith("command:")]
         edges = sum(len(task.get("dependencies", [])) for task in tasks)
-        stored = self.farm.sandbox.state / ".pulumi" / "stacks" / "chef-push-jobs" / f"{STACK}.json.zst"
+        stored = self.farm.sandbox.state / ".pulumi" / "stacks" / "chef-push-jobs" / f"{self.stack}.json.zst"
         return Cost(len(tasks), edges, stored.stat().st_size, len(json.dumps(state, separators=(",", ":"))))
 
     def _quiet(self, *arguments: str) -> None:

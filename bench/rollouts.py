@@ -74,7 +74,7 @@ class Site:
             self.ours.forget()
             return self.ours.up()
         if who == IDEAL:
-            return self._ideal(self.order)
+            return run_ideal(self.farm, self.folder, self.order)
         contender = next(each for each in contenders.ALL if each.name == who)
         return self._of(contender, contender.prepare)
 
@@ -85,11 +85,12 @@ class Site:
         argv, environment = self.farm.operator(prepare(self.order, folder))
         return measure.run(argv, environment, folder, self.folder / f"{folder.name}.log")
 
-    def _ideal(self, order: Order) -> Run:
-        file = self.folder / "order.json"
-        file.write_text(to_json(order))
-        argv, environment = self.farm.operator([sys.executable, "-m", "bench.ideal", str(file)])
-        return measure.run(argv, environment, CLONE, self.folder / "ideal.log")
+
+def run_ideal(farm: Farm, folder: Path, order: Order) -> Run:
+    file = folder / "order.json"
+    file.write_text(to_json(order))
+    argv, environment = farm.operator([sys.executable, "-m", "bench.ideal", str(file)])
+    return measure.run(argv, environment, CLONE, folder / "ideal.log")
 
 
 @contextmanager
@@ -103,9 +104,7 @@ def site(what: str, count: int, folder: Path) -> Iterator[Site]:
     try:
         boot_seconds = farm.boot()
         packages = farm.serve(sandbox.packages)
-        push_jobs, chef_server = (
-            {"url": f"{packages}/{name}", "sha256": _digest(sandbox.packages / name)} for name in (PACKAGE, CHEF_SERVER)
-        )
+        push_jobs, chef_server = (package(packages, sandbox, name) for name in (PACKAGE, CHEF_SERVER))
         both, alone = folder / "Pulumi.environment.yaml", folder / "Pulumi.existing.yaml"
         both.write_text(yaml.safe_dump(work.push_jobs_stack(farm.places, push_jobs, chef_server)))
         alone.write_text(yaml.safe_dump(work.push_jobs_stack(farm.places, push_jobs)))
@@ -113,7 +112,7 @@ def site(what: str, count: int, folder: Path) -> Iterator[Site]:
         order = work.stack_order(stack, farm.places, farm.known_hosts)
         made = Site(what, farm, folder, Ours(farm, stack, folder), order, boot_seconds)
         if what == ROLLOUT:
-            made._ideal(work.chef_server_order(both, farm.places, farm.known_hosts))
+            run_ideal(farm, folder, work.chef_server_order(both, farm.places, farm.known_hosts))
         farm.save()
         yield made
     finally:
@@ -140,8 +139,12 @@ def measured(results: Results, made: Site, kind: str, who: Sequence[str], times:
                 print(f"{count} servers, {kind}: {name}: {row.figures['wall s']} s", flush=True)
 
 
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+def package(served: str, sandbox: Sandbox, name: str) -> dict[str, str]:
+    """The setting for a package file of the sandbox that is `served` at a URL."""
+    return {
+        "url": f"{served}/{name}",
+        "sha256": hashlib.sha256((sandbox.packages / name).read_bytes()).hexdigest(),
+    }
 
 
 def quiet(line: str) -> None:

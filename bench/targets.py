@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from bench.results import Results
 
-ROLLOUT, ENVIRONMENT = "rollout", "environment"  # what is measured: `rollouts.py`
+# What is measured, by `rollouts.py` and `renewals.py`.
+ROLLOUT, ENVIRONMENT, RENEWAL = "rollout", "environment", "destroyed and made again"
 OURS, IDEAL = "pulumi up", "ideal"
 ANSIBLE = ("ansible linear", "ansible free")
 TOOLS = (*ANSIBLE, "pyinfra", "terraform")
@@ -91,6 +92,7 @@ TARGETS = (
     ),
     Target("connections in a no-op `up`", 0, lambda r: r.median("no-op up", OURS, 4, "none", "connections")),
     Target("planning in the program, 1,000 servers, s", 1.0, lambda r: r.median("planning", "program", 1000)),
+    Target("destroyed and made again / ideal; sandbox, 4 servers", 1.3, against([IDEAL], 4, "none", RENEWAL)),
     *(
         Target(
             f"whole new environment / ideal; people's durations, {servers} servers",

@@ -48,11 +48,15 @@ SEED = 7
 
 @dataclass(frozen=True)
 class Place:
-    """A server before any rollout. `host_key` is an OpenSSH line, empty if the stack does not name it."""
+    """A server before any rollout. `host_key` is an OpenSSH line, empty if the stack does not name it.
+
+    `volume` is the id of the data volume in the cloud.
+    """
 
     name: str
     address: str
     host_key: str
+    volume: str = ""
 
     @property
     def fqdn(self) -> str:
@@ -114,7 +118,7 @@ def push_jobs_stack(
 
 
 def stack_order(stack: Path, places: Sequence[Place], known_hosts: Path) -> order.Order:
-    """The order for a stack file from `push_jobs_stack`."""
+    """The order for a stack file."""
     return _order(_plan(stack), places, known_hosts)
 
 
@@ -131,7 +135,10 @@ def _plan(stack: Path) -> StackPlan:
 
 def _order(plan: StackPlan, places: Sequence[Place], known_hosts: Path) -> order.Order:
     """Without uploads, which are part of other contenders' commands, and without uninstallation."""
-    facts = {place.name: ServerIdentity(place.address, place.public_key, f"@key:{place.name}@") for place in places}
+    facts = {
+        place.name: ServerIdentity(place.address, place.public_key, f"@key:{place.name}@", place.volume)
+        for place in places
+    }
     cluster = ScriptContext(plan.topology, plan.settings, facts, f"{PROJECT}/bench")
     tasks = {id: task for id, task in plan.tasks.items() if task.action is Action.COMMAND}
     return order.Order(

@@ -158,10 +158,10 @@ def test_an_order_survives_its_way_through_json(lab: Lab) -> None:
     assert from_json(to_json(lab.order)) == lab.order
 
 
-def test_what_tells_more_or_less_than_two_lines_tells_no_key() -> None:
-    assert told("host key\npublic key of it\n") == "public key of it"
-    for output in ("", "one\n", "one\ntwo\nthree\n"):
-        with pytest.raises(ValueError, match="values to unpack"):
+def test_a_key_is_told_after_at_most_one_other_line() -> None:
+    assert told("credentials none\npublic key of it\n") == told("public key of it\n") == "public key of it"
+    for output in ("", "one\ntwo\nthree\n"):
+        with pytest.raises(ValueError, match=r"values to unpack|too many lines"):
             told(output)
 
 
