@@ -1,6 +1,6 @@
 """Measures, and writes bench/RESULTS.md.
 
-`python -m bench [NAME …]` measures the named parts, or all. Needs root and about 3 hours. What is already in
+`python -m bench [NAME …]` measures the named parts, or all. Needs root and about 5 hours. What is already in
 bench/results.jsonl is not measured again; `fresh` deletes it first. With `quick`, nothing is measured more than twice;
 the next run without it does the rest.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import contenders, previews, renewals, sandboxes
+from bench import changes, contenders, previews, renewals, sandboxes
 from bench.measure import Run
 from bench.report import write
 from bench.results import FILE, Results, Row
@@ -29,6 +29,7 @@ ROLLOUTS: Mapping[int, Mapping[str, int]] = {
     60: {"none": 3, "5s": 3, "mixed": 3},
 }
 ENVIRONMENTS: Mapping[int, int] = {4: 5, 20: 3}  # number of servers: runs of each contender, with people's durations
+PARTS = ("changes", "renewal", "previews", "sandbox")  # what is measured besides those
 SECOND = 5  # runs that change nothing
 MOST, QUICK = 5, 2
 PREVIEWS = {100: 3, 300: 3, 1000: 3}
@@ -62,7 +63,7 @@ def rollouts(results: Results, folder: Path, wanted: Sequence[Cell], most: int) 
     for what, count in dict.fromkeys((cell.what, cell.servers) for cell in wanted):
         cells = [cell for cell in wanted if (cell.what, cell.servers) == (what, count)]
         with site(what, count, folder / f"{what}{count}") as made:
-            results.add(Row("boot", "sandbox", count, "none", {"wall s": round(made.boot_seconds, 3)}))
+            results.add(Row("boot", "sandbox", count, "none", {"wall s": round(made.farm.boot_seconds, 3)}))
             for cell in cells:
                 measured(results, made, cell.durations, cell.whos, min(cell.times, most))
             if what == ROLLOUT and "none" in {cell.durations for cell in cells}:
@@ -97,17 +98,19 @@ def looks(results: Results, folder: Path, most: int) -> None:
 
 
 def main(words: Sequence[str]) -> int:
-    unknown = set(words) - CELLS.keys() - {"fresh", "quick", "renewal", "previews", "sandbox", "report"}
+    unknown = set(words) - CELLS.keys() - {"fresh", "quick", *PARTS, "report"}
     if unknown:
-        choice = ", ".join([*CELLS, "renewal", "previews", "sandbox", "report"])
+        choice = ", ".join([*CELLS, *PARTS, "report"])
         print(f"{__doc__}\nunknown: {', '.join(sorted(unknown))}; NAME is one of {choice}", file=sys.stderr)
         return 2
     if "fresh" in words:
         FILE.unlink(missing_ok=True)
-    names = [word for word in words if word not in ("fresh", "quick")] or [*CELLS, "renewal", "previews", "sandbox"]
+    names = [word for word in words if word not in ("fresh", "quick")] or [*CELLS, *PARTS]
     results, most = Results(), QUICK if "quick" in words else MOST
     with TemporaryDirectory() as folder:
         rollouts(results, Path(folder), [CELLS[name] for name in names if name in CELLS], most)
+        if "changes" in names:
+            changes.measured(results, Path(folder), most)
         if "renewal" in names:
             renewals.measured(results, Path(folder), most)
         if "previews" in names:

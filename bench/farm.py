@@ -51,8 +51,16 @@ for folder in /etc/opscode /etc/opscode-push-jobs-server; do
 done
 echo "service $(chef-server-ctl status 2> /dev/null | grep -c 'run: opscode-pushy-server')"
 """
-SECRETS = ("/etc/opscode/private-chef-secrets.json", *probe.CREDENTIALS)
-CREDENTIALS = f"cat {' '.join(SECRETS)} | sha256sum"
+# Chef server encrypts its secrets differently each time that it writes them. Push jobs' own are files, or from 2.2 on a
+# group of those secrets.
+*_FILES, _STORE = probe.CREDENTIALS
+_GROUP = "import json, sys; print(sorted(json.load(sys.stdin).get('push-jobs-server', {}).items()))"
+CREDENTIALS = f"""\
+{{
+  cat /etc/opscode/*.pem {" ".join(_FILES)} 2> /dev/null
+  /opt/opscode/embedded/bin/veil-dump-secrets {_STORE} | python3 -c {quote(_GROUP)}
+}} | sha256sum
+"""
 TESTED = "tail -n 1 /var/log/chef-rollout/push-jobs-test.log"
 
 
@@ -68,10 +76,11 @@ class Farm:
         self._names = work.names(count)
         self.known_hosts = folder / "known_hosts"
         self.places: list[Place] = []
+        self.boot_seconds = 0.0
         self._packages: subprocess.Popen[bytes] | None = None
 
-    def boot(self) -> float:
-        """Boots all servers, with nothing of Chef's on them; returns the seconds that it took."""
+    def boot(self) -> None:
+        """Boots all servers, with nothing of Chef's on them."""
         key = self.sandbox.operator_public_key.read_text()
         begun = time.monotonic()
         specs = [
@@ -80,13 +89,12 @@ class Farm:
         ]
         self.hosts.boot(specs[0])  # creates the image's layer
         each(specs[1:], self.hosts.boot)
-        took = time.monotonic() - begun
+        self.boot_seconds = time.monotonic() - begun
         told = [self.output(name, "cat /etc/ssh/ssh_host_ed25519_key.pub").strip() for name in self._names]
         self.places = [Place(spec.name, spec.address, line) for spec, line in zip(specs, told, strict=True)]
         self._furnish()
         lines = [f"{place.address} {place.public_key}\n" for place in self.places]
         self.known_hosts.write_text("".join(lines))
-        return took
 
     def save(self) -> None:
         """Saves the servers' disks as they are now, for `reset`, in place of what was saved before."""
@@ -143,14 +151,18 @@ class Farm:
             zip(self._names, (int(told) for told in each(self._names, lambda n: self.output(n, log))), strict=True)
         )
 
-    def state(self) -> dict[str, str]:
-        """The state after a rollout, by server. Raises NotTheSame if credentials differ or the test did not pass."""
-        credentials = set(each(self._names, lambda name: self.output(name, CREDENTIALS)))
+    def state(self, count: int | None = None) -> dict[str, str]:
+        """The state after a rollout, by server, of all or of the first `count`.
+
+        Raises NotTheSame if credentials differ or the test did not pass.
+        """
+        names = self._names[:count]
+        credentials = set(each(names, lambda name: self.output(name, CREDENTIALS)))
         if len(credentials) != 1:
             raise NotTheSame("the servers have different credentials")
-        if "0 failures" not in (tested := self.output(self._names[0], TESTED)):
+        if "0 failures" not in (tested := self.output(names[0], TESTED)):
             raise NotTheSame(f"the test did not pass: {tested}")
-        return dict(zip(self._names, each(self._names, lambda name: self.output(name, STATE)), strict=True))
+        return dict(zip(names, each(names, lambda name: self.output(name, STATE)), strict=True))
 
     def _furnish(self) -> None:
         """Writes what a server has before anybody installs Chef server on it."""

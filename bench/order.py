@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -94,6 +94,28 @@ def to_json(order: Order) -> str:
 def from_json(text: str) -> Order:
     """Raises ValueError if the text is not an order."""
     return _ORDER.validate_json(text)
+
+
+def only(order: Order, ids: Set[str], keys: Mapping[str, str]) -> Order:
+    """The part of an order with these tasks; each waits for those that it waited for through others.
+
+    `keys` are those of servers that no task of this part tells.
+    """
+    kept: dict[str, Task] = {}
+    ends: dict[str, tuple[str, ...]] = {}  # by task, what of this part it stands for
+    for task in order.tasks:
+        after = tuple(dict.fromkeys(end for earlier in task.after for end in ends[earlier]))
+        ends[task.id] = (task.id,) if task.id in ids else after
+        if task.id in ids:
+            kept[task.id] = replace(task, after=after)
+    telling = {task.server for task in kept.values() if task.tells}
+    known = {server: key for server, key in keys.items() if server not in telling}
+    tasks = tuple(
+        replace(task, stdin=_KEY.sub(lambda mark: known.get(mark[1], mark[0]), task.stdin)) for task in kept.values()
+    )
+    steps = {task.step for task in tasks}
+    phases = (replace(phase, steps=tuple(step for step in phase.steps if step in steps)) for phase in order.phases)
+    return replace(order, tasks=tasks, phases=tuple(phase for phase in phases if phase.steps))
 
 
 def told(output: str) -> str:

@@ -39,6 +39,14 @@ class Ours:
         self._quiet("stack", "rm", "--force", "--yes", "--preserve-config", self.stack)
         self._quiet("stack", "init", self.stack)
 
+    def save(self, file: Path) -> None:
+        """Saves the stack's state, for `restore`."""
+        self._quiet("stack", "export", "--stack", self.stack, "--file", str(file))
+
+    def restore(self, file: Path) -> None:
+        self.forget()
+        self._quiet("stack", "import", "--stack", self.stack, "--file", str(file))
+
     def run(self, *arguments: str) -> measure.Run:
         words = [*arguments, "--stack", self.stack, "--config-file", str(self.settings), "--parallel", PARALLEL]
         argv, environment = self.farm.operator(["pulumi", *words, "--non-interactive"])
@@ -56,7 +64,7 @@ class Ours:
     def state(self) -> dict[str, Any]:
         """What the engine has stored."""
         file = self.folder / "state.json"
-        self._quiet("stack", "export", "--stack", self.stack, "--file", str(file))
+        self.save(file)
         stored: dict[str, Any] = json.loads(file.read_text())["deployment"]
         return stored
 

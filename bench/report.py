@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench import contenders, targets
 from bench.results import Results
-from bench.targets import ENVIRONMENT, IDEAL, OURS, ROLLOUT
+from bench.targets import CHANGES, ENVIRONMENT, IDEAL, OURS, RENEWAL, ROLLOUT
 
 HERE = Path(__file__).parent
 PAGE, PLOT = HERE / "RESULTS.md", HERE / "rollouts.svg"
@@ -30,7 +30,7 @@ Written by `scripts/bench` from [results.jsonl](results.jsonl).
 
 
 def write(results: Results) -> None:
-    parts = [HEAD, *_machine(), *targets_reached(results), *_rollouts(results), *_costs(results), *_others(results)]
+    parts = [HEAD, *_machine(), *targets_reached(results), *rollouts(results), *_costs(results), *_others(results)]
     PAGE.write_text("\n".join(parts) + "\n")
     _plot(results)
 
@@ -57,21 +57,24 @@ def targets_reached(results: Results) -> Iterator[str]:
     yield from table(("figure", "target", "measured", "reached"), rows)
 
 
-def _rollouts(results: Results) -> Iterator[str]:
+def rollouts(results: Results) -> Iterator[str]:
     yield "## Rollouts, in seconds, and as a multiple of the ideal\n"
     yield f"![The same as a plot]({PLOT.name})\n"
-    yield from _walls(results, ROLLOUT)
+    yield from _walls(results, [ROLLOUT], results.whos(ROLLOUT))
     yield "## A whole new environment, in seconds, and as a multiple of the ideal\n"
     yield "Both runbooks, on bare servers. The durations are what people have, at a twentieth;"
     yield "[docs/performance.md](../docs/performance.md#as-people-have-it) names their sources.\n"
-    yield from _walls(results, ENVIRONMENT)
+    yield from _walls(results, [ENVIRONMENT], results.whos(ENVIRONMENT))
+    yield "## Changes, in seconds, and as a multiple of the ideal\n"
+    yield "Of an environment that is up; the ideal runs the tasks that this project ran, and no others. A stack that is"
+    yield "destroyed and made again is the sandbox's own, with its machines and network.\n"
+    yield from _walls(results, [*CHANGES, RENEWAL], [OURS, IDEAL])
 
 
-def _walls(results: Results, what: str) -> Iterator[str]:
-    whos = results.whos(what)
-    cells = [(servers, kind) for measured, servers, kind in results.whats() if measured == what]
+def _walls(results: Results, whats: Sequence[str], whos: Sequence[str]) -> Iterator[str]:
+    cells = sorted((whats.index(what), servers, kind) for what, servers, kind in results.whats() if what in whats)
 
-    def cell(who: str, servers: int, kind: str) -> str:
+    def cell(what: str, who: str, servers: int, kind: str) -> str:
         wall, ideal = (results.median(what, each, servers, kind) for each in (who, IDEAL))
         runs = results.of(what, who, servers, kind)
         if wall is None:
@@ -79,8 +82,11 @@ def _walls(results: Results, what: str) -> Iterator[str]:
         factor = "" if not ideal or who == IDEAL else f" ({wall / ideal:.2f} x)"
         return f"{wall:.1f}{factor}, n={len(runs)}"
 
-    head = ("servers", "durations", *whos)
-    yield from table(head, [(str(n), kind, *(cell(who, n, kind) for who in whos)) for n, kind in sorted(cells)])
+    rows = [
+        (whats[at], str(servers), kind, *(cell(whats[at], who, servers, kind) for who in whos))
+        for at, servers, kind in cells
+    ]
+    yield from table(("what", "servers", "durations", *whos), rows)
 
 
 def _costs(results: Results) -> Iterator[str]:
@@ -109,7 +115,7 @@ def _others(results: Results) -> Iterator[str]:
     rows = [
         (what, who, str(servers), f"{wall:.3g}", f"{cpu:.3g}" if cpu is not None else "")
         for what, servers, kind in results.whats()
-        if what not in (ROLLOUT, ENVIRONMENT)
+        if what not in (ROLLOUT, ENVIRONMENT, RENEWAL, *CHANGES)
         for who in results.whos(what)
         if (wall := results.median(what, who, servers, kind)) is not None
         for cpu in [results.median(what, who, servers, kind, "cpu s")]

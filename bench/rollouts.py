@@ -39,7 +39,6 @@ class Site:
     folder: Path
     ours: Ours
     order: Order
-    boot_seconds: float
     known: dict[str, str] = field(default_factory=dict)  # the state after the first rollout, by server
 
     def rollout(self, who: str, kind: str) -> Row:
@@ -94,30 +93,37 @@ def run_ideal(farm: Farm, folder: Path, order: Order) -> Run:
 
 
 @contextmanager
-def site(what: str, count: int, folder: Path) -> Iterator[Site]:
-    """Boots the servers and, for a `rollout`, sets up Chef server on them; removes everything afterwards."""
+def booted(count: int, folder: Path) -> Iterator[Farm]:
+    """Bare servers in a sandbox of their own; removes everything afterwards."""
     sandbox = Sandbox(f"b{count}{default_name()[:8]}")  # two clones may be measured at the same time
     folder.mkdir(parents=True, exist_ok=True)
     lifecycle.stop(sandbox, quiet)
     lifecycle.start(sandbox, quiet)
     farm = Farm(sandbox, count, folder)
     try:
-        boot_seconds = farm.boot()
-        packages = farm.serve(sandbox.packages)
-        push_jobs, chef_server = (package(packages, sandbox, name) for name in (PACKAGE, CHEF_SERVER))
+        farm.boot()
+        yield farm
+    finally:
+        farm.close()
+        lifecycle.stop(sandbox, quiet)
+
+
+@contextmanager
+def site(what: str, count: int, folder: Path) -> Iterator[Site]:
+    """Boots the servers and, for a `rollout`, sets up Chef server on them; removes everything afterwards."""
+    with booted(count, folder) as farm:
+        packages = farm.serve(farm.sandbox.packages)
+        push_jobs, chef_server = (package(packages, farm.sandbox, name) for name in (PACKAGE, CHEF_SERVER))
         both, alone = folder / "Pulumi.environment.yaml", folder / "Pulumi.existing.yaml"
         both.write_text(yaml.safe_dump(work.push_jobs_stack(farm.places, push_jobs, chef_server)))
         alone.write_text(yaml.safe_dump(work.push_jobs_stack(farm.places, push_jobs)))
         stack = both if what == ENVIRONMENT else alone
         order = work.stack_order(stack, farm.places, farm.known_hosts)
-        made = Site(what, farm, folder, Ours(farm, stack, folder), order, boot_seconds)
+        made = Site(what, farm, folder, Ours(farm, stack, folder), order)
         if what == ROLLOUT:
             run_ideal(farm, folder, work.chef_server_order(both, farm.places, farm.known_hosts))
         farm.save()
         yield made
-    finally:
-        farm.close()
-        lifecycle.stop(sandbox, quiet)
 
 
 def figures_of(run: Run) -> dict[str, float]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from bench.results import Results
 
-# What is measured, by `rollouts.py` and `renewals.py`.
+# What is measured, by `rollouts.py`, `renewals.py` and `changes.py`.
 ROLLOUT, ENVIRONMENT, RENEWAL = "rollout", "environment", "destroyed and made again"
+CHANGES = ("upgrade", "rotation", "frontend added")
 OURS, IDEAL = "pulumi up", "ideal"
 ANSIBLE = ("ansible linear", "ansible free")
 TOOLS = (*ANSIBLE, "pyinfra", "terraform")

@@ -87,6 +87,17 @@ def test_a_target_is_compared_with_what_was_measured(
     assert by_figure[figure] == (None if found is None else pytest.approx(found))
 
 
+def test_the_page_has_each_change_beside_its_ideal(tmp_path: Path) -> None:
+    walls = {"rotation": (12.5, 10), "upgrade": (33, 30)}
+    rows = [
+        Row(what, who, 4, "people", {"wall s": wall})
+        for what, both in walls.items()
+        for who, wall in zip(("pulumi up", "ideal"), both, strict=True)
+    ]
+    page = "\n".join(report.rollouts(results(tmp_path, *rows)))
+    assert "| upgrade | 4 | people | 33.0 (1.10 x), n=1 | 30.0, n=1 |\n| rotation | 4 | people | 12.5 (1.25 x)" in page
+
+
 def test_the_page_says_which_target_is_missed(tmp_path: Path) -> None:
     made = results(tmp_path, rollout("pulumi up", 4, 23, "5s"), rollout("ideal", 4, 20, "5s"))
     page = "\n".join(report.targets_reached(made))
