@@ -158,8 +158,9 @@ while IFS= read -r path; do
   printf 'only this server has /%s, and the folder is replaced: a copy is in %s\n' "$path" "$only_here"
 done < "$work/own"
 
-if [ "$what" = chef ] && (cd "$work/new" && encrypted "$secrets" && encrypted "$here" && ! same_chef_secrets "$secrets" "$here"); then
-  touch "$changed_secrets"
+others=no
+if [ "$what" = chef ] && encrypted "$work/new/$secrets" && encrypted "$here"; then
+  same_chef_secrets "$work/new/$secrets" "$here" || others=yes
 fi
 
 # If the kernel can do it, the new directory is exchanged with the old one in one system call, otherwise by two renames.
@@ -190,6 +191,7 @@ for path in "$@"; do
   mv -T "$work/new/$path" "$beside/new-$number"
   printf '%s\t%s\n' "$beside/new-$number" "$target" >> "$work/ready"
 done
+if [ $others = yes ]; then touch "$changed_secrets"; fi
 while IFS=$tab read -r new target; do
   if [ ! -d "$target" ]; then
     mv -T "$new" "$target"
