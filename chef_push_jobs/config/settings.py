@@ -64,10 +64,10 @@ class Settings:
         return version_checks.version(self.push_jobs_package, self.config.push_jobs.version)
 
     @property
-    def reaches_database_from_everywhere(self) -> bool:
-        """Whether every server's reconfigure works on push jobs' database, from 2.0.1 on; before, only the master's."""
+    def standby_reaches_database(self) -> bool:
+        """Whether reconfigure on a standby works on the master's database: from push jobs 2.0.1 on."""
         version = self.push_jobs_version
-        return version is None or version >= DATABASE_FROM_EVERYWHERE
+        return self.topology.kind is Kind.HA and (version is None or version >= DATABASE_FROM_EVERYWHERE)
 
     @property
     def chef_server_version(self) -> Version | None:

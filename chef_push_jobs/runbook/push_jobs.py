@@ -65,7 +65,6 @@ def _configure(cluster: ScriptContext, server: Server) -> Script:
 def settings_file(settings: Settings) -> str:
     """The text of the settings file, for every server."""
     quoted = {key: str(port) for key, port in ports(settings).items()}
-    moves = settings.topology.kind is Kind.HA
     # If api_fqdn leads to a load balancer, a single server is reached by its own name (docs/chef.md, Standalone behind
     # a load balancer).
     alone = settings.topology.kind is Kind.STANDALONE and settings.makes_load_balancer
@@ -73,7 +72,7 @@ def settings_file(settings: Settings) -> str:
     return scripts.push_jobs_settings(
         quoted,
         {**own_name, **settings.config.push_jobs.settings},
-        database_of_the_master=moves and settings.reaches_database_from_everywhere,
+        database_of_the_master=settings.standby_reaches_database,
     )
 
 

@@ -17,9 +17,8 @@ def _connect(cluster: ScriptContext, server: Server) -> Script:
     who = owner(cluster, server)
     if not cluster.settings.existing:
         return scripts.connect(limit, who)
-    kind = cluster.topology.kind
-    fqdn = "" if kind is Kind.STANDALONE else server.fqdn
-    database = kind is Kind.HA and server.role is Role.BACKEND and cluster.settings.reaches_database_from_everywhere
+    fqdn = "" if cluster.topology.kind is Kind.STANDALONE else server.fqdn
+    database = server.role is Role.BACKEND and cluster.settings.standby_reaches_database
     return scripts.connect_existing(limit, who, fqdn=fqdn, reaches_database=database)
 
 
