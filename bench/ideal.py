@@ -11,7 +11,7 @@ from pathlib import Path
 
 import asyncssh
 
-from bench.order import Order, Task, filled, from_json, told
+from bench.order import Order, Task, filled, from_json, printed_key
 from sandbox.helped import help_if_asked
 
 
@@ -28,7 +28,7 @@ async def carry_out(order: Order) -> None:
         if result.exit_status != 0:
             raise RuntimeError(f"{task.id}: exit status {result.exit_status}: {result.stderr!r}")
         if task.tells:
-            keys[task.server] = told(str(result.stdout))
+            keys[task.server] = printed_key(str(result.stdout))
         done[task.id].set()
 
     async with asyncio.TaskGroup() as group:

@@ -118,7 +118,7 @@ def only(order: Order, ids: Set[str], keys: Mapping[str, str]) -> Order:
     return replace(order, tasks=tasks, phases=tuple(phase for phase in phases if phase.steps))
 
 
-def told(output: str) -> str:
+def printed_key(output: str) -> str:
     """The public key in the output of a task that tells. Raises ValueError unless that is one line or two."""
     *other, key = output.splitlines()
     if len(other) > 1:

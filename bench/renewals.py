@@ -55,7 +55,7 @@ class Machines:
 
         (servers,) = (found["outputs"]["servers"] for found in resources if found["type"] == "pulumi:pulumi:Stack")
         (volume,) = ids("aws:ebs/volume:Volume")
-        places = [Place(name, told["address"], told["hostKey"], volume) for name, told in servers.items()]
+        places = [Place(name, server["address"], server["hostKey"], volume) for name, server in servers.items()]
         return cls(ids("aws:ec2/instance:Instance"), places, volume)
 
 

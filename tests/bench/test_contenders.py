@@ -15,7 +15,7 @@ import pytest
 from bench import contenders
 from bench.contenders import terraform
 from bench.contenders.contender import HERE, Contender, Prepare
-from bench.order import Order, from_json, to_json, told
+from bench.order import Order, from_json, printed_key, to_json
 from sandbox import lifecycle
 from sandbox.hosts import network
 from sandbox.hosts.host import Hosts, HostSpec
@@ -159,10 +159,12 @@ def test_an_order_survives_its_way_through_json(lab: Lab) -> None:
 
 
 def test_a_key_is_told_after_at_most_one_other_line() -> None:
-    assert told("credentials none\npublic key of it\n") == told("public key of it\n") == "public key of it"
+    assert (
+        printed_key("credentials none\npublic key of it\n") == printed_key("public key of it\n") == "public key of it"
+    )
     for output in ("", "one\ntwo\nthree\n"):
         with pytest.raises(ValueError, match=r"values to unpack|too many lines"):
-            told(output)
+            printed_key(output)
 
 
 def test_the_scripts_are_clean_to_shellcheck() -> None:
